@@ -1,0 +1,13 @@
+//! Ably's contract as Rust types, shared by the service and by the local Ably: keys, capabilities, tokens and errors.
+//!
+//! Nothing here knows Towline: what is right for one caller of Ably is right for all.
+
+pub mod capability;
+pub mod error;
+pub mod key;
+pub mod token;
+
+pub use capability::{Capability, CapabilityError, ChannelPattern, Operation, Operations};
+pub use error::ErrorInfo;
+pub use key::{Key, KeyError, KeyName, Secret};
+pub use token::{JwtClaims, TokenDetails, TokenRequest};

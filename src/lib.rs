@@ -1,0 +1,12 @@
+//! Towline: an edge service that issues Ably tokens and sequences drivers' locations.
+//!
+//! - [`ids`]: the identifiers that every room shares, parsed once at the border.
+//! - [`tokens`]: the first job: session → policy → capability → Ably token.
+//! - [`locations`]: the second job: fix → sequence → outbox → event.
+//!
+//! All of these are plain Rust, with time, randomness, storage and HTTP passed in. Only `edge` knows Workers, and it
+//! exists on wasm alone, so the compiler keeps the rest free of the runtime.
+
+pub mod ids;
+pub mod locations;
+pub mod tokens;
