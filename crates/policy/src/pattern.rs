@@ -138,6 +138,17 @@ impl Pattern {
         length == self.segments.len() || (open && length > self.segments.len())
     }
 
+    /// Whether it reaches channels of a job template for more jobs than the session's: it meets the template, and has a
+    /// wildcard where the template has `{jobId}`.
+    pub fn reaches_any_job_of(&self, template: &Self) -> bool {
+        // What follows a trailing wildcard is covered by it.
+        let mine = |index: usize| self.segments.get(index).or(self.segments.last());
+        let mut segments = template.segments.iter().enumerate();
+        self.meets(template)
+            && segments
+                .any(|(index, theirs)| *theirs == Segment::JobId && mine(index) == Some(&Segment::Wildcard))
+    }
+
     /// Where the two meet, the segment of the other that an id in place of this one's placeholder would have to imitate:
     /// a literal, or a placeholder of another kind.
     pub fn imitates<'a>(&self, other: &'a Self) -> Option<&'a Segment> {

@@ -78,16 +78,25 @@ fn what_would_grant_too_much_is_refused_with_its_line() {
         // Job channels.
         ("[admin]\n\"dispatch:job:*\" = [\"publish\"]\n", &[(2, "positions go through the service")]),
         ("[driver]\n\"dispatch:job:{jobId}\" = [\"publish\"]\n", &[(2, "positions go through the service")]),
-        ("[driver]\n\"dispatch:job:7\" = [\"presence\"]\n", &[(2, "positions go through the service")]),
-        ("[admin]\n\"dispatch:*\" = [\"publish\"]\n", &[(2, "positions go through the service")]),
-        ("[admin]\n\"dispatch:*:7\" = [\"presence\"]\n", &[(2, "positions go through the service")]),
+        (
+            "[driver]\n\"dispatch:job:7\" = [\"presence\"]\n",
+            &[(2, "positions go through the service"), (2, "names one of")],
+        ),
+        (
+            "[admin]\n\"dispatch:*\" = [\"publish\"]\n",
+            &[(2, "positions go through the service"), (2, "write `dispatch:job:*`")],
+        ),
+        (
+            "[admin]\n\"dispatch:*:7\" = [\"presence\"]\n",
+            &[(2, "positions go through the service"), (2, "names one of")],
+        ),
         (
             "[driver]\n\"dispatch:job:{jobId}:x\" = [\"publish\"]\n",
             &[(2, "positions go through the service")],
         ),
         (
             "[driver]\n\"dispatch:{userId}:{jobId}\" = [\"presence\"]\n",
-            &[(2, "positions go through the service")],
+            &[(2, "positions go through the service"), (2, "an id spelled `job` would reach")],
         ),
         (
             "[driver]\n\"dispatch:job:{jobId}\" = [\"history\"]\n",
@@ -97,7 +106,17 @@ fn what_would_grant_too_much_is_refused_with_its_line() {
             "[driver]\n\"dispatch:job:{jobId}\" = { operations = [\"publish\"], intended = [\"publish\"] }\n",
             &[(2, "positions go through the service")],
         ),
+        ("[driver]\n\"dispatch:job:7\" = [\"subscribe\"]\n", &[(2, "names one of `dispatch:job:{jobId}`")]),
+        (
+            "[driver]\n\"dispatch:job:{userId}\" = [\"subscribe\"]\n",
+            &[(2, "somebody's {jobId} would reach"), (2, "names one of")],
+        ),
         // Narrowing to one job.
+        ("[admin]\n\"dispatch:*\" = [\"subscribe\"]\n", &[(2, "write `dispatch:job:*`")]),
+        (
+            "[admin]\n\"a:*:{jobId}\" = [\"subscribe\"]\n\"a:{jobId}:*\" = [\"subscribe\"]\n",
+            &[(2, "could not be narrowed"), (3, "could not be narrowed")],
+        ),
         (
             "[driver]\n\"dispatch:job:{jobId}\" = [\"subscribe\"]\n[admin]\n\"dispatch:*\" = [\"subscribe\"]\n",
             &[(4, "write `dispatch:job:*`")],
@@ -154,6 +173,7 @@ fn what_is_in_order_passes() {
         "[customer]\n\"a:{jobId}\" = [\"subscribe\"]\n[driver]\n\"a:{jobId}:crew\" = [\"presence\"]\n",
         "[driver]\n\"a:{jobId}\" = [\"subscribe\"]\n\"a:{jobId}:b\" = [\"subscribe\"]\n[admin]\n\"a:*\" = [\"subscribe\"]\n",
         "[driver]\n\"a:{userId}\" = [\"subscribe\"]\n[admin]\n\"a:*\" = [\"subscribe\"]\n",
+        "[admin]\n\"a:{jobId}:*\" = [\"subscribe\"]\n",
     ] {
         assert!(Policy::parse(text).is_ok(), "{text}\n{:#?}", Policy::parse(text));
     }
