@@ -1,0 +1,129 @@
+// Starts the parts of `npm start`, waits until they answer, and then says and writes down what a developer needs.
+
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { environment } from "../setup/environment.mjs";
+import { Failure, log } from "../setup/steps.mjs";
+import { ABLY_PORT, clone, STATE, writePrivate } from "./clone.mjs";
+import { ablyAddress, text } from "./facts.mjs";
+import { freePort, LOOPBACK } from "./ports.mjs";
+import { wranglerArguments, wranglerEnvironment } from "./service.mjs";
+import { sessions } from "./session.mjs";
+
+/** How long a part may take until it answers. */
+const READY_MS = 60_000;
+
+/**
+ * @typedef {object} Options
+ * @property {string} host the address that the service listens at
+ * @property {number} port the service's, where it is free
+ * @property {string | undefined} key of Ably itself
+ * @property {string | undefined} localAbly the local Ably's binary, where that is what runs
+ * @property {Record<string, string>} settings the service's optional ones
+ */
+
+/**
+ * @param {import("./parts.mjs").Parts} parts
+ * @param {Options} options
+ */
+export async function bringUp(parts, { host, port: wanted, key, localAbly, settings }) {
+  const { jobId, sessionSecret, localAblyKey } = clone();
+  const port = await freePort(wanted, host);
+  if (port !== wanted) log(`Port ${wanted} is taken: the service is at ${port}.`);
+  const ably = localAbly === undefined ? undefined : await startLocalAbly(parts, localAbly, localAblyKey, port);
+
+  const service = parts.start(
+    "The service",
+    "wrangler",
+    wranglerArguments(host, port),
+    wranglerEnvironment({
+      ...settings,
+      ...(ably && { ABLY_REST_URL: ably.url }),
+      ABLY_API_KEY: key ?? localAblyKey,
+      SESSION_SECRET: sessionSecret,
+    }),
+  );
+  const url = `http://${host === "0.0.0.0" ? LOOPBACK : host}:${port}`;
+  await answers(`${url}/healthz`, "The service", parts.stopping);
+
+  const facts = {
+    url,
+    ably: { ...ablyAddress(ably?.url ?? settings.ABLY_REST_URL), ...(ably && { key: localAblyKey }) },
+    jobId,
+    sessions: sessions({ secret: sessionSecret, jobId, now: Date.now(), settings }),
+    sessionSecret,
+  };
+  const devJson = join(STATE, "dev.json");
+  parts.removeAtEnd(devJson);
+  writePrivate(devJson, JSON.stringify(facts, undefined, 2));
+  log(text(facts, host === LOOPBACK ? [] : networkUrls(host, port)));
+  // The person has read the facts before the log begins.
+  service.show();
+  ably?.show();
+}
+
+/**
+ * Starts the local Ably, and waits until it says where it listens.
+ * @param {import("./parts.mjs").Parts} parts
+ * @param {string} binary
+ * @param {string} key
+ * @param {number} servicePort
+ */
+async function startLocalAbly(parts, binary, key, servicePort) {
+  const port = await freePort(ABLY_PORT, LOOPBACK, [servicePort]);
+  if (port !== ABLY_PORT) log(`Port ${ABLY_PORT} is taken: the local Ably is at ${port}.`);
+  /** @type {(url: string) => void} */
+  let heard = () => {};
+  const listening = /** @type {Promise<string>} */ (new Promise((resolve) => (heard = resolve)));
+  const env = { ...environment(), LOCAL_ABLY_KEY: key };
+  const part = parts.start("The local Ably", binary, ["--port", String(port)], env, (line) => {
+    const url = listeningUrl(line);
+    if (url !== undefined) heard(url);
+  });
+  const late = delay(READY_MS, undefined, { signal: parts.stopping, ref: false }).then(() => {
+    throw new Failure(`The local Ably did not say within ${READY_MS / 1000} s that it listens.`);
+  });
+  return { ...part, url: await Promise.race([listening, late]) };
+}
+
+/**
+ * The URL in the line by which the local Ably says that it listens.
+ * @param {string} line
+ * @returns {string | undefined}
+ */
+export function listeningUrl(line) {
+  try {
+    const said = JSON.parse(line);
+    return said.event === "listening" && typeof said.url === "string" ? said.url : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Waits until a URL answers 200.
+ * @param {string} url
+ * @param {string} who
+ * @param {AbortSignal} stopping
+ */
+async function answers(url, who, stopping) {
+  for (const end = Date.now() + READY_MS; Date.now() < end && !stopping.aborted; ) {
+    const signal = AbortSignal.any([stopping, AbortSignal.timeout(5_000)]);
+    const status = await fetch(url, { signal }).then((response) => response.status, () => undefined);
+    if (status === 200) return;
+    await delay(200, undefined, { signal: stopping });
+  }
+  throw new Failure(`${who} did not answer within ${READY_MS / 1000} s at ${url}.`);
+}
+
+/**
+ * The URLs by which others in the network reach the service.
+ * @param {string} host
+ * @param {number} port
+ */
+function networkUrls(host, port) {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const outside = addresses.filter(({ family, internal }) => family === "IPv4" && !internal).map(({ address }) => address);
+  return (host === "0.0.0.0" ? outside : [host]).map((address) => `http://${address}:${port}`);
+}

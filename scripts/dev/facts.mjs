@@ -1,0 +1,67 @@
+// What `npm start` tells the person who started it.
+
+/**
+ * @typedef {object} Facts What `.towline/dev.json` says.
+ * @property {string} url of the service
+ * @property {{ endpoint: string, port: number, tls: boolean, key?: string }} ably options of the `ably` client; the key is
+ *   that of the local Ably only
+ * @property {string} jobId
+ * @property {import("./session.mjs").Sessions} sessions
+ * @property {string} sessionSecret
+ */
+
+/**
+ * Where clients find Ably, as options of the `ably` client.
+ * @param {string | undefined} restUrl
+ */
+export function ablyAddress(restUrl) {
+  if (restUrl === undefined) return { endpoint: "main", port: 443, tls: true };
+  const { hostname, port, protocol } = new URL(restUrl);
+  const tls = protocol === "https:";
+  return { endpoint: hostname, port: Number(port) || (tls ? 443 : 80), tls };
+}
+
+/**
+ * The text to print.
+ * @param {Facts} facts
+ * @param {string[]} reachable the service's URLs in the network, where it listens to that
+ */
+export function text({ url, ably, jobId, sessions }, reachable) {
+  const tokens = Object.entries(sessions).map(([role, token]) => `  ${role.padEnd(10)} ${token}`);
+  const fix = JSON.stringify({ lat: 48.2082, lng: 16.3738, speed: 12.5, heading: 90 });
+  const client = JSON.stringify({
+    authUrl: `${url}/api/ably-token`,
+    authHeaders: { Authorization: `Bearer ${sessions.customer}` },
+    // Ably itself is where the client looks by itself.
+    ...(ably.endpoint === "main" ? {} : { endpoint: ably.endpoint, port: ably.port, tls: ably.tls }),
+  });
+  const channel = JSON.stringify(`dispatch:job:${jobId}`);
+  const network =
+    reachable.length === 0
+      ? []
+      : [
+          `Reachable from your network, by whoever has a session: ${reachable.join(" ")}`,
+          "Not reachable from there: the local Ably, its control and its inspector, and Wrangler's inspector.",
+          "",
+        ];
+  return [
+    "",
+    `Service    ${url}`,
+    `Ably       ${ably.key === undefined ? "Ably itself" : `local, http://${ably.endpoint}:${ably.port}`}`,
+    `Job        ${jobId}`,
+    "",
+    "A session token for each role (the driver's and the customer's for that job):",
+    ...tokens,
+    "",
+    "Subscribe as the customer:",
+    `  node --input-type=module -e 'import { Realtime } from "ably"; new Realtime(${client}).channels.get(${channel}).subscribe((m) => console.log(m.name, m.data))'`,
+    "",
+    "Post a fix as the driver:",
+    `  curl -sS ${url}/api/jobs/${jobId}/location -H 'Authorization: Bearer ${sessions.driver}' -H 'Content-Type: application/json' -d '${fix}'`,
+    "",
+    ...network,
+    "This is a development set-up: its sessions and secrets are made up in this clone (.towline) and end with it.",
+    "The same facts for programs: .towline/dev.json. Ctrl-C stops everything.",
+    "",
+  ].join("\n");
+}

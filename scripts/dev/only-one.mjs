@@ -1,0 +1,53 @@
+// One `npm start` at a time in a clone: two would share the Job objects' storage and the file that describes them.
+
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { output } from "../setup/environment.mjs";
+import { Failure } from "../setup/steps.mjs";
+
+/** How long the janitor of one that was killed may be at work. */
+const WAIT_MS = 10_000;
+
+/**
+ * Claims the clone by a file that the janitor removes at the end.
+ * @param {string} path
+ * @param {number | undefined} janitor the process that removes it
+ */
+export async function claim(path, janitor) {
+  for (;;) {
+    try {
+      writeFileSync(path, JSON.stringify({ pid: process.pid, janitor }), { flag: "wx", mode: 0o600 });
+      return;
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST") throw error;
+    }
+    const other = read(path);
+    if (runs(other.pid, "start.mjs")) {
+      throw new Failure(`npm start already runs in this clone (process ${other.pid}).\nWhat to do: stop it by Ctrl-C where it runs.`);
+    }
+    for (const end = Date.now() + WAIT_MS; runs(other.janitor, "janitor.mjs") && Date.now() < end; ) await delay(50);
+    rmSync(path, { force: true });
+  }
+}
+
+/**
+ * @param {string} path
+ * @returns {{ pid?: number, janitor?: number }}
+ */
+function read(path) {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * Whether a process is still what it was: its id may have gone to another since.
+ * @param {number | undefined} pid
+ * @param {string} script
+ */
+function runs(pid, script) {
+  if (pid === undefined || pid === process.pid) return false;
+  return output("ps", ["-o", "args=", "-p", String(pid)])?.includes(script) === true;
+}

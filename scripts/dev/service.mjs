@@ -1,0 +1,74 @@
+// What the service needs to run under Wrangler on a laptop: its settings, and Wrangler's own.
+
+import { environment } from "../setup/environment.mjs";
+import { Failure } from "../setup/steps.mjs";
+
+/** The service's optional settings: who sets one for `npm start` finds it in the service. */
+const OPTIONAL = [
+  "ABLY_PUBLISH_KEY",
+  "ABLY_REST_URL",
+  "SESSION_SECRET_PREVIOUS",
+  "SESSION_ISSUER",
+  "SESSION_AUDIENCE",
+  "SESSION_COOKIE",
+  "SESSION_MAX_HOURS",
+  "SESSION_RENEWAL_SECONDS",
+  "CORS_ORIGINS",
+  "MAX_FIX_AGE_HOURS",
+];
+
+/** What else of the environment Wrangler and the build need. The rest, and its secrets, are not for the Worker. */
+const PASSED_ON = /^(PATH|HOME|USER|TMPDIR|TERM|LANG|LC_\w+|XDG_\w+|CARGO_\w+|RUSTUP_\w+|RUSTFLAGS|CC|\w+_proxy|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS|NO_COLOR|FORCE_COLOR)$/i;
+
+/**
+ * The optional settings among an environment.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Record<string, string>}
+ */
+export function optionalSettings(env) {
+  return Object.fromEntries(OPTIONAL.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
+}
+
+/**
+ * The environment of `wrangler dev`. With `CLOUDFLARE_INCLUDE_PROCESS_ENV` it is also the Worker's, so that a key
+ * reaches it through no file and no command line.
+ * @param {Record<string, string>} settings the service's
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function wranglerEnvironment(settings) {
+  const passed = Object.entries(environment()).filter(([name]) => PASSED_ON.test(name));
+  return {
+    ...Object.fromEntries(passed),
+    CLOUDFLARE_INCLUDE_PROCESS_ENV: "true",
+    // It would serve every object's SQL to whoever sends `Host: localhost`.
+    X_LOCAL_EXPLORER: "false",
+    // Nothing leaves the laptop, and nothing is asked.
+    CLOUDFLARE_CF_FETCH_ENABLED: "false",
+    WRANGLER_SEND_METRICS: "false",
+    WRANGLER_SEND_ERROR_REPORTS: "false",
+    WRANGLER_HIDE_BANNER: "true",
+    ...settings,
+  };
+}
+
+/**
+ * The arguments of `wrangler dev`.
+ * @param {string} host
+ * @param {number} port
+ */
+export function wranglerArguments(host, port) {
+  // An env file is named so that `.dev.vars` is not read: its key is that of the local Ably at its usual port.
+  const settings = ["--env-file", "/dev/null", "--show-interactive-dev-session=false"];
+  return ["dev", "--ip", host, "--port", String(port), "--inspector-ip", "127.0.0.1", ...settings];
+}
+
+/**
+ * An Ably key, where there is one. The message of the failure does not quote it.
+ * @param {string | undefined} text `appId.keyId:secret`
+ */
+export function ablyKey(text) {
+  if (!text) return undefined;
+  const [, appId, keyId] = /^([\w-]+)\.([\w-]+):[^\s:]+$/.exec(text) ?? [];
+  if (appId === undefined || keyId === undefined) throw new Failure("ABLY_API_KEY is no Ably key: that is appId.keyId:secret.");
+  return { text, appId, name: `${appId}.${keyId}` };
+}

@@ -1,0 +1,12 @@
+// All that every other script begins with. It runs on Node 20, before there is any package.
+
+import { devVars } from "../dev/clone.mjs";
+import { node, npmPackages } from "./packages.mjs";
+import { rust, wasmBindgen, workerBuild } from "./rust.mjs";
+import { perform } from "./steps.mjs";
+import { wasmTarget } from "./wasm-target.mjs";
+
+/** Provides whatever is missing. */
+export async function setup() {
+  await perform([rust, npmPackages, node, wasmTarget, wasmBindgen, workerBuild, devVars]);
+}

@@ -1,0 +1,63 @@
+// The Worker, built.
+
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { output, ROOT, TOOLS, wasmEnvironment } from "./environment.mjs";
+import { npmPackages } from "./packages.mjs";
+import { rust, wasmBindgen, workerBuild } from "./rust.mjs";
+import { Failure, log, perform, run } from "./steps.mjs";
+import { wasmTarget } from "./wasm-target.mjs";
+
+/** What the Worker is made of; what is not there does not count. The local Ably is no part of it. */
+const INPUTS = ["Cargo.toml", "Cargo.lock", "package-lock.json", "build.rs", "policy.toml", ".cargo", "src", "crates"];
+const NOT_INPUTS = ["crates/local-ably"];
+
+const BUILD = join(ROOT, "build");
+const RESULTS = ["index.js", "index_bg.wasm"].map((name) => join(BUILD, name));
+/** Says what the results were made from. */
+const STAMP = join(BUILD, ".inputs");
+
+/** Builds the Worker where it is not up to date. */
+export async function buildWorker() {
+  // Wrangler may be what calls this, and runs from these packages: they must not be replaced here.
+  if (!npmPackages.done()) throw new Failure("npm's packages are not those of package-lock.json.\nWhat to do: npm run setup");
+  await perform([rust, wasmTarget, wasmBindgen, workerBuild]);
+  const env = wasmEnvironment();
+  // The hash is taken before the build: what changes meanwhile is built the next time.
+  const inputs = fingerprint(ROOT, [output("rustc", ["-vV"], env) ?? "", env.RUSTFLAGS ?? ""]);
+  if (RESULTS.every((path) => existsSync(path)) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === inputs) return;
+  log("[build] the Worker (about 2 minutes the first time, 30 s after a change)");
+  // worker-build makes its results aside and swaps them in, and waits for another that is at work.
+  await run(join(TOOLS, "bin", "worker-build"), ["--release", ".", "--locked"], {
+    env,
+    advice: "mend what the compiler complains about, then run the same again.",
+  });
+  writeFileSync(STAMP, inputs);
+}
+
+/**
+ * A hash over what a build is made from: the files' names and contents, and facts about the tools.
+ * @param {string} root
+ * @param {string[]} facts
+ */
+export function fingerprint(root, facts) {
+  const hash = createHash("sha256").update(JSON.stringify(facts));
+  for (const path of INPUTS.flatMap((input) => files(root, input)).sort()) {
+    hash.update(`${path}\0${createHash("sha256").update(readFileSync(join(root, path))).digest("hex")}\0`);
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * The files at a path, and in its folders.
+ * @param {string} root
+ * @param {string} path relative to the root
+ * @returns {string[]}
+ */
+function files(root, path) {
+  const found = statSync(join(root, path), { throwIfNoEntry: false });
+  if (found === undefined || NOT_INPUTS.includes(path)) return [];
+  if (!found.isDirectory()) return [path];
+  return readdirSync(join(root, path)).flatMap((name) => files(root, `${path}/${name}`));
+}

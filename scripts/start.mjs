@@ -1,0 +1,59 @@
+// `npm start`: the local Ably (or Ably itself, where ABLY_API_KEY is set) and the service under Wrangler.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { bringUp } from "./dev/bring-up.mjs";
+import { SERVICE_PORT, STATE } from "./dev/clone.mjs";
+import { claim } from "./dev/only-one.mjs";
+import { Parts } from "./dev/parts.mjs";
+import { listenAddress, portFrom } from "./dev/ports.mjs";
+import { ablyKey, optionalSettings } from "./dev/service.mjs";
+import { setup } from "./setup/all.mjs";
+import { buildLocalAbly } from "./setup/local-ably.mjs";
+import { log, script, SIGNALS } from "./setup/steps.mjs";
+import { buildWorker } from "./setup/worker.mjs";
+
+await script(async () => {
+  const key = ablyKey(process.env.ABLY_API_KEY);
+  const settings = optionalSettings(process.env);
+  // From here on the keys are variables of ours and go to Wrangler alone: set-up's commands have no use for them.
+  delete process.env.ABLY_API_KEY;
+  delete process.env.ABLY_PUBLISH_KEY;
+  const which = key === undefined ? "the local Ably" : `Ably itself: app ${key.appId}, key ${key.name}`;
+  log(`Towline, a development set-up with ${which}`);
+  const host = listenAddress(process.env.HOST);
+  const port = portFrom(process.env.PORT, SERVICE_PORT);
+  if (process.env.SESSION_SECRET) log("SESSION_SECRET is not taken from the environment: this clone has its own.");
+
+  const parts = new Parts();
+  try {
+    mkdirSync(STATE, { recursive: true, mode: 0o700 });
+    const mine = join(STATE, "start.json");
+    await claim(mine, parts.janitor);
+    parts.removeAtEnd(mine);
+    await setup();
+    const localAbly = key === undefined ? await buildLocalAbly() : undefined;
+    await buildWorker();
+    const stop = stopRequest();
+    await Promise.race([bringUp(parts, { host, port, key: key?.text, settings, localAbly }), stop, parts.ended]);
+    log(`\nStopping: ${await Promise.race([stop, parts.ended])}.`);
+  } finally {
+    await parts.stop();
+  }
+});
+
+/**
+ * What ends `npm start` in an orderly way: a signal, or the end of the npm that runs it.
+ * @returns {Promise<string>} its name
+ */
+function stopRequest() {
+  return new Promise((resolve) => {
+    // They stay handled: npm passes Ctrl-C on, so that it comes twice.
+    for (const signal of SIGNALS) process.on(signal, () => resolve(signal));
+    const parent = process.ppid;
+    const underNpm = process.env.npm_lifecycle_event !== undefined;
+    if (underNpm) setInterval(() => process.ppid !== parent && resolve("npm has ended"), 1_000).unref();
+    // A terminal that is gone takes no more output, which is no failure of ours.
+    process.stdout.on("error", () => resolve("nobody reads the output"));
+  });
+}
