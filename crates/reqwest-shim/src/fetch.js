@@ -1,0 +1,71 @@
+// One HTTP exchange: request, head and body of the answer, under one timer. The result is always an object:
+//   status    the answer's status, or 0 where no head arrived
+//   headers   the answer's Headers, once the head arrived
+//   body      Uint8Array: the whole body, or the beginning of one that is longer than `bodyMax`; else empty
+//   failure   why the exchange broke off, or undefined where it is complete
+//   timedOut  whether the timer was why
+//
+// `headers` alternates names and values. `timeout` is in milliseconds; undefined means none.
+export async function exchange(method, url, headers, body, timeout, bodyMax) {
+  const result = { status: 0, headers: undefined, body: new Uint8Array(), failure: undefined, timedOut: false };
+  const controller = new AbortController();
+  let timer;
+  // Raced, rather than left to the signal alone: a runtime need not apply that to a body whose head has arrived.
+  const expiry = new Promise((_, reject) => {
+    if (timeout === undefined) return;
+    timer = setTimeout(() => {
+      result.timedOut = true;
+      reject(new Error("timed out"));
+      controller.abort();
+    }, timeout);
+  });
+  try {
+    await Promise.race([run(result, method, url, headers, body, bodyMax, controller.signal), expiry]);
+  } catch (error) {
+    // Runtimes quote the URL in some messages; what is in it does not belong in a log.
+    result.failure = String(error?.message ?? error).replaceAll(url, "the URL").slice(0, 200);
+  } finally {
+    clearTimeout(timer);
+  }
+  return result;
+}
+
+async function run(result, method, url, headers, body, bodyMax, signal) {
+  const pairs = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) pairs.push([headers[i], headers[i + 1]]);
+  const response = await globalThis.fetch(url, { method, headers: pairs, body, redirect: "manual", signal });
+  result.headers = response.headers;
+  result.status = response.status;
+  if (!response.body) return;
+  // Usual answers state a small length and can be read by one call. With a Content-Encoding it is not the body's length.
+  const length = response.headers.get("content-length");
+  if (length !== null && Number(length) <= bodyMax && !response.headers.has("content-encoding")) {
+    result.body = new Uint8Array(await response.arrayBuffer());
+    return;
+  }
+  const reader = response.body.getReader();
+  const chunks = [];
+  let total = 0;
+  while (total <= bodyMax) {
+    const { done, value } = await reader.read();
+    if (done) {
+      result.body = joined(chunks, total);
+      return;
+    }
+    chunks.push(value);
+    total += value.byteLength;
+  }
+  result.body = joined(chunks, total);
+  reader.cancel().catch(() => {});
+  throw new Error(`a body of more than ${bodyMax} bytes`);
+}
+
+function joined(chunks, total) {
+  const whole = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}

@@ -1,0 +1,256 @@
+//! reqwest's calls over the Workers runtime's `fetch`. Each item does what reqwest's item of that name does.
+
+use std::error;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+pub use http::StatusCode;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::BODY_MAX;
+
+#[wasm_bindgen(module = "/src/fetch.js")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    async fn exchange(
+        method: &str,
+        url: &str,
+        headers: Vec<String>,
+        body: Vec<u8>,
+        timeout: Option<f64>,
+        body_max: f64,
+    ) -> Result<JsValue, JsValue>;
+
+    /// What `exchange` in `fetch.js` resolves to.
+    #[wasm_bindgen(typescript_type = "object")]
+    type Exchange;
+    #[wasm_bindgen(method, getter)]
+    fn status(this: &Exchange) -> u16;
+    #[wasm_bindgen(method, getter)]
+    fn headers(this: &Exchange) -> JsHeaders;
+    #[wasm_bindgen(method, getter)]
+    fn body(this: &Exchange) -> Vec<u8>;
+    #[wasm_bindgen(method, getter)]
+    fn failure(this: &Exchange) -> Option<String>;
+    #[wasm_bindgen(method, getter, js_name = timedOut)]
+    fn timed_out(this: &Exchange) -> bool;
+
+    #[wasm_bindgen(typescript_type = "Headers")]
+    type JsHeaders;
+    #[wasm_bindgen(method)]
+    fn get(this: &JsHeaders, name: &str) -> Option<String>;
+}
+
+/// Whether to follow redirects. On wasm they are never followed.
+pub mod redirect {
+    /// The policy, of which there is one.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Policy(());
+
+    impl Policy {
+        /// Hands a 3xx to the caller.
+        pub fn none() -> Self {
+            Self(())
+        }
+    }
+}
+
+/// Makes a [`Client`].
+#[derive(Debug, Default)]
+pub struct ClientBuilder(());
+
+impl ClientBuilder {
+    /// Says how redirects are treated.
+    #[must_use]
+    pub fn redirect(self, _: redirect::Policy) -> Self {
+        self
+    }
+
+    /// Uses no proxy, as ever on wasm.
+    #[must_use]
+    pub fn no_proxy(self) -> Self {
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// None on wasm.
+    pub fn build(self) -> Result<Client, Error> {
+        Ok(Client(()))
+    }
+}
+
+/// Sends requests.
+#[derive(Debug, Clone)]
+pub struct Client(());
+
+impl Client {
+    /// Begins a client.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// Begins a `POST`.
+    pub fn post(&self, url: impl Into<String>) -> RequestBuilder {
+        RequestBuilder {
+            method: "POST",
+            url: url.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: None,
+        }
+    }
+}
+
+/// A request that is being put together. What is wrong with it shows when it is sent.
+pub struct RequestBuilder {
+    method: &'static str,
+    url: String,
+    /// Names and values in turn.
+    headers: Vec<String>,
+    body: Vec<u8>,
+    timeout: Option<Duration>,
+}
+
+impl RequestBuilder {
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// How long the exchange may take, from its start until the last byte of the answer's body.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Does the exchange.
+    ///
+    /// # Errors
+    /// Where no head of an answer arrived. A body that broke off is [`Response::chunk`]'s to tell.
+    pub async fn send(self) -> Result<Response, Error> {
+        let timeout = self.timeout.map(|timeout| timeout.as_secs_f64() * 1000.0);
+        // The helper catches what fetch throws; what is left is a runtime without fetch.
+        let exchange: Exchange =
+            exchange(self.method, &self.url, self.headers, self.body, timeout, BODY_MAX as f64)
+                .await
+                .map_err(|_| Error { timeout: false, reason: "the runtime has no fetch".into() })?
+                .into();
+        let failure = exchange.failure().map(|reason| Error { timeout: exchange.timed_out(), reason });
+        let Ok(status) = StatusCode::from_u16(exchange.status()) else {
+            return Err(failure.unwrap_or(Error { timeout: false, reason: "no answer".into() }));
+        };
+        let body = exchange.body();
+        let rest = Rest { body: (!body.is_empty()).then(|| body.into()), failure };
+        Ok(Response { status, headers: Headers(exchange.headers()), rest })
+    }
+}
+
+/// The headers of an answer. Each look-up is a call into the runtime, and nothing is copied before it.
+pub struct Headers(JsHeaders);
+
+impl Headers {
+    /// The value of a header, whose name is compared without regard to case. Several of one name are joined by a comma.
+    pub fn get(&self, name: &str) -> Option<HeaderValue> {
+        self.0.get(name).map(HeaderValue)
+    }
+}
+
+/// The value of a header.
+pub struct HeaderValue(String);
+
+impl HeaderValue {
+    /// The value as text.
+    ///
+    /// # Errors
+    /// Where it is not visible ASCII.
+    pub fn to_str(&self) -> Result<&str, Error> {
+        if self.0.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~')) {
+            Ok(&self.0)
+        } else {
+            Err(Error { timeout: false, reason: "a header that is not visible ASCII".into() })
+        }
+    }
+}
+
+/// What [`Response::chunk`] has still to hand over.
+struct Rest {
+    body: Option<Bytes>,
+    failure: Option<Error>,
+}
+
+/// An answer.
+pub struct Response {
+    status: StatusCode,
+    headers: Headers,
+    rest: Rest,
+}
+
+impl Response {
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its headers.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The next part of the body; none at its end.
+    ///
+    /// # Errors
+    /// Where the body broke off, ran out of time, or is longer than [`BODY_MAX`]; in the last case once its beginning,
+    /// which is longer too, has been handed over.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        match (self.rest.body.take(), self.rest.failure.take()) {
+            (Some(body), failure) => {
+                self.rest.failure = failure;
+                Ok(Some(body))
+            }
+            (None, Some(failure)) => Err(failure),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// Why there is no answer, or no whole body.
+#[derive(Debug)]
+pub struct Error {
+    timeout: bool,
+    reason: String,
+}
+
+impl Error {
+    /// Whether time ran out.
+    pub fn is_timeout(&self) -> bool {
+        self.timeout
+    }
+
+    /// The same without the URL, which on wasm is never in it.
+    #[must_use]
+    pub fn without_url(self) -> Self {
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl error::Error for Error {}
