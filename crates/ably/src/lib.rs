@@ -1,10 +1,12 @@
-//! Ably's contract as Rust types, shared by the service and by the local Ably: keys, capabilities, tokens and errors.
+//! Ably's contract as Rust types, shared by the service and by the local Ably: keys, capabilities, tokens and errors;
+//! and a client of its REST API.
 //!
 //! Nothing here knows Towline: what is right for one caller of Ably is right for all.
 
 pub mod capability;
 pub mod error;
 pub mod key;
+pub mod rest;
 pub mod token;
 
 pub use capability::{Capability, CapabilityError, ChannelPattern, Operation, Operations};

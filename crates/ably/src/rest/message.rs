@@ -1,0 +1,122 @@
+//! What is published, and what Ably answers.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// A message to publish (features.md, TM2). Field names are the wire's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PublishMessage {
+    /// What Ably dedupes by, within two minutes: a retry carries the same.
+    pub id: String,
+    /// The event's name.
+    pub name: String,
+    /// The payload. An object is JSON text here, with the encoding `json`.
+    pub data: String,
+    /// How to read `data`; nothing where it is plain text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// Metadata beside the payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extras: Option<Value>,
+}
+
+/// The body of a publish, serialised once: whoever keeps it sends the same bytes at every retry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishBody(String);
+
+impl PublishBody {
+    /// One message.
+    ///
+    /// # Errors
+    /// Where it cannot be serialised; with these types that does not happen.
+    pub fn one(message: &PublishMessage) -> Result<Self, serde_json::Error> {
+        serde_json::to_string(message).map(Self)
+    }
+
+    /// Several messages, stored atomically under one dedupe key. Their ids are `<base>:0`, `<base>:1` and so on, else Ably
+    /// refuses them all with 40031.
+    ///
+    /// # Errors
+    /// Where they cannot be serialised; with these types that does not happen.
+    pub fn array(messages: &[PublishMessage]) -> Result<Self, serde_json::Error> {
+        serde_json::to_string(messages).map(Self)
+    }
+
+    /// A body that was kept: JSON, one message or an array of them.
+    pub fn from_stored(json: impl Into<String>) -> Self {
+        Self(json.into())
+    }
+
+    /// The body as JSON.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Ably's answer to a publish that it has stored. Nothing depends on its parts, so each may be missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Published {
+    /// The id of the message, or the base of the ids of an array.
+    pub message_id: Option<String>,
+    /// One a message; nothing for one that conflation dropped.
+    pub serials: Vec<Option<String>>,
+}
+
+impl Published {
+    /// Reads what can be read of the answer.
+    pub(super) fn parse(body: &[u8]) -> Self {
+        let Ok(body) = serde_json::from_slice::<Value>(body) else { return Self::default() };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        Self {
+            message_id: body.get("messageId").and_then(text),
+            serials: body
+                .get("serials")
+                .and_then(Value::as_array)
+                .map(|serials| serials.iter().map(text).collect())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: &str) -> PublishMessage {
+        PublishMessage {
+            id: id.into(),
+            name: "n".into(),
+            data: r#"{"a":1}"#.into(),
+            encoding: Some("json".into()),
+            extras: None,
+        }
+    }
+
+    #[test]
+    fn a_body_is_what_ably_reads() {
+        let one = r#"{"id":"x:0","name":"n","data":"{\"a\":1}","encoding":"json"}"#;
+        assert_eq!(PublishBody::one(&message("x:0")).unwrap().as_str(), one);
+        assert_eq!(PublishBody::array(&[message("x:0")]).unwrap().as_str(), format!("[{one}]"));
+        let plain = PublishMessage {
+            encoding: None,
+            extras: Some(serde_json::json!({"headers": {"k": "v"}})),
+            ..message("x")
+        };
+        assert_eq!(
+            PublishBody::one(&plain).unwrap().as_str(),
+            r#"{"id":"x","name":"n","data":"{\"a\":1}","extras":{"headers":{"k":"v"}}}"#
+        );
+    }
+
+    #[test]
+    fn an_answer_is_read_as_far_as_it_can_be() {
+        assert_eq!(
+            Published::parse(br#"{"channel":"c","messageId":"x","serials":["s",null],"more":1}"#),
+            Published { message_id: Some("x".into()), serials: vec![Some("s".into()), None] }
+        );
+        for odd in ["", "[]", "null", "{", r#"{"messageId":1,"serials":{}}"#, "\u{0}"] {
+            assert_eq!(Published::parse(odd.as_bytes()), Published::default(), "{odd:?}");
+        }
+        assert_eq!(Published::parse(&[0xff, 0xfe]), Published::default());
+    }
+}

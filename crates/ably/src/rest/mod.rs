@@ -1,0 +1,13 @@
+//! A client of Ably's REST API, written once against reqwest's calls (`reqwest-shim`): it runs in the Workers runtime and
+//! is tested natively. Time and randomness are passed in.
+
+mod client;
+mod endpoint;
+mod error;
+mod fallback;
+mod message;
+
+pub use client::{RestClient, Surroundings, Timeouts};
+pub use endpoint::{Endpoint, EndpointError, Hosts};
+pub use error::{ErrorClass, PublishError, RETRY_AFTER_MAX};
+pub use message::{PublishBody, PublishMessage, Published};
