@@ -1,5 +1,5 @@
-//! Ably's contract as Rust types, shared by the service and by the local Ably: keys, capabilities, tokens and errors;
-//! and a client of its REST API.
+//! Ably's contract as Rust types, shared by the service and by the local Ably: keys, capabilities, tokens and errors.
+//! Beside them, a client of the REST API.
 //!
 //! Nothing here knows Towline: what is right for one caller of Ably is right for all.
 

@@ -87,7 +87,7 @@ impl<S: Surroundings> RestClient<S> {
     pub async fn publish(&self, channel: &str, body: &PublishBody) -> Result<Published, PublishError> {
         // URL parsers resolve `.` and `..` even where they are percent-encoded, so no such channel can be reached.
         if matches!(channel, "" | "." | "..") {
-            return Err(PublishError::refused(40010, "a channel's name is not empty, `.` or `..`"));
+            return Err(PublishError::refused(40010, "no channel is named by nothing, `.` or `..`"));
         }
         let path = format!("/channels/{}/messages", utf8_percent_encode(channel, SEGMENT));
         let start = self.surroundings.now_ms();

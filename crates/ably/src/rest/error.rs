@@ -112,11 +112,7 @@ impl Refusal {
         let reason = error
             .and_then(|error| error.get("message")?.as_str())
             .or(self.header_message.as_deref())
-            .unwrap_or(if self.body.is_some() {
-                "no error of Ably's in the body"
-            } else {
-                "no readable body"
-            });
+            .unwrap_or(if self.body.is_some() { "the body holds no error" } else { "no whole body" });
         let class = self.class(code, now_ms);
         PublishError { class, status: Some(self.status), code, reason: quoted(&redact(reason)) }
     }

@@ -1,0 +1,6 @@
+//! The REST client, with real reqwest, against servers that misbehave.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod fallbacks;
+mod faults;
+mod server;
