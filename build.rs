@@ -20,8 +20,8 @@ fn main() -> ExitCode {
 
 fn compile() -> Result<(), Vec<String>> {
     let text = std::fs::read_to_string(FILE).map_err(|error| vec![format!("{FILE}: {error}")])?;
-    let policy = Policy::parse(&text)
-        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let policy =
+        Policy::parse(&text).map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let out = std::env::var_os("OUT_DIR").ok_or_else(|| vec!["cargo sets OUT_DIR".to_owned()])?;
     std::fs::write(Path::new(&out).join("policy.rs"), generate::rust(&policy))
         .map_err(|error| vec![format!("cannot write the compiled policy: {error}")])

@@ -1,1 +1,36 @@
 //! The first job: a signed-in user gets an Ably token that carries exactly what their role and jobs allow.
+//!
+//! A request goes through four steps, each of which parses into a type that the next one takes:
+//!
+//! 1. [`session_token`] finds the session token in a request's [`Credentials`].
+//! 2. [`Verifier::verify`] turns it into a [`Session`].
+//! 3. [`TokenParams::parse`] reads what the client asks for, none of which is believed.
+//! 4. [`issue()`] signs what the [`Policy`] grants to that session, and nothing more.
+//!
+//! Every refusal becomes an [`ably::ErrorInfo`], the shape that Ably's SDKs read. Its status decides what ably-js does with an
+//! `authUrl`: after 401 it keeps trying, since the session can be renewed; after 403 the connection is FAILED.
+//!
+//! | status | code | when |
+//! |---|---|---|
+//! | 400 | 40000 | a session token in the query |
+//! | 400 | 40003 | a parameter that is malformed, contradicts itself, or carries a session token |
+//! | 401 | 40100 | no session; one that has expired and can be renewed; one that is too close to its end, or not yet valid |
+//! | 403 | 40300 | a session that is refused for good; a token that would be too long |
+//! | 403 | 40102 | a `clientId` other than the session's user |
+//! | 403 | 40160 | a foreign job; nothing to grant; `service` |
+//!
+//! A 401 never has code 40102 or 40171, which ably-js takes as final, nor 4014x, which it takes for a fault of an Ably token.
+
+mod credentials;
+mod issue;
+mod params;
+mod policy;
+mod session;
+mod verify;
+
+pub use credentials::{CookieRules, Credentials, session_token};
+pub use issue::{Issued, TOKEN_LIFETIME_SECONDS, issue};
+pub use params::{Format, TokenParams};
+pub use policy::{Granted, Policy, Refusal};
+pub use session::{Role, Session, SessionError};
+pub use verify::{RulesError, SessionRules, Verifier};

@@ -1,0 +1,189 @@
+//! What a session may do: the compiled policy, and the capability that it grants.
+
+#[cfg(test)]
+mod tests;
+
+use ably::{Capability, ChannelPattern, ErrorInfo, Operation, Operations};
+use thiserror::Error;
+
+use super::session::{Role, Session};
+use crate::ids::{JobId, UserId};
+
+/// The policy of `policy.toml`. The build checks it (`crates/policy`) and compiles it to constants.
+///
+/// What the check vouches for, and this module relies on: a placeholder is a whole segment and never the first, so an id stands
+/// only where an id belongs; no id can turn one line's channel into another's; and a wildcard that reaches job channels stands
+/// exactly where a job template has `{jobId}`.
+#[derive(Debug)]
+pub struct Policy {
+    driver: &'static [Grant],
+    dispatcher: &'static [Grant],
+    customer: &'static [Grant],
+    admin: &'static [Grant],
+}
+
+/// What a role may do on the channels of a pattern.
+#[derive(Debug)]
+struct Grant {
+    channel: &'static [Segment],
+    operations: &'static [Operation],
+}
+
+/// A segment of a channel pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Segment {
+    /// Itself.
+    Literal(&'static str),
+    /// Any segment, and at the end one or more.
+    Wildcard,
+    /// The session's user.
+    UserId,
+    /// One of the session's jobs.
+    JobId,
+}
+
+/// The channel on which the service publishes a job's positions. It is a job template whether or not the policy names it.
+const JOB_CHANNEL: &[Segment] = &[Segment::Literal("dispatch"), Segment::Literal("job"), Segment::JobId];
+
+/// Stands for any job where it is asked whether a wildcard reaches job channels: one that does reaches those of every job.
+const ANY_JOB: &str = "any";
+
+static COMPILED: Policy = include!(concat!(env!("OUT_DIR"), "/policy.rs"));
+
+/// What a session is granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// The channels and operations.
+    pub capability: Capability,
+    /// The job, where the capability has the channels of exactly one.
+    pub job: Option<JobId>,
+}
+
+/// Why a session is granted nothing. Ably's code for all of them is 40160.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The session's user takes no part in the job that was asked for. Whether that job exists is not said.
+    #[error("the session gives no access to the job that `jobId` asks for")]
+    ForeignJob,
+    /// The policy has no channel for this role.
+    #[error("the policy grants this role no channel")]
+    Nothing,
+    /// The platform's back end needs no token: it holds the key.
+    #[error("a `service` session gets no Ably token")]
+    Service,
+}
+
+impl From<Refusal> for ErrorInfo {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(40160, 403, refusal.to_string())
+    }
+}
+
+impl Policy {
+    /// The policy that this build was made with.
+    pub fn compiled() -> &'static Self {
+        &COMPILED
+    }
+
+    /// What a session is granted; with `narrow`, without the channels of all other jobs.
+    ///
+    /// Narrowing works for every role: it drops the session's other jobs, and puts the job in place of a wildcard that stands
+    /// for any job. Channels that belong to no job stay.
+    ///
+    /// # Errors
+    /// [`Refusal`], always 403: no session of this user and role gets more.
+    pub fn grant(&self, session: &Session, narrow: Option<&JobId>) -> Result<Granted, Refusal> {
+        if session.role == Role::Service {
+            return Err(Refusal::Service);
+        }
+        let user = &session.user;
+        let jobs: Vec<_> = session.jobs.iter().filter(|job| narrow.is_none_or(|only| only == *job)).collect();
+        let mut grants = Vec::new();
+        // The jobs whose channels are granted.
+        let mut covered = Jobs::None;
+        for grant in self.of(session.role) {
+            let Some(operations) = Operations::new(grant.operations.iter().copied()) else { continue };
+            let mut add = |channel| grants.push((channel, operations.clone()));
+            if grant.channel.contains(&Segment::JobId) {
+                for job in &jobs {
+                    covered = covered.and(job);
+                    fill(grant.channel, user, job.as_str()).into_iter().for_each(&mut add);
+                }
+                continue;
+            }
+            let Some(channel) = fill(grant.channel, user, ANY_JOB) else { continue };
+            let job = narrow.map_or(ANY_JOB, JobId::as_str);
+            let of_job: Vec<_> = self
+                .job_templates()
+                .filter_map(|template| fill(template, user, job)?.intersect(&channel))
+                .collect();
+            match narrow {
+                _ if of_job.is_empty() => add(channel),
+                None => {
+                    covered = Jobs::Any;
+                    add(channel);
+                }
+                Some(job) => {
+                    covered = covered.and(job);
+                    of_job.into_iter().for_each(add);
+                }
+            }
+        }
+        if narrow.is_some() && covered == Jobs::None {
+            return Err(Refusal::ForeignJob);
+        }
+        let capability = Capability::from_grants(grants).ok_or(Refusal::Nothing)?;
+        let job = if let Jobs::One(job) = covered { Some(job.clone()) } else { None };
+        Ok(Granted { capability, job })
+    }
+
+    fn of(&self, role: Role) -> &'static [Grant] {
+        match role {
+            Role::Driver => self.driver,
+            Role::Dispatcher => self.dispatcher,
+            Role::Customer => self.customer,
+            Role::Admin => self.admin,
+            Role::Service => &[],
+        }
+    }
+
+    /// The channels that belong to one job each, of all roles.
+    fn job_templates(&self) -> impl Iterator<Item = &'static [Segment]> {
+        let all = [self.driver, self.dispatcher, self.customer, self.admin];
+        let named = all.into_iter().flatten().map(|grant| grant.channel);
+        std::iter::once(JOB_CHANNEL).chain(named.filter(|channel| channel.contains(&Segment::JobId)))
+    }
+}
+
+/// The jobs whose channels a capability has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Jobs<'a> {
+    None,
+    One(&'a JobId),
+    /// Several, or all.
+    Any,
+}
+
+impl<'a> Jobs<'a> {
+    fn and(self, job: &'a JobId) -> Self {
+        match self {
+            Self::None => Self::One(job),
+            Self::One(other) if other == job => self,
+            Self::One(_) | Self::Any => Self::Any,
+        }
+    }
+}
+
+/// A channel pattern with the session's ids in it. An id has no `:`, and is never `*`, so it stays one plain segment.
+fn fill(channel: &[Segment], user: &UserId, job: &str) -> Option<ChannelPattern> {
+    let segments: Vec<_> = channel
+        .iter()
+        .map(|segment| match segment {
+            Segment::Literal(text) => text,
+            Segment::Wildcard => "*",
+            Segment::UserId => user.as_str(),
+            Segment::JobId => job,
+        })
+        .collect();
+    ChannelPattern::parse(segments.join(":")).ok()
+}
