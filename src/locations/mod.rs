@@ -1,1 +1,24 @@
 //! The second job: a driver's fixes get a sequence number, are kept, and reach Ably in order, once.
+//!
+//! - [`post`] reads a body into [`fix`]es, at the border.
+//! - [`protocol`] is what the Worker and a job's object say to each other.
+//! - [`job`] is the object's state machine: dedupe, [`sequence`], write, answer; and from the same place the
+//!   [`outbox`], which publishes what was written as [`event`]s.
+//! - [`log`] is what a job keeps, over the SQL of a Durable Object.
+
+pub mod event;
+pub mod fix;
+pub mod job;
+pub mod log;
+pub mod outbox;
+pub mod post;
+pub mod protocol;
+pub mod sequence;
+
+pub use fix::{DedupeId, Field, Fix, Reason, Rejection};
+pub use job::{Job, Step};
+pub use post::{Post, PostError, Sender};
+pub use protocol::{JobAnswer, JobRequest};
+
+/// A time in Unix milliseconds, or a length of time in milliseconds.
+pub type Millis = i64;

@@ -1,0 +1,138 @@
+//! What subscribers of a job's channel receive.
+
+use serde::Serialize;
+
+use super::log::{Life, Row};
+use super::sequence::Moment;
+use super::{Fix, Millis};
+use crate::ids::JobId;
+
+/// The longest `data` of a message, in bytes. Ably's limit for a whole message is 64 KiB.
+pub const DATA_MAX: usize = 60 * 1024;
+
+/// A message as Ably's REST interface takes it. The same row makes the same bytes, however often.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// By it Ably recognises a retry: `{jobId}/{epoch}.{seq}`. A job id has no `/`, and no `:`, by which Ably numbers the
+    /// messages of an array.
+    pub id: String,
+    /// The event.
+    pub name: &'static str,
+    /// JSON text.
+    pub data: String,
+    /// Always `json`.
+    pub encoding: &'static str,
+}
+
+/// `[seq, effective time, lat, lng]`.
+pub type Backfill = (u64, Millis, f64, f64);
+
+/// The data of `location.updated`: a live fix in full, and the others of its message. It is also the first state that a
+/// page is rendered with, without `backfill`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Updated {
+    /// The job.
+    pub job_id: JobId,
+    /// Which life of the job's sequence.
+    pub epoch: u64,
+    /// The last seq that the message stands for.
+    pub seq: u64,
+    /// The first seq that the message stands for.
+    pub from_seq: u64,
+    /// The seq of the fix that follows, where it is not `seq`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_seq: Option<u64>,
+    /// Degrees north.
+    pub lat: f64,
+    /// Degrees east.
+    pub lng: f64,
+    /// Metres a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
+    /// Degrees clockwise from north.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heading: Option<f64>,
+    /// Metres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// Metres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub altitude: Option<f64>,
+    /// When the fix was accepted, Unix milliseconds.
+    pub ts: Millis,
+    /// When it was measured by the phone's clock, Unix milliseconds; `ts` where the phone did not say.
+    pub captured_at: Millis,
+    /// The other fixes of the message, by seq.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backfill: Vec<Backfill>,
+}
+
+impl Updated {
+    /// One live fix by itself.
+    pub fn of(life: &Life, seq: u64, fix: &Fix, ts: Millis) -> Self {
+        Self {
+            job_id: life.job.clone(),
+            epoch: life.epoch,
+            seq,
+            from_seq: seq,
+            head_seq: None,
+            lat: fix.lat(),
+            lng: fix.lng(),
+            speed: fix.speed(),
+            heading: fix.heading(),
+            accuracy: fix.accuracy(),
+            altitude: fix.altitude(),
+            ts,
+            captured_at: Moment::of(fix, ts).captured_at(),
+            backfill: Vec::new(),
+        }
+    }
+}
+
+/// The data of `location.backfilled`: fixes that are all late, and move no marker.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Backfilled<'a> {
+    job_id: &'a JobId,
+    epoch: u64,
+    from_seq: u64,
+    seq: u64,
+    ts: Millis,
+    backfill: Vec<Backfill>,
+}
+
+impl Message {
+    /// The message that stands for a post.
+    ///
+    /// # Errors
+    /// Where the data cannot be serialised; with these types that does not happen.
+    pub fn of(life: &Life, row: &Row) -> serde_json::Result<Self> {
+        let (seq, from_seq, ts) = (row.seq, row.first_seq(), row.body.ts);
+        let head = row.head();
+        let head_seq = head.map(|(seq, _)| seq);
+        let backfill = row
+            .fixes()
+            .filter(|(seq, _)| Some(*seq) != head_seq)
+            .map(|(seq, fix)| (seq, Moment::of(fix, ts).effective(), fix.lat(), fix.lng()))
+            .collect();
+        let (name, data) = match head {
+            Some((head_seq, fix)) => {
+                let updated = Updated {
+                    seq,
+                    from_seq,
+                    head_seq: Some(head_seq).filter(|head_seq| *head_seq != seq),
+                    backfill,
+                    ..Updated::of(life, head_seq, fix, ts)
+                };
+                ("location.updated", serde_json::to_string(&updated)?)
+            }
+            None => {
+                let backfilled =
+                    Backfilled { job_id: &life.job, epoch: life.epoch, from_seq, seq, ts, backfill };
+                ("location.backfilled", serde_json::to_string(&backfilled)?)
+            }
+        };
+        Ok(Self { id: format!("{}/{}.{seq}", life.job, life.epoch), name, data, encoding: "json" })
+    }
+}

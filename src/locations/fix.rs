@@ -1,0 +1,287 @@
+//! A fix: one position of a vehicle as a phone measured it, checked.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use thiserror::Error;
+
+use super::Millis;
+use crate::ids::FixId;
+
+pub(super) mod captured_at;
+pub(super) mod json;
+
+#[cfg(test)]
+pub(super) mod tests;
+
+/// What a driver may send in a fix, or around several, by its name in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Field {
+    /// Degrees north, −90 to 90. Required.
+    Lat,
+    /// Degrees east, −180 to 180. Required.
+    Lng,
+    /// Metres a second; negative is unknown.
+    Speed,
+    /// Degrees clockwise from north, 0 to 360; negative is unknown.
+    Heading,
+    /// Radius of uncertainty in metres; negative is unknown.
+    Accuracy,
+    /// Metres above the ellipsoid.
+    Altitude,
+    /// When it was measured: ISO 8601 with an offset, or Unix milliseconds.
+    CapturedAt,
+    /// The driver's own name for the fix.
+    Id,
+    /// The fixes of a batch.
+    Locations,
+    /// Whose fixes these are, where a back end posts them.
+    Driver,
+}
+
+impl Field {
+    /// The field's name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lat => "lat",
+            Self::Lng => "lng",
+            Self::Speed => "speed",
+            Self::Heading => "heading",
+            Self::Accuracy => "accuracy",
+            Self::Altitude => "altitude",
+            Self::CapturedAt => "capturedAt",
+            Self::Id => "id",
+            Self::Locations => "locations",
+            Self::Driver => "driver",
+        }
+    }
+
+    /// What the field may hold, as the end of a sentence.
+    fn rule(self) -> &'static str {
+        match self {
+            Self::Lat => "a number from -90 to 90",
+            Self::Lng => "a number from -180 to 180",
+            Self::Speed => "a number of metres a second (negative: unknown)",
+            Self::Heading => "a number from 0 to 360 (negative: unknown)",
+            Self::Accuracy => "a number of metres (negative: unknown)",
+            Self::Altitude => "a number of metres",
+            Self::CapturedAt => {
+                "ISO 8601 with an offset (2026-01-31T08:00:00.5Z), or Unix milliseconds, in the years 0000 to 9999"
+            }
+            Self::Id => "a string of 1 to 64 printable ASCII characters",
+            Self::Locations => "an array of 1 to 100 fixes",
+            Self::Driver => "a user id, as a string",
+        }
+    }
+}
+
+/// Why a fix is not accepted, or a post not read. The codes are part of the HTTP interface and do not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It is JSON, but not an object.
+    NotAnObject,
+    /// A field that must be there is not, or is `null`.
+    Required,
+    /// The field holds another JSON type.
+    WrongType,
+    /// The number, or the time, is beyond what the field may hold.
+    OutOfRange,
+    /// `capturedAt` is a string but not ISO 8601 with an offset.
+    NotATime,
+    /// `capturedAt` is a number that can only be meant in seconds.
+    InSeconds,
+    /// The string is not an id.
+    InvalidId,
+    /// The object holds the field twice, so that two readers could see two values.
+    Repeated,
+    /// `locations` holds nothing.
+    Empty,
+    /// `locations` holds more than 100 fixes.
+    TooMany,
+    /// Measured longer ago than the service keeps; neither stored nor published.
+    TooOld,
+    /// The driver has sent this `id` before, with another position or `capturedAt`.
+    IdReused,
+}
+
+/// What is wrong, and with which field. It quotes nothing that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error, Serialize, Deserialize)]
+pub struct Rejection {
+    /// The field to look at; none where the fix as a whole is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<Field>,
+    /// The stable code.
+    pub reason: Reason,
+}
+
+impl Rejection {
+    /// A rejection that names a field.
+    pub fn of(field: Field, reason: Reason) -> Self {
+        Self { field: Some(field), reason }
+    }
+
+    /// A rejection of something that should have been an object.
+    pub fn not_an_object() -> Self {
+        Self { field: None, reason: Reason::NotAnObject }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(field) = self.field else { return f.write_str("a fix is a JSON object") };
+        let name = field.name();
+        match self.reason {
+            Reason::Required => write!(f, "`{name}` is required"),
+            Reason::Repeated => write!(f, "`{name}` is there twice"),
+            Reason::InSeconds => write!(f, "`{name}` looks like seconds; it is milliseconds"),
+            Reason::TooOld => write!(f, "`{name}` is longer ago than this service keeps"),
+            Reason::IdReused => {
+                write!(f, "`{name}` has been used before, for another position or another `capturedAt`")
+            }
+            _ => write!(f, "`{name}` must be {}", field.rule()),
+        }
+    }
+}
+
+/// The name by which a driver's retry of a fix is recognised: the fix's own `id`, or the post's `Idempotency-Key` with
+/// the fix's place in the post. The 64 characters that an id may have are those of the text as given.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DedupeId(String);
+
+impl DedupeId {
+    /// The id that the fix carries.
+    pub fn given(id: FixId) -> Self {
+        Self(id.into())
+    }
+
+    /// The id of the fix at `index` (from 0) in a post with an `Idempotency-Key`.
+    pub fn numbered(key: &FixId, index: usize) -> Self {
+        Self(format!("{key}#{index}"))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One position of a vehicle as measured, WGS 84. Its numbers are finite and in range, `-0` being 0; what the phone did
+/// not know is absent.
+///
+/// As JSON, for storage and between Worker and object, it is the array
+/// `[capturedAt, lat, lng, id, speed, heading, accuracy, altitude]`, of which the SQL of the log reads the first four.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fix {
+    captured_at: Option<Millis>,
+    lat: f64,
+    lng: f64,
+    id: Option<DedupeId>,
+    speed: Option<f64>,
+    heading: Option<f64>,
+    accuracy: Option<f64>,
+    altitude: Option<f64>,
+}
+
+impl Fix {
+    /// Degrees north, −90 to 90.
+    pub fn lat(&self) -> f64 {
+        self.lat
+    }
+
+    /// Degrees east, −180 to 180.
+    pub fn lng(&self) -> f64 {
+        self.lng
+    }
+
+    /// Metres a second, not negative.
+    pub fn speed(&self) -> Option<f64> {
+        self.speed
+    }
+
+    /// Degrees clockwise from north, from 0 to below 360.
+    pub fn heading(&self) -> Option<f64> {
+        self.heading
+    }
+
+    /// Radius of uncertainty in metres, not negative.
+    pub fn accuracy(&self) -> Option<f64> {
+        self.accuracy
+    }
+
+    /// Metres.
+    pub fn altitude(&self) -> Option<f64> {
+        self.altitude
+    }
+
+    /// When it was measured by the phone's clock, Unix milliseconds, as sent: not limited by ours. Two spellings of one
+    /// instant are one `capturedAt`, so a phone that changes its time zone between two tries is still recognised.
+    pub fn captured_at(&self) -> Option<Millis> {
+        self.captured_at
+    }
+
+    /// What names the fix in a retry, if anything does.
+    pub fn id(&self) -> Option<&DedupeId> {
+        self.id.as_ref()
+    }
+
+    /// Whether the other was measured at the same place and time.
+    pub fn same_measurement(&self, other: &Self) -> bool {
+        (self.captured_at, self.lat, self.lng) == (other.captured_at, other.lat, other.lng)
+    }
+
+    /// Brings the numbers into their one form, and refuses those out of range.
+    fn checked(mut self) -> Result<Self, Rejection> {
+        let within = |value: f64, limit: f64, field| {
+            if value.abs() <= limit { Ok(value + 0.0) } else { Err(Rejection::of(field, Reason::OutOfRange)) }
+        };
+        self.lat = within(self.lat, 90.0, Field::Lat)?;
+        self.lng = within(self.lng, 180.0, Field::Lng)?;
+        let known = |value: Option<f64>| value.filter(|value| *value >= 0.0).map(|value| value + 0.0);
+        self.speed = known(self.speed);
+        self.heading = match known(self.heading) {
+            Some(heading) => {
+                let heading = within(heading, 360.0, Field::Heading)?;
+                Some(if heading == 360.0 { 0.0 } else { heading })
+            }
+            None => None,
+        };
+        self.accuracy = known(self.accuracy);
+        self.altitude = self.altitude.map(|altitude| altitude + 0.0);
+        if self.captured_at.is_some_and(|at| !captured_at::RANGE.contains(&at)) {
+            return Err(Rejection::of(Field::CapturedAt, Reason::OutOfRange));
+        }
+        Ok(self)
+    }
+}
+
+type Numbers = (Option<f64>, Option<f64>, Option<f64>, Option<f64>);
+
+impl Serialize for Fix {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (
+            self.captured_at,
+            self.lat,
+            self.lng,
+            self.id.as_ref(),
+            self.speed,
+            self.heading,
+            self.accuracy,
+            self.altitude,
+        )
+            .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fix {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (captured_at, lat, lng, id, speed, heading, accuracy, altitude) =
+            Deserialize::deserialize(deserializer)?;
+        let (speed, heading, accuracy, altitude): Numbers = (speed, heading, accuracy, altitude);
+        Self { captured_at, lat, lng, id, speed, heading, accuracy, altitude }
+            .checked()
+            .map_err(de::Error::custom)
+    }
+}

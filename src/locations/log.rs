@@ -1,0 +1,183 @@
+//! What a job keeps: a log of one row a post, and how far Ably has confirmed it.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Fix, Millis};
+use crate::ids::{JobId, UserId};
+
+pub mod sql;
+
+#[cfg(test)]
+pub(super) mod memory;
+
+/// Which life of which job's sequence the log holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Life {
+    /// The job.
+    pub job: JobId,
+    /// The Unix time in seconds at which this life began, or one more than the epoch before, whichever is later.
+    pub epoch: u64,
+}
+
+/// The accepted fixes of one post: one row of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The seq of the last of its fixes. The others count down from it.
+    pub seq: u64,
+    /// The latest `capturedAt`, as sent, in this and all earlier rows. A fix without an `id` that was measured later than
+    /// that cannot be a duplicate.
+    pub cap: Option<Millis>,
+    /// The rest, as JSON.
+    pub body: Body,
+}
+
+/// What a row keeps as JSON. `driver` and `fixes` are also read by the log's SQL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Body {
+    /// When the post was accepted. It never decreases from one row to the next.
+    pub ts: Millis,
+    /// Whose fixes these are.
+    pub driver: UserId,
+    /// The seq of the last live fix up to the end of this row.
+    pub live: u64,
+    /// The fixes in the order of their seqs; never empty.
+    pub fixes: Vec<Fix>,
+}
+
+impl Row {
+    /// The seq of the first of its fixes.
+    pub fn first_seq(&self) -> u64 {
+        (self.seq + 1).saturating_sub(self.body.fixes.len() as u64)
+    }
+
+    /// Its fixes with their seqs, in order.
+    pub fn fixes(&self) -> impl Iterator<Item = (u64, &Fix)> {
+        (self.first_seq()..).zip(&self.body.fixes)
+    }
+
+    /// The fix that has this seq, if it is in this row.
+    pub fn fix(&self, seq: u64) -> Option<&Fix> {
+        let index = seq.checked_sub(self.first_seq())?;
+        self.body.fixes.get(usize::try_from(index).ok()?)
+    }
+
+    /// The newest live fix of this row, if any of it is live.
+    pub fn head(&self) -> Option<(u64, &Fix)> {
+        Some((self.body.live, self.fix(self.body.live)?))
+    }
+}
+
+/// How far the outbox has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    /// Every seq up to this one has been confirmed by Ably, or set aside.
+    pub sent: u64,
+    /// The last seq of the message that was in flight, if one was. Whatever is published next ends at the same seq, so
+    /// that it is the same message.
+    pub infl: Option<u64>,
+}
+
+/// What a job's object finds when it wakes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Waking {
+    /// Nothing was ever accepted.
+    Untouched,
+    /// There was a life, and its rows are gone.
+    Ended {
+        /// The epoch that the next one must exceed.
+        epoch: u64,
+    },
+    /// A life with at least one row.
+    Alive {
+        /// Which.
+        life: Life,
+        /// Its last row.
+        last: Row,
+        /// How far Ably has confirmed it, as far as that was written down.
+        position: Position,
+    },
+}
+
+/// Fixes that may have been accepted before. All are looked up together, since each look-up may read the whole log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sought<'a> {
+    /// Whose.
+    pub driver: &'a UserId,
+    /// Fixes by their ids.
+    pub ids: Vec<&'a str>,
+    /// Fixes by `capturedAt`, `lat` and `lng`.
+    pub places: Vec<(Millis, f64, f64)>,
+}
+
+impl Sought<'_> {
+    /// Whether there is nothing to look up.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.places.is_empty()
+    }
+
+    /// Rows whose [`cap`](Row::cap) is earlier hold none of them; none where every row might.
+    pub fn since(&self) -> Option<Millis> {
+        if self.ids.is_empty() {
+            self.places.iter().map(|(captured_at, ..)| *captured_at).min()
+        } else {
+            None
+        }
+    }
+}
+
+/// Why the log cannot be read or written. For our own log, never for a caller.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LogError {
+    /// The storage refused.
+    #[error("storage: {0}")]
+    Storage(#[from] sql::SqlError),
+    /// A newer version of this service has written it.
+    #[error("the log has schema version {0}, which this build does not know")]
+    Version(i64),
+    /// What was read is not what is ever written.
+    #[error("the log is damaged: {0}")]
+    Damaged(&'static str),
+    /// The object of one job was asked about another.
+    #[error("this object is another job's")]
+    OtherJob,
+}
+
+/// What a job is kept in. All of it is synchronous: writes with nothing awaited between them become durable together.
+pub trait Log {
+    /// Reads what is needed to go on. Creates nothing.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn wake(&self) -> Result<Waking, LogError>;
+
+    /// Begins a life: makes the tables where there are none. [`append`](Log::append) follows at once.
+    ///
+    /// # Errors
+    /// [`LogError`]; what was written until then does not count as a life.
+    fn begin(&mut self, life: &Life) -> Result<(), LogError>;
+
+    /// Adds a row and, with it, how far the outbox has come.
+    ///
+    /// # Errors
+    /// [`LogError`]; the row is not there then.
+    fn append(&mut self, row: &Row, position: Position) -> Result<(), LogError>;
+
+    /// Writes down how far the outbox has come, without a row.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn confirm(&mut self, position: Position) -> Result<(), LogError>;
+
+    /// The rows that hold any of the fixes sought, in order; perhaps others too.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn find(&self, sought: &Sought<'_>) -> Result<Vec<Row>, LogError>;
+
+    /// At most `limit` rows with fixes after this seq, in order.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn rows_after(&self, seq: u64, limit: u32) -> Result<Vec<Row>, LogError>;
+}

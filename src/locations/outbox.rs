@@ -1,0 +1,215 @@
+//! Rows that Ably has not confirmed, and when the next one may go.
+//!
+//! One message is in flight at a time: separate requests may overtake each other on their way to Ably. A message stands
+//! for one row. What is here is lost when the object sleeps, and built again from the log: from the last position that
+//! was written down, so that a few messages may go out again, with the same ids and bytes.
+
+use std::collections::VecDeque;
+
+use super::Millis;
+use super::log::{Position, Row};
+
+/// Rows read from the log at once, and kept in memory at most; what is waiting beyond that stays in the log.
+pub const ROWS_MAX: u32 = 64;
+
+/// 40 publishes a second leave for one channel (Ably's limit is 50). As no message is longer than some 10 KiB, that also
+/// keeps to 800 KiB a second.
+const SPACING: Millis = 25;
+
+/// A position that no row has carried away is written down after this much quiet.
+const QUIET: Millis = 5_000;
+
+const TRANSIENT: Backoff = Backoff { first: 500, longest: 60_000 };
+const CREDENTIALS: Backoff = Backoff { first: 5_000, longest: 60_000 };
+const UNKNOWN: Backoff = Backoff { first: 600_000, longest: 600_000 };
+
+/// The longest `Retry-After` that is honoured.
+const RETRY_AFTER_MAX: Millis = 600_000;
+
+/// Why a publish failed, by what is to be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It blames the message (400 with 40000–40099, or 413): it will never be taken.
+    Message,
+    /// It blames key, token or account (401, 403, 404, 4011x): nothing will be taken until somebody has mended that.
+    Credentials,
+    /// A 4xx that says neither.
+    Unknown,
+    /// Anything that may be over soon: no answer, a redirect, 429, 5xx.
+    Transient {
+        /// How long Ably asks to wait.
+        retry_after: Option<Millis>,
+    },
+}
+
+/// What follows from a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The message is set aside for good, and those behind it go on.
+    SetAside,
+    /// The same message goes out again, no sooner than at `at`.
+    Retry {
+        /// Unix milliseconds.
+        at: Millis,
+    },
+    /// It was not in flight; nothing follows.
+    Stale,
+}
+
+/// What the outbox wants.
+#[derive(Debug, PartialEq)]
+pub enum Next<'a> {
+    /// Publish this row. It is in flight from now on.
+    Publish(&'a Row),
+    /// Read more rows after this seq, hand them to [`Outbox::refill`], and ask again.
+    Read {
+        /// The last seq that is not needed.
+        after: u64,
+    },
+    /// Write this position down, say so by [`Outbox::confirmed`], and ask again.
+    Confirm(Position),
+    /// Ask again then.
+    Wait {
+        /// Unix milliseconds.
+        until: Millis,
+    },
+    /// Ask again when a row was added or a publish has ended.
+    Idle,
+}
+
+/// The outbox of one job.
+#[derive(Debug, Clone, Default)]
+pub struct Outbox {
+    /// Rows after `position.sent` without a gap, perhaps not all of them.
+    rows: VecDeque<Row>,
+    /// The last seq in the log.
+    last: u64,
+    position: Position,
+    /// The `sent` that is on disk.
+    saved: u64,
+    /// When Ably last confirmed something.
+    confirmed_at: Millis,
+    /// No publish before this.
+    not_before: Millis,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl Outbox {
+    /// An outbox that goes on from what the log says: whatever was in flight goes out again.
+    pub fn resume(position: Position, last: u64) -> Self {
+        Self {
+            position: Position { sent: position.sent, infl: None },
+            saved: position.sent,
+            last,
+            ..Self::default()
+        }
+    }
+
+    /// How far it has come, to be written down with the next row.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Takes a row that has just been written, together with [`position`](Self::position).
+    pub fn push(&mut self, row: Row) {
+        let follows = row.first_seq() == self.last_in_memory() + 1;
+        self.last = row.seq;
+        self.saved = self.position.sent;
+        if follows && self.rows.len() < ROWS_MAX as usize {
+            self.rows.push_back(row);
+        }
+    }
+
+    /// Takes rows read from the log as [`Next::Read`] asks.
+    pub fn refill(&mut self, rows: Vec<Row>) {
+        self.rows.extend(rows);
+    }
+
+    /// Notes that the position was written down as [`Next::Confirm`] asks.
+    pub fn confirmed(&mut self) {
+        self.saved = self.position.sent;
+    }
+
+    /// What is to be done now.
+    pub fn next(&mut self, now: Millis) -> Next<'_> {
+        if self.position.infl.is_some() {
+            return Next::Idle;
+        }
+        let unsaved = (self.saved < self.position.sent).then_some(self.confirmed_at + QUIET);
+        if unsaved.is_some_and(|at| at <= now) {
+            return Next::Confirm(self.position);
+        }
+        let waiting = (self.position.sent < self.last).then_some(self.not_before);
+        if waiting.is_none_or(|at| now < at) {
+            return match unsaved.into_iter().chain(waiting).min() {
+                Some(until) => Next::Wait { until },
+                None => Next::Idle,
+            };
+        }
+        let Some(row) = self.rows.front() else { return Next::Read { after: self.position.sent } };
+        self.position.infl = Some(row.seq);
+        self.not_before = now + SPACING;
+        Next::Publish(row)
+    }
+
+    /// Notes that Ably has confirmed the message that ends at `seq`.
+    pub fn published(&mut self, seq: u64, now: Millis) {
+        if self.position.infl == Some(seq) {
+            self.done(seq, now);
+        }
+    }
+
+    /// Notes that the publish of the message that ends at `seq` has failed. `jitter`, from 0 to 1, spreads the retries
+    /// of many objects.
+    pub fn failed(&mut self, seq: u64, failure: Failure, now: Millis, jitter: f64) -> Verdict {
+        if self.position.infl != Some(seq) {
+            return Verdict::Stale;
+        }
+        let (backoff, least) = match failure {
+            Failure::Message => {
+                self.done(seq, now);
+                return Verdict::SetAside;
+            }
+            Failure::Credentials => (CREDENTIALS, 0),
+            Failure::Unknown => (UNKNOWN, 0),
+            Failure::Transient { retry_after } => {
+                (TRANSIENT, retry_after.unwrap_or_default().clamp(0, RETRY_AFTER_MAX))
+            }
+        };
+        let at = now + backoff.delay(self.failures, jitter).max(least);
+        self.failures = self.failures.saturating_add(1);
+        self.position.infl = None;
+        self.not_before = at;
+        Verdict::Retry { at }
+    }
+
+    fn done(&mut self, seq: u64, now: Millis) {
+        self.position = Position { sent: seq, infl: None };
+        self.rows.pop_front();
+        self.confirmed_at = now;
+        self.failures = 0;
+    }
+
+    fn last_in_memory(&self) -> u64 {
+        self.rows.back().map_or(self.position.sent, |row| row.seq)
+    }
+}
+
+/// A delay that doubles from `first` to `longest`, of which the upper half is left to chance.
+struct Backoff {
+    first: Millis,
+    longest: Millis,
+}
+
+impl Backoff {
+    fn delay(&self, failures: u32, jitter: f64) -> Millis {
+        let doubled = self.first.saturating_mul(1 << failures.min(20)).min(self.longest);
+        let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 1.0 };
+        let half = doubled / 2;
+        half + (half as f64 * jitter) as Millis
+    }
+}
+
+#[cfg(test)]
+mod tests;
