@@ -136,3 +136,34 @@ impl Message {
         Ok(Self { id: format!("{}/{}.{seq}", life.job, life.epoch), name, data, encoding: "json" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::ids::UserId;
+    use crate::locations::log::Body;
+
+    #[test]
+    fn the_heads_own_seq_is_told_where_it_is_not_the_last() {
+        let life = Life { job: JobId::parse("a.b").unwrap(), epoch: 9 };
+        let fixes = json!([
+            [1, 10.0, 0.0, null, null, null, null, null],
+            [7, 20.0, 0.0, "id", 1.5, 2.5, 3.5, 4.5],
+            [3, 30.0, 0.0, null, null, null, null, null],
+        ]);
+        let fixes = serde_json::from_value(fixes).unwrap();
+        let body = Body { ts: 5, driver: UserId::parse("d").unwrap(), live: 11, fixes };
+        let message = Message::of(&life, &Row { seq: 12, cap: Some(7), body }).unwrap();
+        assert_eq!((message.id.as_str(), message.name), ("a.b/9.12", "location.updated"));
+        assert_eq!(
+            serde_json::from_str::<Value>(&message.data).unwrap(),
+            json!({
+                "jobId": "a.b", "epoch": 9, "seq": 12, "fromSeq": 10, "headSeq": 11, "lat": 20.0, "lng": 0.0,
+                "speed": 1.5, "heading": 2.5, "accuracy": 3.5, "altitude": 4.5, "ts": 5, "capturedAt": 7,
+                "backfill": [[10, 1, 10.0, 0.0], [12, 3, 30.0, 0.0]],
+            })
+        );
+    }
+}

@@ -1,1 +1,458 @@
+use serde_json::{Value, json};
 
+use super::*;
+use crate::ids::{FixId, UserId};
+use crate::locations::log::memory::MemoryLog;
+use crate::locations::log::sql::SqlLog;
+use crate::locations::log::sql::tests::Sqlite;
+use crate::locations::post::Sender;
+
+mod model;
+
+const NOW: Millis = 1_700_000_000_000;
+const HOUR: Millis = 3_600_000;
+const DAY: Millis = 24 * HOUR;
+
+fn job_id() -> JobId {
+    JobId::parse("job-1").unwrap()
+}
+
+fn wake<L: Log>(log: L) -> Job<L> {
+    Job::wake(log, DAY).unwrap()
+}
+
+fn new_job() -> Job<MemoryLog> {
+    wake(MemoryLog::default())
+}
+
+/// Posts a body as a driver, through the JSON in which requests travel.
+fn post_as<L: Log>(job: &mut Job<L>, driver: &str, key: Option<&str>, body: &Value, now: Millis) -> Value {
+    let driver = UserId::parse(driver).unwrap();
+    let key = key.map(|key| FixId::parse(key).unwrap());
+    let post = Post::parse(body.to_string().as_bytes(), Sender::Driver(&driver), key.as_ref()).unwrap();
+    let request = serde_json::to_string(&JobRequest::Post { job: job_id(), post }).unwrap();
+    serde_json::to_value(job.handle(serde_json::from_str(&request).unwrap(), now).unwrap()).unwrap()
+}
+
+fn post<L: Log>(job: &mut Job<L>, body: Value, now: Millis) -> Value {
+    post_as(job, "d", None, &body, now)
+}
+
+/// The results of a batch, as `seq:status` or `status:reason:field:index`.
+fn results<L: Log>(job: &mut Job<L>, fixes: Value, now: Millis) -> Vec<String> {
+    brief(&post(job, json!({"locations": fixes}), now))
+}
+
+fn brief(answer: &Value) -> Vec<String> {
+    let text = |value: &Value| value.to_string().replace('"', "");
+    let brief = |result: &Value| match result.get("seq") {
+        Some(seq) => format!("{seq}:{}", text(&result["status"])),
+        None => format!(
+            "{}:{}:{}:{}",
+            text(&result["status"]),
+            text(&result["reason"]),
+            text(&result["field"]),
+            result["index"]
+        ),
+    };
+    answer["results"].as_array().unwrap().iter().map(brief).collect()
+}
+
+fn state<L: Log>(job: &mut Job<L>) -> Value {
+    serde_json::to_value(job.handle(JobRequest::State { job: job_id() }, NOW).unwrap()).unwrap()
+}
+
+fn fix_at(captured_at: Millis) -> Value {
+    json!({"lat": 1.5, "lng": 2.5, "capturedAt": captured_at})
+}
+
+/// Publishes all that waits, successfully: name, id and data of each message.
+fn drain<L: Log>(job: &mut Job<L>, mut now: Millis) -> Vec<(String, String, Value)> {
+    let mut published = Vec::new();
+    loop {
+        match job.next(now).unwrap() {
+            Step::Publish { seq, job: to, message } => {
+                assert_eq!((to, message.encoding), (job_id(), "json"));
+                let data = serde_json::from_str(&message.data).unwrap();
+                published.push((message.name.to_owned(), message.id, data));
+                job.published(seq, now);
+            }
+            Step::Wait { until } => now = until,
+            Step::Idle => return published,
+        }
+    }
+}
+
+#[test]
+fn the_answer_to_a_post_has_the_interfaces_shape() {
+    let answer = post(&mut new_job(), json!({"lat": 1, "lng": 2}), NOW);
+    let expected = json!({
+        "ok": true, "jobId": "job-1", "epoch": 1_700_000_000, "results": [{"seq": 1, "status": "accepted"}]
+    });
+    assert_eq!(answer, expected);
+}
+
+#[test]
+fn seqs_count_on_through_posts_and_sleep() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    assert_eq!(
+        results(&mut job, json!([fix_at(NOW - 2), fix_at(NOW - 1)]), NOW),
+        ["1:accepted", "2:accepted"]
+    );
+    assert_eq!(results(&mut job, json!([fix_at(NOW)]), NOW), ["3:accepted"]);
+    let mut job = wake(log);
+    assert_eq!(results(&mut job, json!([fix_at(NOW + 1)]), NOW + 1), ["4:accepted"]);
+}
+
+#[test]
+fn fixes_of_a_post_are_ordered_by_time_and_answered_by_place() {
+    let log = MemoryLog::default();
+    let fixes =
+        json!([fix_at(NOW - 10), fix_at(NOW - 30), {"lat": 1, "lng": 1}, fix_at(NOW + 5), fix_at(NOW - 20)]);
+    assert_eq!(
+        results(&mut wake(log.clone()), fixes, NOW),
+        ["3:accepted", "1:accepted", "4:accepted", "5:accepted", "2:accepted"]
+    );
+    let times: Vec<_> = log.rows()[0].body.fixes.iter().map(Fix::captured_at).collect();
+    assert_eq!(times, [Some(NOW - 30), Some(NOW - 20), Some(NOW - 10), None, Some(NOW + 5)]);
+}
+
+#[test]
+fn fixes_of_one_time_keep_the_order_in_which_they_were_sent() {
+    let place = |lat: i32| json!({"lat": lat, "lng": 0, "capturedAt": NOW});
+    assert_eq!(
+        results(&mut new_job(), json!([place(3), place(1), place(2)]), NOW),
+        ["1:accepted", "2:accepted", "3:accepted"]
+    );
+}
+
+#[test]
+fn a_late_fix_is_kept_and_moves_no_marker() {
+    let mut job = new_job();
+    post(&mut job, json!({"lat": 5, "lng": 5, "capturedAt": NOW}), NOW);
+    let before = state(&mut job);
+    assert_eq!(results(&mut job, json!([fix_at(NOW - 1)]), NOW + 10), ["2:late"]);
+    assert_eq!(state(&mut job), before);
+    assert_eq!(
+        results(&mut job, json!([fix_at(NOW - 5), fix_at(NOW + 1)]), NOW + 10),
+        ["3:late", "4:accepted"]
+    );
+    assert_eq!(state(&mut job)["seq"], 4);
+}
+
+#[test]
+fn a_clock_ahead_is_marked_and_does_not_freeze_the_marker() {
+    let mut job = new_job();
+    let answer = post(&mut job, fix_at(NOW + 365 * DAY), NOW);
+    assert_eq!(answer["results"], json!([{"seq": 1, "status": "accepted", "clock": "ahead"}]));
+    let answer = post(&mut job, fix_at(NOW + 30_000), NOW);
+    assert_eq!(answer["results"], json!([{"seq": 2, "status": "late"}]), "30 s are no news");
+    assert_eq!(results(&mut job, json!([fix_at(NOW + 1_000)]), NOW + 1_000), ["3:accepted"]);
+    let answer = post(&mut job, fix_at(NOW + 99_999), NOW + 2_000);
+    assert_eq!(answer["results"], json!([{"seq": 4, "status": "accepted", "clock": "ahead"}]));
+}
+
+#[test]
+fn a_retry_gets_the_same_seqs_and_writes_nothing() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    let body = json!({"locations": [
+        fix_at(NOW - 5), {"lat": 1, "lng": 2, "id": "a"}, fix_at(NOW), {"lat": 1, "lng": 2, "id": "b", "capturedAt": NOW},
+        {"lat": 99, "lng": 2}
+    ]});
+    let first = post(&mut job, body.clone(), NOW);
+    assert_eq!(
+        brief(&first),
+        ["1:accepted", "2:accepted", "3:accepted", "4:accepted", "rejected:out_of_range:lat:4"]
+    );
+    drain(&mut job, NOW);
+    let writes = log.writes();
+    let again = ["1:duplicate", "2:duplicate", "3:duplicate", "4:duplicate", "rejected:out_of_range:lat:4"];
+    for now in [NOW, NOW + 30 * DAY] {
+        assert_eq!(brief(&post(&mut job, body.clone(), now)), again);
+        job = wake(log.clone());
+        assert_eq!(brief(&post(&mut job, body.clone(), now)), again, "after sleep");
+    }
+    assert_eq!(log.writes(), writes);
+    assert_eq!(drain(&mut job, NOW), []);
+}
+
+#[test]
+fn a_fix_with_neither_id_nor_time_is_never_a_duplicate() {
+    let mut job = new_job();
+    let plain = json!({"lat": 1, "lng": 2});
+    assert_eq!(results(&mut job, json!([plain, plain]), NOW), ["1:accepted", "2:accepted"]);
+    assert_eq!(results(&mut job, json!([plain]), NOW), ["3:accepted"]);
+}
+
+#[test]
+fn a_fix_twice_in_a_post_is_one() {
+    let mut job = new_job();
+    let with_id = json!({"lat": 1, "lng": 2, "id": "a"});
+    assert_eq!(
+        results(&mut job, json!([fix_at(NOW), with_id, fix_at(NOW - 1), with_id, fix_at(NOW)]), NOW),
+        ["2:accepted", "3:accepted", "1:accepted", "3:duplicate", "2:duplicate"]
+    );
+}
+
+#[test]
+fn one_instant_in_two_spellings_is_one_fix() {
+    let mut job = new_job();
+    let spelt = |at: Value| json!([{"lat": 1.0, "lng": 2, "capturedAt": at}]);
+    assert_eq!(results(&mut job, spelt(json!("2023-11-14T22:13:20Z")), NOW), ["1:accepted"]);
+    assert_eq!(results(&mut job, spelt(json!("2023-11-15T00:13:20.000+0200")), NOW), ["1:duplicate"]);
+    assert_eq!(results(&mut job, spelt(json!(1.7e12)), NOW), ["1:duplicate"]);
+}
+
+#[test]
+fn another_place_is_another_fix() {
+    let mut job = new_job();
+    let place = |lat: f64| json!([{"lat": lat, "lng": 2, "capturedAt": NOW}]);
+    assert_eq!(results(&mut job, place(0.1), NOW), ["1:accepted"]);
+    assert_eq!(results(&mut job, place(0.1 + f64::EPSILON), NOW), ["2:accepted"]);
+    assert_eq!(results(&mut job, place(-0.0), NOW), ["3:accepted"]);
+    assert_eq!(results(&mut job, place(0.0), NOW), ["3:duplicate"]);
+}
+
+#[test]
+fn an_id_names_one_measurement() {
+    let mut job = new_job();
+    let named =
+        |id: &str, lat: i32, at: Value| json!({"lat": lat, "lng": 0, "id": id, "capturedAt": at, "speed": 7});
+    let reused = "rejected:id_reused:id:0";
+    assert_eq!(results(&mut job, json!([named("a", 1, json!(NOW))]), NOW), ["1:accepted"]);
+    let mut other_speed = named("a", 1, json!(NOW));
+    other_speed["speed"] = json!(8);
+    assert_eq!(results(&mut job, json!([other_speed]), NOW), ["1:duplicate"]);
+    for changed in [named("a", 2, json!(NOW)), named("a", 1, json!(NOW + 1)), named("a", 1, Value::Null)] {
+        assert_eq!(results(&mut job, json!([changed]), NOW + 1), [reused]);
+    }
+    assert_eq!(
+        results(
+            &mut job,
+            json!([named("b", 1, json!(NOW)), named("b", 2, json!(NOW)), named("b", 1, json!(NOW))]),
+            NOW
+        ),
+        ["2:accepted", "rejected:id_reused:id:1", "2:duplicate"]
+    );
+    assert_eq!(results(&mut job, json!([fix_at(NOW)]), NOW), ["3:accepted"], "its key is another one");
+}
+
+#[test]
+fn ids_and_times_are_a_drivers_own() {
+    let mut job = new_job();
+    let body = json!({"locations": [fix_at(NOW), {"lat": 1, "lng": 2, "id": "a"}]});
+    assert_eq!(brief(&post_as(&mut job, "d", None, &body, NOW)), ["1:accepted", "2:accepted"]);
+    assert_eq!(brief(&post_as(&mut job, "e", None, &body, NOW)), ["3:accepted", "4:accepted"]);
+    assert_eq!(brief(&post_as(&mut job, "e", None, &body, NOW)), ["3:duplicate", "4:duplicate"]);
+    assert_eq!(brief(&post_as(&mut job, "d", None, &body, NOW)), ["1:duplicate", "2:duplicate"]);
+}
+
+#[test]
+fn an_idempotency_key_makes_a_post_without_times_repeatable() {
+    let mut job = new_job();
+    let body = json!({"locations": [{"lat": 1, "lng": 2}, {"lat": 1, "lng": 2}]});
+    assert_eq!(brief(&post_as(&mut job, "d", Some("k"), &body, NOW)), ["1:accepted", "2:accepted"]);
+    assert_eq!(brief(&post_as(&mut job, "d", Some("k"), &body, NOW)), ["1:duplicate", "2:duplicate"]);
+    assert_eq!(brief(&post_as(&mut job, "d", Some("l"), &body, NOW)), ["3:accepted", "4:accepted"]);
+    let other = json!({"lat": 3, "lng": 2});
+    assert_eq!(brief(&post_as(&mut job, "d", Some("k"), &other, NOW)), ["rejected:id_reused:id:0"]);
+}
+
+#[test]
+fn a_fix_of_yesterday_is_too_old() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    let too_old = "rejected:too_old:capturedAt:0";
+    assert_eq!(results(&mut job, json!([fix_at(NOW - DAY - 1)]), NOW), [too_old]);
+    assert_eq!(results(&mut job, json!([fix_at(0)]), NOW), [too_old]);
+    assert_eq!(log.writes(), 0);
+    assert_eq!(results(&mut job, json!([fix_at(NOW - DAY)]), NOW), ["1:accepted"]);
+}
+
+#[test]
+fn nothing_is_created_by_what_is_not_accepted() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    let answer = post(&mut job, json!({"locations": [7, fix_at(NOW - 2 * DAY)]}), NOW);
+    assert_eq!(
+        answer,
+        json!({"ok": true, "jobId": "job-1", "epoch": null, "results": [
+            {"status": "rejected", "index": 0, "reason": "not_an_object", "detail": "a fix is a JSON object"},
+            {"status": "rejected", "index": 1, "field": "capturedAt", "reason": "too_old",
+             "detail": "`capturedAt` is longer ago than this service keeps"},
+        ]})
+    );
+    assert_eq!(state(&mut job), json!({"jobId": "job-1", "epoch": null, "seq": 0}));
+    assert_eq!(job.next(NOW), Ok(Step::Idle));
+    assert_eq!(log.writes(), 0);
+}
+
+#[test]
+fn the_first_state_is_the_last_live_fix_in_the_events_fields() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    let full = json!({
+        "lat": 1.5, "lng": -2.5, "speed": 3, "heading": 360, "accuracy": 4.5, "altitude": -5, "capturedAt": NOW - 7, "id": "a"
+    });
+    post(&mut job, full, NOW);
+    results(&mut job, json!([fix_at(NOW - 8)]), NOW + 1);
+    let expected = json!({
+        "jobId": "job-1", "epoch": 1_700_000_000, "seq": 1, "fromSeq": 1, "lat": 1.5, "lng": -2.5, "speed": 3.0,
+        "heading": 0.0, "accuracy": 4.5, "altitude": -5.0, "ts": NOW, "capturedAt": NOW - 7
+    });
+    assert_eq!(state(&mut job), expected);
+    assert_eq!(state(&mut wake(log)), expected, "after sleep, when the last row is all late");
+}
+
+#[test]
+fn a_single_fix_makes_an_event() {
+    let mut job = new_job();
+    post(&mut job, json!({"lat": 1.5, "lng": 2.5, "speed": -1, "heading": null, "id": "secret"}), NOW);
+    let data = json!({
+        "jobId": "job-1", "epoch": 1_700_000_000, "seq": 1, "fromSeq": 1, "lat": 1.5, "lng": 2.5, "ts": NOW,
+        "capturedAt": NOW
+    });
+    let event = ("location.updated".to_owned(), "job-1/1700000000.1".to_owned(), data.clone());
+    assert_eq!(drain(&mut job, NOW), [event]);
+    assert_eq!(state(&mut job), data);
+}
+
+#[test]
+fn a_post_makes_one_event_with_its_newest_live_fix_at_the_head() {
+    let mut job = new_job();
+    post(&mut job, fix_at(NOW), NOW);
+    results(&mut job, json!([fix_at(NOW + 60_000), fix_at(NOW - 1), fix_at(NOW + 1)]), NOW + 2);
+    let events = drain(&mut job, NOW + 2);
+    assert_eq!(events.len(), 2);
+    assert_eq!(
+        events[1],
+        (
+            "location.updated".to_owned(),
+            "job-1/1700000000.4".to_owned(),
+            json!({
+                "jobId": "job-1", "epoch": 1_700_000_000, "seq": 4, "fromSeq": 2, "lat": 1.5, "lng": 2.5, "ts": NOW + 2,
+                "capturedAt": NOW + 60_000, "backfill": [[2, NOW - 1, 1.5, 2.5], [3, NOW + 1, 1.5, 2.5]]
+            })
+        )
+    );
+}
+
+#[test]
+fn a_post_of_late_fixes_makes_an_event_that_moves_no_marker() {
+    let mut job = new_job();
+    post(&mut job, fix_at(NOW), NOW);
+    results(&mut job, json!([fix_at(NOW - 1), fix_at(NOW - 2)]), NOW + 5);
+    assert_eq!(
+        drain(&mut job, NOW + 5)[1],
+        (
+            "location.backfilled".to_owned(),
+            "job-1/1700000000.3".to_owned(),
+            json!({
+                "jobId": "job-1", "epoch": 1_700_000_000, "fromSeq": 2, "seq": 3, "ts": NOW + 5,
+                "backfill": [[2, NOW - 2, 1.5, 2.5], [3, NOW - 1, 1.5, 2.5]]
+            })
+        )
+    );
+}
+
+#[test]
+fn the_longest_message_keeps_far_from_ablys_limit() {
+    let mut job = new_job();
+    let long = -12.345_678_901_234_567 * 1e-7;
+    let fixes = vec![json!({"lat": long, "lng": long, "speed": -long, "altitude": long}); 100];
+    results(&mut job, json!(fixes), NOW);
+    let Ok(Step::Publish { message, .. }) = job.next(NOW) else { panic!("nothing to publish") };
+    assert!(message.data.len() < crate::locations::event::DATA_MAX / 4, "{}", message.data.len());
+}
+
+#[test]
+fn what_was_not_confirmed_goes_out_again_with_the_same_bytes() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    let mut before = Vec::new();
+    for n in 0..3 {
+        post(
+            &mut job,
+            json!({"lat": 0.1 + f64::from(n), "lng": 1.0 / 3.0, "capturedAt": NOW + n as i64}),
+            NOW + 5,
+        );
+        let Ok(Step::Publish { seq, message, .. }) = job.next(NOW + 25 * i64::from(n)) else { panic!("{n}") };
+        if n < 2 {
+            job.published(seq, NOW);
+        }
+        before.push(message);
+    }
+    // The third row has carried away that two were confirmed, less the one confirmed after the second was written.
+    let mut job = wake(log);
+    let mut after = Vec::new();
+    while let Ok(Step::Publish { seq, message, .. }) = job.next(NOW + 1_000 * after.len() as i64) {
+        job.published(seq, NOW);
+        after.push(message);
+    }
+    assert_eq!(after, before[2..]);
+}
+
+#[test]
+fn a_confirmation_costs_a_write_only_after_some_quiet() {
+    let sqlite = Sqlite::new();
+    let mut job = wake(SqlLog::new(sqlite.clone()));
+    post(&mut job, fix_at(NOW), NOW);
+    assert_eq!(sqlite.rows_written(), 2, "`meta`, once for the job, and the post");
+    for n in 1..=10 {
+        let now = NOW + n * 1_000;
+        let Ok(Step::Publish { seq, .. }) = job.next(now) else { panic!("{n}") };
+        job.published(seq, now);
+        post(&mut job, json!({"locations": vec![fix_at(now), json!({"lat": 1, "lng": 1})]}), now);
+    }
+    assert_eq!(sqlite.rows_written(), 12, "one a post of any size");
+    drain(&mut job, NOW + 11_000);
+    assert_eq!(sqlite.rows_written(), 13, "one for the quiet after it");
+    assert_eq!(wake(SqlLog::new(sqlite)).next(NOW), Ok(Step::Idle));
+}
+
+#[test]
+fn an_epoch_exceeds_the_one_before() {
+    for (stored, now, epoch) in
+        [(None, NOW, 1_700_000_000), (Some(1_700_000_000), NOW, 1_700_000_001), (Some(9), NOW, 1_700_000_000)]
+    {
+        let mut log = MemoryLog::default();
+        if let Some(epoch) = stored {
+            log.begin(&Life { job: job_id(), epoch }).unwrap();
+        }
+        assert_eq!(post(&mut wake(log), fix_at(now), now)["epoch"], epoch);
+    }
+}
+
+#[test]
+fn the_time_of_acceptance_never_goes_back() {
+    let mut job = new_job();
+    post(&mut job, fix_at(NOW), NOW);
+    post(&mut job, fix_at(NOW), NOW);
+    post(&mut job, json!({"lat": 1, "lng": 1}), NOW - 50);
+    assert_eq!(state(&mut job)["ts"], NOW);
+}
+
+#[test]
+fn the_object_of_one_job_answers_for_no_other() {
+    let mut job = new_job();
+    post(&mut job, fix_at(NOW), NOW);
+    let other = JobId::parse("job-2").unwrap();
+    let post =
+        Post::parse(br#"{"lat":1,"lng":1}"#, Sender::Driver(&UserId::parse("d").unwrap()), None).unwrap();
+    assert_eq!(job.handle(JobRequest::State { job: other.clone() }, NOW), Err(LogError::OtherJob));
+    assert_eq!(job.handle(JobRequest::Post { job: other, post }, NOW), Err(LogError::OtherJob));
+}
+
+#[test]
+fn a_request_that_is_none_is_an_error() {
+    for text in [
+        "",
+        "{}",
+        r#"{"state":{"job":"a:b"}}"#,
+        r#"{"post":{"job":"a","post":{"driver":"d","entries":[{"fix":[null,91,0,null,null,null,null,null]}]}}}"#,
+    ] {
+        assert!(serde_json::from_str::<JobRequest>(text).is_err(), "{text}");
+    }
+}

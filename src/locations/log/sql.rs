@@ -9,7 +9,7 @@ use super::{Body, Life, Log, LogError, Position, Row, Sought, Waking};
 use crate::ids::JobId;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::locations) mod tests;
 
 /// What `meta.version` says of the tables below.
 const VERSION: i64 = 1;

@@ -17,10 +17,12 @@ fn invalid(field: Field, reason: Reason) -> PostError {
 
 /// The ids of the fixes of a post, in order.
 fn ids(post: &Post) -> Vec<Option<&str>> {
-    let id = |entry| match entry {
-        &Entry::Fix(ref fix) => fix.id().map(DedupeId::as_str),
-        &Entry::Bad(_) => None,
-    };
+    fn id(entry: &Entry) -> Option<&str> {
+        match entry {
+            Entry::Fix(fix) => fix.id().map(DedupeId::as_str),
+            Entry::Bad(_) => None,
+        }
+    }
     post.entries.iter().map(id).collect()
 }
 

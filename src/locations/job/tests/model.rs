@@ -1,0 +1,335 @@
+//! The sequencer against the plainest thing that could be meant by its rules, over both logs, with sleep at any point.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A fix as a phone may send it, with small numbers, so that much of it collides.
+#[derive(Debug, Clone)]
+enum Sent {
+    Fix { id: Option<u8>, captured_at: Option<Millis>, lat: u8 },
+    Nonsense,
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Post {
+        driver: u8,
+        fixes: Vec<Sent>,
+        after: Millis,
+    },
+    /// Posts again what was posted at this index.
+    Retry {
+        post: usize,
+        after: Millis,
+    },
+    Sleep,
+    /// One step of the outbox, and how the publish goes.
+    Publish {
+        failure: Option<Failure>,
+        after: Millis,
+    },
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let id = prop::option::weighted(0.3, 0..12_u8);
+    let captured_at = prop::option::weighted(
+        0.8,
+        prop_oneof![
+            6 => -5_000..5_000_i64,
+            2 => (-30..30_i64).prop_map(|n| n * 100),
+            1 => (-60..60_i64).prop_map(|minutes| minutes * 60_000),
+            1 => Just(-DAY - 10_000),
+        ],
+    );
+    let fix =
+        (id, captured_at, 0..3_u8).prop_map(|(id, captured_at, lat)| Sent::Fix { id, captured_at, lat });
+    prop_oneof![12 => fix, 1 => Just(Sent::Nonsense)]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let after = prop_oneof![3 => 0..2_000_i64, 1 => 0..100_000_i64];
+    let failure = prop_oneof![
+        6 => Just(None),
+        2 => Just(Some(Failure::Transient { retry_after: None })),
+        1 => Just(Some(Failure::Credentials)),
+    ];
+    prop_oneof![
+        6 => (0..2_u8, prop::collection::vec(sent(), 1..8), after.clone())
+            .prop_map(|(driver, fixes, after)| Act::Post { driver, fixes, after }),
+        2 => (any::<prop::sample::Index>(), after.clone())
+            .prop_map(|(post, after)| Act::Retry { post: post.index(64), after }),
+        1 => Just(Act::Sleep),
+        5 => (failure, after).prop_map(|(failure, after)| Act::Publish { failure, after }),
+    ]
+}
+
+/// An accepted fix.
+#[derive(Debug, Clone)]
+struct Kept {
+    driver: u8,
+    id: Option<u8>,
+    captured_at: Option<Millis>,
+    lat: u8,
+    ts: Millis,
+    live: bool,
+}
+
+/// All accepted fixes, that of seq 1 first.
+#[derive(Debug, Default)]
+struct Model {
+    kept: Vec<Kept>,
+}
+
+impl Model {
+    fn same_key(kept: &Kept, driver: u8, id: Option<u8>, captured_at: Option<Millis>, lat: u8) -> bool {
+        kept.driver == driver
+            && match (kept.id, id) {
+                (Some(a), Some(b)) => a == b,
+                (None, None) => captured_at.is_some() && (kept.captured_at, kept.lat) == (captured_at, lat),
+                _ => false,
+            }
+    }
+
+    fn post(&mut self, driver: u8, fixes: &[Sent], now: Millis) -> Vec<String> {
+        let mut results = vec![String::new(); fixes.len()];
+        let mut new: Vec<(Millis, Millis, usize)> = Vec::new();
+        let mut twins: Vec<(usize, usize)> = Vec::new();
+        for (index, sent) in fixes.iter().enumerate() {
+            let Sent::Fix { id, captured_at, lat } = *sent else {
+                results[index] = format!("rejected:required:lat:{index}");
+                continue;
+            };
+            if let Some(seq) =
+                self.kept.iter().position(|kept| Self::same_key(kept, driver, id, captured_at, lat))
+            {
+                let same = (self.kept[seq].captured_at, self.kept[seq].lat) == (captured_at, lat);
+                results[index] = if same {
+                    format!("{}:duplicate", seq + 1)
+                } else {
+                    format!("rejected:id_reused:id:{index}")
+                };
+                continue;
+            }
+            let twin = new.iter().map(|(.., first)| *first).find(|first| {
+                let Sent::Fix { id: i, captured_at: c, lat: l } = fixes[*first] else { return false };
+                let first = Kept { driver, id: i, captured_at: c, lat: l, ts: now, live: false };
+                Self::same_key(&first, driver, id, captured_at, lat)
+            });
+            if let Some(first) = twin {
+                let Sent::Fix { captured_at: c, lat: l, .. } = fixes[first] else {
+                    panic!("nonsense was accepted")
+                };
+                if (c, l) == (captured_at, lat) {
+                    twins.push((index, first));
+                } else {
+                    results[index] = format!("rejected:id_reused:id:{index}");
+                }
+                continue;
+            }
+            let captured = captured_at.unwrap_or(now);
+            if now - captured > DAY {
+                results[index] = format!("rejected:too_old:capturedAt:{index}");
+                continue;
+            }
+            new.push((captured.min(now), captured, index));
+        }
+        new.sort();
+        for (effective, captured, index) in new {
+            let Sent::Fix { id, captured_at, lat } = fixes[index] else { panic!("nonsense was accepted") };
+            let live = match self.kept.iter().rev().find(|kept| kept.live) {
+                None => true,
+                Some(last) => {
+                    let last_captured = last.captured_at.unwrap_or(last.ts);
+                    let last_effective = last_captured.min(last.ts);
+                    if captured > now && last_captured > last.ts && now - last.ts <= 60_000 {
+                        captured >= last_captured
+                    } else {
+                        effective > last_effective
+                            || (effective == last_effective && captured >= last_captured)
+                    }
+                }
+            };
+            self.kept.push(Kept { driver, id, captured_at, lat, ts: now, live });
+            let status = if live { "accepted" } else { "late" };
+            results[index] = format!("{}:{status}", self.kept.len());
+            for (twin, _) in twins.iter().filter(|(_, first)| *first == index) {
+                results[*twin] = format!("{}:duplicate", self.kept.len());
+            }
+        }
+        results
+    }
+
+    fn live(&self) -> Option<(usize, &Kept)> {
+        self.kept.iter().enumerate().rev().find(|(_, kept)| kept.live).map(|(index, kept)| (index + 1, kept))
+    }
+}
+
+fn body(fixes: &[Sent]) -> Value {
+    let fix = |sent: &Sent| match sent {
+        Sent::Nonsense => json!({"latitude": 1}),
+        Sent::Fix { id, captured_at, lat } => json!({
+            "lat": f64::from(*lat) / 3.0, "lng": 0.1, "capturedAt": captured_at, "id": id.map(|id| format!("id-{id}")),
+        }),
+    };
+    json!({"locations": fixes.iter().map(fix).collect::<Vec<_>>()})
+}
+
+/// A phone's clock follows the time: what it sends is relative to the moment of the post.
+fn at(fixes: &[Sent], now: Millis) -> Vec<Sent> {
+    let at = |sent: &Sent| match sent.clone() {
+        Sent::Fix { id, captured_at, lat } => {
+            Sent::Fix { id, captured_at: captured_at.map(|at| now + at), lat }
+        }
+        Sent::Nonsense => Sent::Nonsense,
+    };
+    fixes.iter().map(at).collect()
+}
+
+/// A job, and what its subscribers have seen.
+struct Rig<L> {
+    job: Job<L>,
+    sleep: Box<dyn Fn() -> L>,
+    /// The bytes of each message id, which may not change.
+    bytes: BTreeMap<String, String>,
+    /// Every message that reached Ably for the first time, in order.
+    seen: Vec<Value>,
+}
+
+impl<L: Log> Rig<L> {
+    fn new(open: impl Fn() -> L + 'static) -> Self {
+        Self { job: wake(open()), sleep: Box::new(open), bytes: BTreeMap::new(), seen: Vec::new() }
+    }
+
+    fn sleep(&mut self) {
+        self.job = wake((self.sleep)());
+    }
+
+    fn publish(&mut self, failure: Option<Failure>, now: Millis) -> Step {
+        let step = self.job.next(now).unwrap();
+        if let Step::Publish { seq, message, .. } = &step {
+            let earlier = self.bytes.insert(message.id.clone(), message.data.clone());
+            assert!(earlier.as_ref().is_none_or(|earlier| *earlier == message.data), "{}", message.id);
+            // A publish that fails may have arrived all the same.
+            if earlier.is_none() {
+                self.seen.push(serde_json::from_str(&message.data).unwrap());
+            }
+            match failure {
+                None => self.job.published(*seq, now),
+                Some(failure) => {
+                    self.job.failed(*seq, failure, now, 0.5);
+                }
+            }
+        }
+        step
+    }
+
+    /// What subscribers have seen of each seq, which must have come gapless and in order.
+    fn trail(&self) -> Vec<(u64, f64, bool)> {
+        let mut trail = Vec::new();
+        for event in &self.seen {
+            let (from, seq) = (event["fromSeq"].as_u64().unwrap(), event["seq"].as_u64().unwrap());
+            assert_eq!(from, trail.len() as u64 + 1);
+            let mut fixes: Vec<(u64, f64, bool)> = event["backfill"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|tuple| (tuple[0].as_u64().unwrap(), tuple[2].as_f64().unwrap(), false))
+                .collect();
+            if let Some(lat) = event["lat"].as_f64() {
+                fixes.push((event["headSeq"].as_u64().unwrap_or(seq), lat, true));
+            }
+            fixes.sort_by_key(|(seq, ..)| *seq);
+            assert_eq!(fixes.len() as u64, seq + 1 - from);
+            trail.extend(fixes);
+        }
+        trail
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_job_does_what_its_rules_mean(acts in prop::collection::vec(act(), 1..40)) {
+        let mut model = Model::default();
+        let memory = MemoryLog::default();
+        let sqlite = Sqlite::new();
+        let (kept, written) = (memory.clone(), sqlite.clone());
+        let mut awake = Rig::new(move || memory.clone());
+        let mut sleepy = Rig::new(move || SqlLog::new(sqlite.clone()));
+        let mut posted: Vec<(u8, Vec<Sent>)> = Vec::new();
+        let mut now = NOW;
+        let mut live_until = Millis::MIN;
+
+        for act in acts {
+            match act {
+                Act::Post { driver, fixes, after } => {
+                    now += after;
+                    let fixes = at(&fixes, now);
+                    let expected = model.post(driver, &fixes, now);
+                    let name = format!("driver-{driver}");
+                    let answer = post_as(&mut awake.job, &name, None, &body(&fixes), now);
+                    prop_assert_eq!(brief(&answer), expected);
+                    sleepy.sleep();
+                    prop_assert_eq!(post_as(&mut sleepy.job, &name, None, &body(&fixes), now), answer);
+                    posted.push((driver, fixes));
+                }
+                Act::Retry { post, after } => {
+                    now += after;
+                    if let Some((driver, fixes)) = posted.get(post % posted.len().max(1)) {
+                        let expected = model.post(*driver, fixes, now);
+                        let writes = (kept.rows().len(), written.rows_written());
+                        let name = format!("driver-{driver}");
+                        let answer = post_as(&mut awake.job, &name, None, &body(fixes), now);
+                        prop_assert_eq!(brief(&answer), expected.clone());
+                        prop_assert_eq!(post_as(&mut sleepy.job, &name, None, &body(fixes), now), answer);
+                        if !expected.iter().any(|result| result.contains("accepted") || result.contains("late")) {
+                            prop_assert_eq!((kept.rows().len(), written.rows_written()), writes);
+                        }
+                    }
+                }
+                Act::Sleep => sleepy.sleep(),
+                Act::Publish { failure, after } => {
+                    now += after;
+                    awake.publish(failure, now);
+                    sleepy.publish(failure, now);
+                }
+            }
+
+            let shown = state(&mut awake.job);
+            prop_assert_eq!(state(&mut sleepy.job), shown.clone());
+            if let Some((seq, fix)) = model.live() {
+                let captured_at = fix.captured_at.unwrap_or(fix.ts);
+                prop_assert_eq!(&shown["seq"], &json!(seq));
+                prop_assert_eq!(&shown["ts"], &json!(fix.ts));
+                prop_assert_eq!(&shown["capturedAt"], &json!(captured_at));
+                let effective = captured_at.min(fix.ts);
+                prop_assert!(effective >= live_until, "the marker went back in time");
+                live_until = effective;
+            }
+        }
+
+        // Both logs hold the same rows, the model's fixes, gapless.
+        let rows = kept.rows();
+        let stored = SqlLog::new(written).rows_after(0, 1_000).unwrap_or_default();
+        prop_assert_eq!(&stored, &rows);
+        let seqs: Vec<u64> = rows.iter().flat_map(Row::fixes).map(|(seq, _)| seq).collect();
+        prop_assert_eq!(seqs, (1..=model.kept.len() as u64).collect::<Vec<_>>());
+
+        // Once Ably takes everything, subscribers have seen every seq in order, however often the object slept.
+        for rig_done in [
+            { while let Step::Publish { .. } | Step::Wait { .. } = awake.publish(None, now) { now += 60_000; } awake.trail() },
+            { while let Step::Publish { .. } | Step::Wait { .. } = sleepy.publish(None, now) { now += 60_000; } sleepy.trail() },
+        ] {
+            let lats: Vec<f64> = rig_done.iter().map(|(_, lat, _)| *lat).collect();
+            let expected: Vec<f64> = model.kept.iter().map(|kept| f64::from(kept.lat) / 3.0).collect();
+            prop_assert_eq!(lats, expected);
+            for (seq, _, head) in rig_done {
+                prop_assert!(!head || model.kept[seq as usize - 1].live);
+            }
+        }
+    }
+}
