@@ -149,7 +149,7 @@ mod tests {
     fn the_heads_own_seq_is_told_where_it_is_not_the_last() {
         let life = Life { job: JobId::parse("a.b").unwrap(), epoch: 9 };
         let fixes = json!([
-            [1, 10.0, 0.0, null, null, null, null, null],
+            [8, 10.0, 0.0, null, null, null, null, null],
             [7, 20.0, 0.0, "id", 1.5, 2.5, 3.5, 4.5],
             [3, 30.0, 0.0, null, null, null, null, null],
         ]);
@@ -162,7 +162,7 @@ mod tests {
             json!({
                 "jobId": "a.b", "epoch": 9, "seq": 12, "fromSeq": 10, "headSeq": 11, "lat": 20.0, "lng": 0.0,
                 "speed": 1.5, "heading": 2.5, "accuracy": 3.5, "altitude": 4.5, "ts": 5, "capturedAt": 7,
-                "backfill": [[10, 1, 10.0, 0.0], [12, 3, 30.0, 0.0]],
+                "backfill": [[10, 5, 10.0, 0.0], [12, 3, 30.0, 0.0]],
             })
         );
     }

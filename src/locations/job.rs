@@ -261,12 +261,9 @@ impl<L: Log> Job<L> {
             Some(alive) => self.earlier(alive, post)?,
             None => Vec::new(),
         };
-        let mut before: HashMap<Key<'_>, (u64, &Fix)> = HashMap::new();
-        for (seq, fix) in rows.iter().flat_map(Row::fixes) {
-            if let Some(key) = Key::of(fix) {
-                before.entry(key).or_insert((seq, fix));
-            }
-        }
+        let fixes = rows.iter().flat_map(Row::fixes);
+        let before: HashMap<Key<'_>, (u64, &Fix)> =
+            fixes.filter_map(|(seq, fix)| Some((Key::of(fix)?, (seq, fix)))).collect();
         let mut here: HashMap<Key<'_>, (usize, &Fix)> = HashMap::new();
         let reused = Rejection::of(Field::Id, Reason::IdReused);
         let fates = post.entries.iter().enumerate().map(|(index, entry)| {

@@ -84,6 +84,7 @@ mod tests {
         assert_eq!(future.effective(), 5_000);
         assert!(moment(5_001, 6_000).is_live_after(future), "a right clock moves the marker on");
         assert!(!moment(4_999, 6_000).is_live_after(future));
+        assert!(!moment(5_000, 6_000).is_live_after(future), "a tie goes by `capturedAt`");
     }
 
     #[test]

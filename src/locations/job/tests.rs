@@ -429,9 +429,8 @@ fn an_epoch_exceeds_the_one_before() {
 fn the_time_of_acceptance_never_goes_back() {
     let mut job = new_job();
     post(&mut job, fix_at(NOW), NOW);
-    post(&mut job, fix_at(NOW), NOW);
-    post(&mut job, json!({"lat": 1, "lng": 1}), NOW - 50);
-    assert_eq!(state(&mut job)["ts"], NOW);
+    assert_eq!(results(&mut job, json!([{"lat": 1, "lng": 1}]), NOW - 50), ["2:accepted"]);
+    assert_eq!((&state(&mut job)["seq"], &state(&mut job)["ts"]), (&json!(2), &json!(NOW)));
 }
 
 #[test]

@@ -138,6 +138,10 @@ fn a_position_is_written_down_by_the_next_row_or_after_some_quiet() {
     assert_eq!(outbox.next(10), Next::Wait { until: 5_010 });
     outbox.push(row(2));
     let Next::Publish(_) = outbox.next(25) else { panic!("nothing to publish") };
+    assert_eq!(outbox.failed(2, Failure::Credentials, 25, 1.0), Verdict::Retry { at: 5_025 });
+    assert_eq!(outbox.next(25), Next::Wait { until: 5_025 }, "the row has carried the position away");
+    outbox.not_before = 50;
+    let Next::Publish(_) = outbox.next(50) else { panic!("nothing to publish") };
     outbox.published(2, 50);
     assert_eq!(outbox.next(5_010), Next::Wait { until: 5_050 });
     assert_eq!(outbox.next(5_050), Next::Confirm(Position { sent: 2, infl: None }));

@@ -173,6 +173,7 @@ fn a_look_up_finds_ids_and_places_of_one_driver() {
     assert_eq!(find(&[], &[(90, -0.1, 1e-7)]), [4]);
     assert_eq!(find(&[], &[(90, -0.1, 1.1e-7), (41, 1.5, 2.5), (40, 2.5, 1.5)]), [] as [u64; 0]);
     assert_eq!(find(&["a"], &[(40, 1.5, 2.5), (90, -0.1, 1e-7)]), [2, 3, 4]);
+    assert_eq!(find(&["a"], &[(90, -0.1, 1e-7)]), [2, 4], "an id may be in a row of any time");
 }
 
 #[test]
