@@ -299,7 +299,7 @@ impl<L: Log> Job<L> {
 
     /// The rows that may hold fixes of this post, found by one look-up; by none where a new fix is later than all before.
     fn earlier(&self, alive: &Alive, post: &Post) -> Result<Vec<Row>, LogError> {
-        let mut sought = Sought { driver: &post.driver, ids: Vec::new(), places: Vec::new() };
+        let mut sought = Sought::default();
         for entry in &post.entries {
             let Entry::Fix(fix) = entry else { continue };
             match Key::of(fix) {
@@ -310,7 +310,12 @@ impl<L: Log> Job<L> {
                 _ => {}
             }
         }
-        if sought.is_empty() { Ok(Vec::new()) } else { self.log.find(&sought) }
+        if sought.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut rows = self.log.find(&sought)?;
+        rows.retain(|row| row.body.driver == post.driver);
+        Ok(rows)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Row {
     pub body: Body,
 }
 
-/// What a row keeps as JSON. `driver` and `fixes` are also read by the log's SQL.
+/// What a row keeps as JSON. `fixes` are also read by the log's SQL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Body {
     /// When the post was accepted. It never decreases from one row to the next.
@@ -100,10 +100,8 @@ pub enum Waking {
 }
 
 /// Fixes that may have been accepted before. All are looked up together, since each look-up may read the whole log.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sought<'a> {
-    /// Whose.
-    pub driver: &'a UserId,
     /// Fixes by their ids.
     pub ids: Vec<&'a str>,
     /// Fixes by `capturedAt`, `lat` and `lng`.
@@ -169,7 +167,7 @@ pub trait Log {
     /// [`LogError`]
     fn confirm(&mut self, position: Position) -> Result<(), LogError>;
 
-    /// The rows that hold any of the fixes sought, in order; perhaps others too.
+    /// The rows that hold any of the fixes sought, whoever posted them, in order.
     ///
     /// # Errors
     /// [`LogError`]

@@ -59,13 +59,16 @@ mod statement {
     pub(super) const APPEND: &str = "INSERT INTO log (seq, cap, body, sent, infl) VALUES (?, ?, ?, ?, ?)";
     pub(super) const CONFIRM: &str = "UPDATE meta SET sent = ?, infl = ?";
     pub(super) const AFTER: &str = "SELECT seq, cap, body FROM log WHERE seq > ? ORDER BY seq LIMIT ?";
-    /// Both lists become temporary indexes, so the time is that of reading the log once, however many are sought.
+    /// It reads the log once, however many are sought: both lists become temporary indexes. What costs is parsing JSON,
+    /// so most fixes are done with after one element; and the driver, who is nearly always the same, is left to the
+    /// caller.
     pub(super) const FIND: &str = "SELECT seq, cap, body FROM log \
-        WHERE (?1 IS NULL OR cap >= ?1) AND body ->> 'driver' = ?2 AND EXISTS (\
+        WHERE (?1 IS NULL OR cap >= ?1) AND EXISTS (\
             SELECT 1 FROM json_each(body, '$.fixes') AS fix WHERE \
-            fix.value ->> 3 IN (SELECT value FROM json_each(?3)) \
-            OR (fix.value ->> 0, fix.value ->> 1, fix.value ->> 2) \
-                IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?4))) \
+            (?2 <> '[]' AND fix.value ->> 3 IN (SELECT value FROM json_each(?2))) \
+            OR (?3 <> '[]' AND fix.value ->> 0 IN (SELECT value ->> 0 FROM json_each(?3)) \
+                AND (fix.value ->> 0, fix.value ->> 1, fix.value ->> 2) \
+                    IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?3)))) \
         ORDER BY seq";
 }
 
@@ -137,7 +140,6 @@ impl<S: Sql> Log for SqlLog<S> {
         };
         let params = vec![
             sought.since().map_or(SqlValue::Null, SqlValue::Integer),
-            SqlValue::Text(sought.driver.as_str().to_owned()),
             json(serde_json::to_string(&sought.ids))?,
             json(serde_json::to_string(&sought.places))?,
         ];
