@@ -7,6 +7,7 @@ import { SERVICE_PORT, STATE } from "./dev/clone.mjs";
 import { claim } from "./dev/only-one.mjs";
 import { Parts } from "./dev/parts.mjs";
 import { listenAddress, portFrom } from "./dev/ports.mjs";
+import { npmProcess, runs } from "./dev/processes.mjs";
 import { ablyKey, optionalSettings } from "./dev/service.mjs";
 import { setup } from "./setup/all.mjs";
 import { buildLocalAbly } from "./setup/local-ably.mjs";
@@ -14,6 +15,8 @@ import { log, script, SIGNALS } from "./setup/steps.mjs";
 import { buildWorker } from "./setup/worker.mjs";
 
 await script(async () => {
+  // Looked up before set-up, which may outlive it.
+  const npm = npmProcess();
   const key = ablyKey(process.env.ABLY_API_KEY);
   const settings = optionalSettings(process.env);
   // From here on the keys are variables of ours and go to Wrangler alone: set-up's commands have no use for them.
@@ -34,7 +37,7 @@ await script(async () => {
     await setup();
     const localAbly = key === undefined ? await buildLocalAbly() : undefined;
     await buildWorker();
-    const stop = stopRequest();
+    const stop = stopRequest(npm);
     await Promise.race([bringUp(parts, { host, port, key: key?.text, settings, localAbly }), stop, parts.ended]);
     log(`\nStopping: ${await Promise.race([stop, parts.ended])}.`);
   } finally {
@@ -44,15 +47,14 @@ await script(async () => {
 
 /**
  * What ends `npm start` in an orderly way: a signal, or the end of the npm that runs it.
+ * @param {number | undefined} npm
  * @returns {Promise<string>} its name
  */
-function stopRequest() {
+function stopRequest(npm) {
   return new Promise((resolve) => {
     // They stay handled: npm passes Ctrl-C on, so that it comes twice.
     for (const signal of SIGNALS) process.on(signal, () => resolve(signal));
-    const parent = process.ppid;
-    const underNpm = process.env.npm_lifecycle_event !== undefined;
-    if (underNpm) setInterval(() => process.ppid !== parent && resolve("npm has ended"), 1_000).unref();
+    if (npm !== undefined) setInterval(() => runs(npm, "npm") || resolve("npm has ended"), 1_000).unref();
     // A terminal that is gone takes no more output, which is no failure of ours.
     process.stdout.on("error", () => resolve("nobody reads the output"));
   });

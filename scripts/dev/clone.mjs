@@ -69,7 +69,7 @@ export function devVarsText({ localAblyKey, sessionSecret }) {
 /** @type {import("../setup/steps.mjs").Step} */
 export const devVars = {
   what: "secrets of this clone, and .dev.vars",
-  takes: "no time",
+  takes: "a moment",
   done: () => {
     if (!existsSync(DEV_VARS)) return false;
     const text = readFileSync(DEV_VARS, "utf8");

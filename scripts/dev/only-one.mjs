@@ -2,8 +2,8 @@
 
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { output } from "../setup/environment.mjs";
 import { Failure } from "../setup/steps.mjs";
+import { runs } from "./processes.mjs";
 
 /** How long the janitor of one that was killed may be at work. */
 const WAIT_MS = 10_000;
@@ -22,7 +22,7 @@ export async function claim(path, janitor) {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST") throw error;
     }
     const other = read(path);
-    if (runs(other.pid, "start.mjs")) {
+    if (other.pid !== process.pid && runs(other.pid, "start.mjs")) {
       throw new Failure(`npm start already runs in this clone (process ${other.pid}).\nWhat to do: stop it by Ctrl-C where it runs.`);
     }
     for (const end = Date.now() + WAIT_MS; runs(other.janitor, "janitor.mjs") && Date.now() < end; ) await delay(50);
@@ -40,14 +40,4 @@ function read(path) {
   } catch {
     return {};
   }
-}
-
-/**
- * Whether a process is still what it was: its id may have gone to another since.
- * @param {number | undefined} pid
- * @param {string} script
- */
-function runs(pid, script) {
-  if (pid === undefined || pid === process.pid) return false;
-  return output("ps", ["-o", "args=", "-p", String(pid)])?.includes(script) === true;
 }

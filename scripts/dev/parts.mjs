@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ROOT } from "../setup/environment.mjs";
 import { Failure } from "../setup/steps.mjs";
@@ -10,6 +11,8 @@ import { Failure } from "../setup/steps.mjs";
 const JANITOR = fileURLToPath(new URL("janitor.mjs", import.meta.url));
 /** How much a part may have said before it was ready, kept for the case that it never is. */
 const TAIL_LINES = 40;
+/** How long to wait for the rest of the output of a part that has ended. */
+const LAST_WORDS_MS = 300;
 
 /** A set of processes that end together, and files that go with them. */
 export class Parts {
@@ -74,7 +77,11 @@ export class Parts {
       this.#fail(new Failure(`${name} ${why}, so everything is stopped.${said}`));
     };
     child.on("error", (error) => failed(`did not start (${error.message})`));
-    child.on("close", (code, signal) => failed(`ended by itself (${code === null ? signal : `exit code ${code}`})`));
+    child.on("exit", async (code, signal) => {
+      // Its last words may still be on their way; a child of its own may keep the pipe open for ever.
+      await Promise.race([once(child, "close"), delay(LAST_WORDS_MS)]);
+      failed(`ended by itself (${code === null ? signal : `exit code ${code}`})`);
+    });
     return { show: () => void (shown = true) };
   }
 

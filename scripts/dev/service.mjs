@@ -47,6 +47,8 @@ export function wranglerEnvironment(settings) {
     WRANGLER_SEND_METRICS: "false",
     WRANGLER_SEND_ERROR_REPORTS: "false",
     WRANGLER_HIDE_BANNER: "true",
+    // Its debug log would be a file outside the clone.
+    WRANGLER_WRITE_LOGS: "false",
     ...settings,
   };
 }

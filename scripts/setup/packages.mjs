@@ -23,7 +23,7 @@ export const npmPackages = {
 /** @type {import("./steps.mjs").Step} */
 export const node = {
   what: NODE_WANTED,
-  takes: "no time",
+  takes: "a moment",
   done: () => {
     const [major = 0, minor = 0] = (output("node", ["-p", "process.versions.node"]) ?? "").split(".").map(Number);
     return major > NODE_MIN.major || (major === NODE_MIN.major && minor >= NODE_MIN.minor);

@@ -8,7 +8,7 @@ import { Failure, run } from "./steps.mjs";
 /** @type {import("./steps.mjs").Step} */
 export const rust = {
   what: "Rust and a C compiler",
-  takes: "no time",
+  takes: "a moment",
   done: () => missing() === undefined,
   run: async () => {
     throw new Failure(/** @type {string} */ (missing()));
