@@ -7,11 +7,12 @@ import { SERVICE_PORT, STATE } from "./dev/clone.mjs";
 import { claim } from "./dev/only-one.mjs";
 import { Parts } from "./dev/parts.mjs";
 import { listenAddress, portFrom } from "./dev/ports.mjs";
-import { npmProcess, runs } from "./dev/processes.mjs";
+import { npmProcess } from "./dev/processes.mjs";
 import { ablyKey, optionalSettings } from "./dev/service.mjs";
+import { stopRequest } from "./dev/stop.mjs";
 import { setup } from "./setup/all.mjs";
 import { buildLocalAbly } from "./setup/local-ably.mjs";
-import { log, script, SIGNALS } from "./setup/steps.mjs";
+import { log, script } from "./setup/steps.mjs";
 import { buildWorker } from "./setup/worker.mjs";
 
 await script(async () => {
@@ -44,18 +45,3 @@ await script(async () => {
     await parts.stop();
   }
 });
-
-/**
- * What ends `npm start` in an orderly way: a signal, or the end of the npm that runs it.
- * @param {number | undefined} npm
- * @returns {Promise<string>} its name
- */
-function stopRequest(npm) {
-  return new Promise((resolve) => {
-    // They stay handled: npm passes Ctrl-C on, so that it comes twice.
-    for (const signal of SIGNALS) process.on(signal, () => resolve(signal));
-    if (npm !== undefined) setInterval(() => runs(npm, "npm") || resolve("npm has ended"), 1_000).unref();
-    // A terminal that is gone takes no more output, which is no failure of ours.
-    process.stdout.on("error", () => resolve("nobody reads the output"));
-  });
-}

@@ -63,10 +63,10 @@ export class Parts {
     /** @type {string[]} */
     let tail = [];
     let shown = false;
-    for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on("line", (line) => {
+    for (const [input, print] of /** @type {const} */ ([[child.stdout, console.log], [child.stderr, console.error]])) {
+      createInterface({ input }).on("line", (line) => {
         heard?.(line);
-        if (shown) console.log(line);
+        if (shown) print(line);
         tail = [...tail, line].slice(-TAIL_LINES);
       });
     }

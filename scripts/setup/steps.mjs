@@ -1,6 +1,7 @@
 // Steps that are skipped when done, say what they do and how long it takes, and fail with what to do about it.
 
 import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import { environment, ROOT } from "./environment.mjs";
 
 /** How often a step that is still at work says so. */
@@ -53,9 +54,9 @@ export async function run(command, args, { advice, env = environment(), cwd = RO
   const { code, error } = await new Promise((resolve) => {
     const child = spawn(command, args, { env, cwd, stdio: ["ignore", "pipe", "pipe"] });
     const heartbeat = setInterval(() => say(`  ${seconds(started)}: ${lines.at(-1) ?? shown}`), HEARTBEAT_MS);
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text) => {
-        lines = [...lines, ...text.split(/[\r\n]+/).filter((/** @type {string} */ line) => line.trim())].slice(-TAIL_LINES);
+    for (const input of [child.stdout, child.stderr]) {
+      createInterface({ input }).on("line", (line) => {
+        if (line.trim() !== "") lines = [...lines, line].slice(-TAIL_LINES);
       });
     }
     // A signal may have been sent to us alone: what we run ends with us.
