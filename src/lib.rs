@@ -1,5 +1,7 @@
 //! Towline: an edge service that issues Ably tokens and sequences drivers' locations.
 //!
+//! - [`http`]: paths, answers, and the steps from a request to its answer.
+//! - [`config`]: the settings, checked as a whole.
 //! - [`ids`]: the identifiers that every room shares, parsed once at the border.
 //! - [`tokens`]: the first job: session → policy → capability → Ably token.
 //! - [`locations`]: the second job: fix → sequence → outbox → event.
@@ -7,6 +9,11 @@
 //! All of these are plain Rust, with time, randomness, storage and HTTP passed in. Only `edge` knows Workers, and it
 //! exists on wasm alone, so the compiler keeps the rest free of the runtime.
 
+pub mod config;
+pub mod http;
 pub mod ids;
 pub mod locations;
 pub mod tokens;
+
+#[cfg(target_arch = "wasm32")]
+mod edge;

@@ -1,0 +1,266 @@
+//! The service's settings, read once and checked as a whole: either all of them hold, or no route but `/healthz` answers.
+
+use std::fmt;
+
+use ably::rest::{Endpoint, Hosts};
+use ably::{Key, Secret};
+
+use crate::http::cors::Origins;
+use crate::tokens::{CookieRules, RulesError, SessionRules, Verifier};
+
+/// All settings, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Verifies sessions.
+    pub verifier: Verifier,
+    /// How a session may come in a cookie, where there is no `Authorization` header.
+    pub session_cookie: Option<CookieRules>,
+    /// The key that signs tokens.
+    pub token_key: Key,
+    /// The key that publishes: the same one unless a second is configured.
+    pub publish_key: Key,
+    /// Where Ably's REST API is.
+    pub ably: Hosts,
+    /// The pages that may call the service from another origin.
+    pub origins: Origins,
+    /// The oldest fix that is taken, in milliseconds between capture and acceptance.
+    pub max_fix_age_ms: u64,
+}
+
+/// A setting that is missing or wrong. It names the variable and the rule, never the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadSetting {
+    /// The variable.
+    pub variable: &'static str,
+    /// What it has to be.
+    pub rule: String,
+}
+
+impl fmt::Display for BadSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.variable, self.rule)
+    }
+}
+
+/// Why the service answers nothing but `misconfigured`.
+#[derive(Debug)]
+pub struct Misconfigured {
+    /// Every setting that does not hold.
+    pub settings: Vec<BadSetting>,
+    /// The origins, where those are right: a page must be able to read that the service is misconfigured.
+    pub origins: Origins,
+}
+
+/// Reads variables and keeps what is wrong with them. An empty variable counts as one that is not set.
+struct Reader<'a> {
+    get: &'a dyn Fn(&str) -> Option<String>,
+    bad: Vec<BadSetting>,
+}
+
+impl Reader<'_> {
+    fn optional<T, E: fmt::Display>(
+        &mut self,
+        variable: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = (self.get)(variable).filter(|text| !text.is_empty())?;
+        parse(&text).map_err(|rule| self.refuse(variable, rule.to_string())).ok()
+    }
+
+    fn required<T, E: fmt::Display>(
+        &mut self,
+        variable: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if (self.get)(variable).is_none_or(|text| text.is_empty()) {
+            self.refuse(variable, "is not set".to_owned());
+        }
+        self.optional(variable, parse)
+    }
+
+    fn number(&mut self, variable: &'static str, range: std::ops::RangeInclusive<u64>, default: u64) -> u64 {
+        let parse = |text: &str| {
+            let digits_only = text.bytes().all(|b| b.is_ascii_digit());
+            let number = text.parse().ok().filter(|number| digits_only && range.contains(number));
+            number.ok_or_else(|| format!("is a whole number from {} to {}", range.start(), range.end()))
+        };
+        self.optional(variable, parse).unwrap_or(default)
+    }
+
+    fn refuse(&mut self, variable: &'static str, rule: String) {
+        self.bad.push(BadSetting { variable, rule });
+    }
+}
+
+impl Config {
+    /// Reads all settings from named variables.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] with every setting that does not hold, so that one look at the log is enough.
+    pub fn load(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+        let mut reader = Reader { get, bad: Vec::new() };
+        let origins = reader.optional("CORS_ORIGINS", Origins::parse).unwrap_or_default();
+        let token_key = reader.required("ABLY_API_KEY", Key::parse);
+        let publish_key = reader.optional("ABLY_PUBLISH_KEY", Key::parse);
+        let ably = reader.optional("ABLY_REST_URL", Endpoint::parse).map_or_else(Hosts::ably, Hosts::only);
+        let secret = reader.required("SESSION_SECRET", any_secret);
+        let previous_secret = reader.optional("SESSION_SECRET_PREVIOUS", any_secret);
+        let issuer = reader.optional("SESSION_ISSUER", any_text);
+        let audience = reader.optional("SESSION_AUDIENCE", any_text);
+        let cookie_name = reader.optional("SESSION_COOKIE", cookie_name);
+        let max_hours = reader.number("SESSION_MAX_HOURS", 1..=24 * 30, 24);
+        let renewal_seconds = reader.number("SESSION_RENEWAL_SECONDS", 0..=86_400, 300);
+        let max_fix_age_hours = reader.number("MAX_FIX_AGE_HOURS", 1..=24 * 365, 24);
+
+        for (variable, secret) in [("SESSION_SECRET", &secret), ("SESSION_SECRET_PREVIOUS", &previous_secret)]
+        {
+            let keys = [&token_key, &publish_key].into_iter().flatten();
+            let is_a_key = |secret: &Secret| {
+                keys.into_iter().any(|key| secret == key.secret() || *secret == key.expose())
+            };
+            if secret.as_ref().is_some_and(is_a_key) {
+                reader.refuse(variable, "is not the secret of an Ably key".to_owned());
+            }
+        }
+        if let (Some(token), Some(publish)) = (&token_key, &publish_key)
+            && token.name().app_id() != publish.name().app_id()
+        {
+            reader.refuse("ABLY_PUBLISH_KEY", "belongs to the same Ably app as ABLY_API_KEY".to_owned());
+        }
+
+        let verifier = secret.and_then(|secret| {
+            let rules =
+                SessionRules { secret, previous_secret, issuer, audience, max_hours, renewal_seconds };
+            Verifier::new(rules).map_err(|error| reader.refuse(variable_of(error), error.to_string())).ok()
+        });
+        match (token_key, verifier) {
+            (Some(token_key), Some(verifier)) if reader.bad.is_empty() => Ok(Self {
+                verifier,
+                session_cookie: cookie_name
+                    .map(|name| CookieRules { name, origins: origins.as_slice().to_vec() }),
+                publish_key: publish_key.unwrap_or_else(|| token_key.clone()),
+                token_key,
+                ably,
+                origins,
+                max_fix_age_ms: max_fix_age_hours * 3_600_000,
+            }),
+            _ => Err(Misconfigured { settings: reader.bad, origins }),
+        }
+    }
+}
+
+fn variable_of(error: RulesError) -> &'static str {
+    match error {
+        RulesError::ShortSecret => "SESSION_SECRET",
+        RulesError::ShortPreviousSecret => "SESSION_SECRET_PREVIOUS",
+    }
+}
+
+fn any_secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+fn any_text(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(text.to_owned())
+}
+
+/// A cookie's name is a token (RFC 6265, 4.1.1).
+fn cookie_name(text: &str) -> Result<String, &'static str> {
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if text.bytes().all(is_token) { Ok(text.to_owned()) } else { Err("is the name of a cookie") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    fn load(settings: &[(&str, &str)]) -> Result<Config, Misconfigured> {
+        let base = [("ABLY_API_KEY", "app.key:secret"), ("SESSION_SECRET", SECRET)];
+        let find = |list: &[(&str, &str)], name: &str| {
+            list.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+        };
+        Config::load(&|name| find(settings, name).or_else(|| find(&base, name)))
+    }
+
+    fn refused(settings: &[(&str, &str)]) -> Vec<&'static str> {
+        load(settings).map(|_| ()).unwrap_err().settings.iter().map(|bad| bad.variable).collect()
+    }
+
+    #[test]
+    fn a_key_and_a_secret_are_enough() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.publish_key, config.token_key);
+        assert_eq!(config.max_fix_age_ms, 86_400_000);
+        assert!(config.session_cookie.is_none());
+        assert_eq!(config.origins, Origins::default());
+    }
+
+    #[test]
+    fn each_setting_is_checked_by_its_rule() {
+        for (variable, values) in [
+            ("ABLY_API_KEY", &["", "x", "a.b", "a.b:"][..]),
+            ("ABLY_PUBLISH_KEY", &["x", "other.key:secret"]),
+            ("ABLY_REST_URL", &["http://ably.example", "ftp://127.0.0.1", "x", "https://a.example/path"]),
+            ("SESSION_SECRET", &["", "short"]),
+            ("SESSION_SECRET_PREVIOUS", &["short"]),
+            ("SESSION_COOKIE", &["a b", "a=b", "é"]),
+            ("SESSION_MAX_HOURS", &["0", "-1", "+1", "1.5", "x", "721"]),
+            ("SESSION_RENEWAL_SECONDS", &["-1", "x", "86401"]),
+            ("MAX_FIX_AGE_HOURS", &["0", "x"]),
+            ("CORS_ORIGINS", &["*", "null", "https://a.example/"]),
+        ] {
+            for value in values {
+                assert_eq!(refused(&[(variable, value)]), [variable], "{value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_session_secret_is_no_ably_secret() {
+        let key = format!("app.key:{SECRET}");
+        assert_eq!(refused(&[("ABLY_API_KEY", &key)]), ["SESSION_SECRET"]);
+        let whole = "app.key:0123456789abcdef0123456789abcdef";
+        let both = [("ABLY_PUBLISH_KEY", whole), ("SESSION_SECRET_PREVIOUS", whole)];
+        assert_eq!(refused(&both), ["SESSION_SECRET", "SESSION_SECRET_PREVIOUS"]);
+    }
+
+    #[test]
+    fn an_empty_optional_setting_is_one_that_is_not_set() {
+        let empty: Vec<_> = [
+            "ABLY_PUBLISH_KEY",
+            "ABLY_REST_URL",
+            "SESSION_SECRET_PREVIOUS",
+            "SESSION_ISSUER",
+            "SESSION_AUDIENCE",
+            "SESSION_COOKIE",
+            "SESSION_MAX_HOURS",
+            "SESSION_RENEWAL_SECONDS",
+            "MAX_FIX_AGE_HOURS",
+            "CORS_ORIGINS",
+        ]
+        .map(|name| (name, ""))
+        .into();
+        assert!(load(&empty).is_ok());
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once_and_no_value_is() {
+        let misconfigured = load(&[
+            ("SESSION_SECRET", "hush"),
+            ("ABLY_API_KEY", "hush"),
+            ("CORS_ORIGINS", "https://a.example"),
+        ]);
+        let misconfigured = misconfigured.map(|_| ()).unwrap_err();
+        assert_eq!(misconfigured.settings.len(), 2);
+        assert!(!format!("{misconfigured:?}").contains("hush"));
+        assert!(misconfigured.origins.contain("https://a.example"));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!("{:?}", load(&[]).unwrap());
+        assert!(!shown.contains(SECRET) && !shown.contains(":secret"), "{shown}");
+    }
+}

@@ -1,0 +1,17 @@
+// The Worker's entry: it hands requests to the Rust front, and gives the runtime a Durable Object class that it can call by RPC,
+// which has to extend DurableObject in JavaScript. Panic recovery comes with the build's own wrappers around both classes.
+import * as rust from "../../build/index.js";
+import { DurableObject } from "cloudflare:workers";
+
+let front;
+export default { fetch: (request, env) => (front ??= new rust.Front(env)).fetch(request) };
+
+export class Job extends DurableObject {
+  constructor(state, env) {
+    super(state, env);
+    this.rust = new rust.Job(state, env);
+  }
+  call(request) {
+    return this.rust.call(request);
+  }
+}

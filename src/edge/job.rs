@@ -1,0 +1,165 @@
+//! The Durable Object of a job: [`locations::Job`](crate::locations::Job) with the runtime's storage, clock and fetch.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ably::rest::{ErrorClass, PublishBody, PublishError, PublishMessage, RestClient, Surroundings, Timeouts};
+use js_sys::Math;
+use serde_json::{Value, json};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use worker::worker_sys::DurableObjectState;
+use worker::{Delay, console_error, console_warn};
+
+use super::runtime::{ObjectSql, now_ms, variable};
+use crate::config::Config;
+use crate::ids::JobId;
+use crate::locations::event::Message;
+use crate::locations::log::sql::SqlLog;
+use crate::locations::outbox::Failure;
+use crate::locations::{Job as Core, JobRequest, Millis, Step};
+
+/// A job's object. The runtime keeps at most one per job, and calls it by RPC.
+#[wasm_bindgen]
+pub struct Job(Rc<Inner>);
+
+struct Inner {
+    /// Borrowed for as long as nothing is awaited, never longer: other requests run at each await.
+    core: RefCell<Core<SqlLog<ObjectSql>>>,
+    ably: RestClient<Runtime>,
+    /// The time of the next alarm clock that is set, so that there is one and not one a post.
+    timer: Cell<Option<Millis>>,
+}
+
+/// The clock and the dice.
+#[derive(Debug)]
+struct Runtime;
+
+impl Surroundings for Runtime {
+    fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+
+    fn random(&self) -> u32 {
+        (Math::random() * f64::from(u32::MAX)) as u32
+    }
+}
+
+#[wasm_bindgen]
+impl Job {
+    /// Wakes the job from its storage. An error here is answered by the runtime to whoever called, and tried again by the next.
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: JsValue) -> Result<Self, JsValue> {
+        let config =
+            Config::load(&|name| variable(&env, name)).map_err(|_| fault("misconfigured", json!({})))?;
+        let log = SqlLog::new(ObjectSql(state.storage()?.sql()));
+        let core = Core::wake(log, config.max_fix_age_ms as Millis)
+            .map_err(|error| fault("storage_failed", json!({"reason": error.to_string()})))?;
+        let ably = RestClient::new(config.ably, config.publish_key, Timeouts::default(), Runtime)
+            .map_err(|error| fault("http_client_failed", json!({"reason": error.to_string()})))?;
+        Ok(Self(Rc::new(Inner { core: RefCell::new(core), ably, timer: Cell::new(None) })))
+    }
+
+    /// Answers a [`JobRequest`] with the body of the HTTP answer. Nothing here awaits: what is written is written as one, and the
+    /// runtime lets neither the answer nor a publish out before it is durable.
+    pub fn call(&self, request: &str) -> Result<String, JsValue> {
+        let request: JobRequest = serde_json::from_str(request)
+            .map_err(|error| fault("request_unreadable", json!({"reason": error.to_string()})))?;
+        let answer = self.0.core.borrow_mut().handle(request, now());
+        let answer = answer.map_err(|error| fault("storage_failed", json!({"reason": error.to_string()})))?;
+        Inner::pump(&self.0);
+        serde_json::to_string(&answer)
+            .map_err(|error| fault("answer_failed", json!({"reason": error.to_string()})))
+    }
+}
+
+impl Inner {
+    /// Does what the outbox needs now. It may be called at any time and any number of times: the outbox itself sees to it that one
+    /// publish is in flight.
+    fn pump(this: &Rc<Self>) {
+        let step = this.core.borrow_mut().next(now());
+        match step {
+            Ok(Step::Publish { seq, job, message }) => {
+                let this = Rc::clone(this);
+                spawn_local(async move {
+                    this.publish(seq, &job, message).await;
+                    Self::pump(&this);
+                });
+            }
+            Ok(Step::Wait { until }) if this.timer.get().is_none_or(|set| until < set) => {
+                this.timer.set(Some(until));
+                let this = Rc::clone(this);
+                spawn_local(async move {
+                    Delay::from(Duration::from_millis(u64::try_from(until - now()).unwrap_or_default()))
+                        .await;
+                    if this.timer.get() == Some(until) {
+                        this.timer.set(None);
+                    }
+                    Self::pump(&this);
+                });
+            }
+            Ok(Step::Wait { .. } | Step::Idle) => {}
+            Err(error) => {
+                fault("storage_failed", json!({"reason": error.to_string()}));
+            }
+        }
+    }
+
+    async fn publish(&self, seq: u64, job: &JobId, message: Message) {
+        let channel = format!("dispatch:job:{job}");
+        let message = PublishMessage {
+            id: message.id,
+            name: message.name.to_owned(),
+            data: message.data,
+            encoding: Some(message.encoding.to_owned()),
+            extras: None,
+        };
+        let result = match PublishBody::one(&message) {
+            Ok(body) => self.ably.publish(&channel, &body).await,
+            Err(error) => {
+                // Texts always serialise; were one not to, the message would never be taken.
+                fault("message_unwritable", json!({"reason": error.to_string()}));
+                self.core.borrow_mut().failed(seq, Failure::Message, now(), 0.0);
+                return;
+            }
+        };
+        match result {
+            Ok(_) => self.core.borrow_mut().published(seq, now()),
+            Err(error) => {
+                let verdict = self.core.borrow_mut().failed(seq, failure(&error), now(), Math::random());
+                let line = json!({
+                    "level": "warn", "code": "publish_failed", "seq": seq, "reason": error.to_string(), "next": format!("{verdict:?}"),
+                });
+                console_warn!("{line}");
+            }
+        }
+    }
+}
+
+/// What the outbox is to make of the REST client's error.
+fn failure(error: &PublishError) -> Failure {
+    match error.class {
+        ErrorClass::BlamesMessage => Failure::Message,
+        ErrorClass::BlamesAccess => Failure::Credentials,
+        ErrorClass::Unknown => Failure::Unknown,
+        ErrorClass::Throttled { retry_after } | ErrorClass::Transient { retry_after } => {
+            let retry_after = retry_after.and_then(|wait| Millis::try_from(wait.as_millis()).ok());
+            Failure::Transient { retry_after }
+        }
+    }
+}
+
+fn now() -> Millis {
+    now_ms() as Millis
+}
+
+/// Logs a fault of ours, and gives the error that the caller's side sees.
+fn fault(code: &str, mut line: Value) -> JsValue {
+    if let Value::Object(fields) = &mut line {
+        fields.insert("level".to_owned(), "error".into());
+        fields.insert("code".to_owned(), code.into());
+    }
+    console_error!("{line}");
+    js_sys::Error::new(code).into()
+}

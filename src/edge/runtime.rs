@@ -1,0 +1,104 @@
+//! The runtime's calls, as thin as they go.
+
+use js_sys::{Array, Date, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use worker::worker_sys;
+
+use crate::http::answer::Answer;
+use crate::locations::log::sql::{Sql, SqlError, SqlValue};
+
+#[wasm_bindgen]
+extern "C" {
+    /// What a request handler reads of a request: nothing is copied until it is asked for.
+    pub type Request;
+    #[wasm_bindgen(method, getter)]
+    pub fn method(this: &Request) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn url(this: &Request) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn headers(this: &Request) -> Headers;
+
+    pub type Headers;
+    #[wasm_bindgen(method)]
+    pub fn get(this: &Headers, name: &str) -> Option<String>;
+
+    #[wasm_bindgen(js_namespace = crypto, js_name = randomUUID)]
+    fn random_uuid() -> String;
+}
+
+#[wasm_bindgen(module = "/src/edge/runtime.js")]
+extern "C" {
+    /// Reads a body: a `Uint8Array`, or `null` beyond the limit in bytes. Rejects where the client went away.
+    #[wasm_bindgen(js_name = readBody)]
+    pub fn read_body(request: &Request, limit: u32) -> Promise;
+    /// Sends a job's object a request; resolves to the text that it answers.
+    #[wasm_bindgen(js_name = callJob, catch)]
+    pub fn call_job(jobs: &JsValue, job_id: &str, request: &str) -> Result<Promise, JsValue>;
+    fn respond(status: u16, headers: Array, body: Option<&str>) -> JsValue;
+}
+
+/// The time, in Unix milliseconds. It stands still while code runs.
+pub(super) fn now_ms() -> u64 {
+    Date::now() as u64
+}
+
+/// 122 random bits, as 32 hexadecimal digits.
+pub(super) fn random_id() -> String {
+    random_uuid().replace('-', "")
+}
+
+/// Reads a variable or a secret.
+pub(super) fn variable(env: &JsValue, name: &str) -> Option<String> {
+    Reflect::get(env, &name.into()).ok()?.as_string()
+}
+
+/// Makes the runtime's response.
+pub(super) fn response(answer: &Answer) -> JsValue {
+    let headers: Array = answer
+        .headers
+        .iter()
+        .map(|(name, value)| Array::of2(&(*name).into(), &value.as_str().into()))
+        .collect();
+    // A 204 must have a null body, not an empty one.
+    respond(answer.status, headers, Some(answer.body.as_str()).filter(|body| !body.is_empty()))
+}
+
+/// An object's SQL storage. Statements run synchronously, and those with no await between them commit together.
+pub(super) struct ObjectSql(pub(super) worker_sys::SqlStorage);
+
+impl Sql for ObjectSql {
+    fn exec(&self, statement: &'static str, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, SqlError> {
+        let bindings: Array = params.iter().map(to_js).collect();
+        let cursor = self.0.exec(statement, bindings).map_err(|error| SqlError(describe(&error)))?;
+        Ok(Array::from(&cursor.raw())
+            .iter()
+            .map(|row| Array::from(&row).iter().map(|value| from_js(&value)).collect())
+            .collect())
+    }
+}
+
+fn to_js(value: &SqlValue) -> JsValue {
+    match value {
+        SqlValue::Null => JsValue::NULL,
+        // Numbers cross as doubles, which hold every integer up to 2^53 exactly.
+        SqlValue::Integer(number) => JsValue::from_f64(*number as f64),
+        SqlValue::Real(number) => JsValue::from_f64(*number),
+        SqlValue::Text(text) => JsValue::from_str(text),
+    }
+}
+
+fn from_js(value: &JsValue) -> SqlValue {
+    match (value.as_f64(), value.as_string()) {
+        (Some(number), _) if number.fract() == 0.0 => SqlValue::Integer(number as i64),
+        (Some(number), _) => SqlValue::Real(number),
+        (None, Some(text)) => SqlValue::Text(text),
+        (None, None) => SqlValue::Null,
+    }
+}
+
+/// An error of the runtime's, for our log.
+pub(super) fn describe(error: &JsValue) -> String {
+    error
+        .dyn_ref::<js_sys::Error>()
+        .map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
+}

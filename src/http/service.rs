@@ -1,0 +1,437 @@
+//! From a request to its answer, in steps.
+//!
+//! The order is a promise: the path before the session, the session before the body, the claims before the job's object. So nothing is
+//! read for a caller who may not send it, and no object is touched for one who has no business with the job.
+
+#[cfg(test)]
+mod tests;
+
+use ably::ErrorInfo;
+
+use super::answer::Answer;
+use super::cors::Origins;
+use super::problem::Problem;
+use super::route::{Route, RouteError};
+use crate::config::{Config, Misconfigured};
+use crate::ids::{FixId, JobId, UserId};
+use crate::locations::post::{BODY_MAX, PostError};
+use crate::locations::{JobRequest, Post, Sender};
+use crate::tokens::{self, Credentials, Issued, Policy, Role, Session, SessionError, TokenParams};
+
+/// The longest body that any route reads, in bytes.
+pub const REQUEST_BODY_MAX: usize = BODY_MAX;
+/// How long a caller should wait where a job's object cannot answer, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 2;
+
+/// The part of a request that arrives before its body.
+pub struct Head<'a> {
+    /// The method, in capitals.
+    pub method: &'a str,
+    /// The whole URL, as the runtime has normalised it.
+    pub url: &'a str,
+    /// Looks a header up by its name in lower case.
+    pub header: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// What differs from request to request and is not in it.
+pub struct Moment {
+    /// Unix milliseconds.
+    pub now_ms: u64,
+    /// The request's id, ours: whatever id the caller sends is ignored.
+    pub request_id: String,
+}
+
+/// What stays true of a request until its answer has left.
+pub struct Visit {
+    request_id: String,
+    origin: Option<String>,
+    method: String,
+    /// The path's template; nothing where it leads nowhere.
+    template: Option<&'static str>,
+}
+
+/// What has to happen next.
+pub enum Step {
+    /// Nothing: this is the answer.
+    Done(Answer),
+    /// Read the body and hand it to [`Service::with_body`].
+    ReadBody(Body),
+    /// Send the job's object this text by RPC and hand its answer to [`Service::called`].
+    Call {
+        /// Whose object.
+        job: JobId,
+        /// A [`JobRequest`] in JSON.
+        request: String,
+    },
+}
+
+/// What the body is wanted for, by whom.
+pub enum Body {
+    /// The parameters of a token.
+    Token {
+        /// Who asks.
+        session: Session,
+        /// The URL's own parameters.
+        query: Option<String>,
+    },
+    /// Fixes.
+    Fixes {
+        /// Of which job.
+        job: JobId,
+        /// The driver who posts; nothing for the back end, which names the driver in the body.
+        driver: Option<UserId>,
+        /// The `Idempotency-Key`.
+        key: Option<FixId>,
+    },
+}
+
+/// Why an object did not answer: the runtime's own words, for our log alone.
+#[derive(Debug)]
+pub struct Unreachable(pub String);
+
+/// The whole service, less what only the runtime can do.
+pub struct Service {
+    config: Result<Config, Misconfigured>,
+}
+
+impl Service {
+    /// A service with its settings, or one that answers `misconfigured`.
+    pub fn new(config: Result<Config, Misconfigured>) -> Self {
+        Self { config }
+    }
+
+    /// Decides how far a request gets without its body.
+    pub fn open(&self, head: &Head<'_>, moment: &Moment) -> (Visit, Step) {
+        let target = Target::of(head.url);
+        let route = Route::parse(target.path);
+        let visit = Visit {
+            request_id: moment.request_id.clone(),
+            origin: (head.header)("origin"),
+            method: head.method.to_owned(),
+            template: route.as_ref().ok().map(Route::template),
+        };
+        let step = self.route(head, &target, route, &visit, moment).unwrap_or_else(Step::Done);
+        (visit, step)
+    }
+
+    /// Goes on with the body, which is nothing where it is longer than [`REQUEST_BODY_MAX`].
+    pub fn with_body(&self, wanted: Body, body: Option<&[u8]>, moment: &Moment) -> Step {
+        let step = match (wanted, body) {
+            (Body::Token { session, query }, Some(body)) => form(body)
+                .and_then(|form| self.token(&session, query.as_deref(), Some(form), moment))
+                .map(Step::Done),
+            (Body::Token { .. }, None) => {
+                let error = ErrorInfo::new(40009, 413, "the parameters of a token are at most 64 KiB long");
+                Err(Answer::ably_error(error, "too_large"))
+            }
+            (Body::Fixes { job, driver, key }, Some(body)) => {
+                let sender = driver.as_ref().map_or(Sender::Service, Sender::Driver);
+                Post::parse(body, sender, key.as_ref())
+                    .map_err(|error| post_refused(&error))
+                    .and_then(|post| call(&job, JobRequest::Post { job: job.clone(), post }))
+            }
+            (Body::Fixes { .. }, None) => Err(post_refused(&PostError::TooLarge)),
+        };
+        step.unwrap_or_else(Step::Done)
+    }
+
+    /// Makes the answer of what a job's object said.
+    pub fn called(&self, said: Result<String, Unreachable>) -> Answer {
+        match said {
+            Ok(body) => Answer::json(200, body),
+            Err(_) => Problem::new(
+                503,
+                "unavailable",
+                "The job cannot be reached just now; nothing was changed that a retry would repeat",
+            )
+            .retry_after(RETRY_AFTER_SECONDS)
+            .into(),
+        }
+    }
+
+    /// Adds to an answer what every answer carries.
+    pub fn finish(&self, mut answer: Answer, visit: &Visit) -> Answer {
+        answer =
+            answer.with("x-request-id", visit.request_id.clone()).with("x-content-type-options", "nosniff");
+        if visit.template != Some(Route::Healthz.template()) {
+            answer = self
+                .origins()
+                .share(answer, visit.origin.as_deref())
+                .with("cache-control", "private, no-store");
+        }
+        if visit.method == "HEAD" {
+            answer.body.clear();
+        }
+        answer
+    }
+
+    /// The one log line of a request, in JSON: no path, no query, no id of a person or a job, no coordinate.
+    pub fn log_line(&self, answer: &Answer, visit: &Visit, duration_ms: u64) -> String {
+        let method: String = visit.method.chars().take(10).collect();
+        serde_json::json!({
+            "level": if answer.status >= 500 { "error" } else { "info" },
+            "requestId": visit.request_id,
+            "method": method,
+            "route": visit.template.unwrap_or("none"),
+            "status": answer.status,
+            "code": answer.code,
+            "ms": duration_ms,
+        })
+        .to_string()
+    }
+
+    /// The settings that do not hold, for the log.
+    pub fn misconfigured(&self) -> Option<&Misconfigured> {
+        self.config.as_ref().err()
+    }
+
+    fn origins(&self) -> &Origins {
+        match &self.config {
+            Ok(config) => &config.origins,
+            Err(misconfigured) => &misconfigured.origins,
+        }
+    }
+
+    fn route(
+        &self,
+        head: &Head<'_>,
+        target: &Target<'_>,
+        route: Result<Route, RouteError>,
+        visit: &Visit,
+        moment: &Moment,
+    ) -> Result<Step, Answer> {
+        if route == Ok(Route::Healthz) {
+            return healthz(head.method).map(Step::Done);
+        }
+        let Ok(config) = &self.config else {
+            return Err(match route {
+                Ok(Route::AblyToken) => {
+                    Answer::ably_error(ErrorInfo::new(50000, 503, "misconfigured"), "misconfigured")
+                }
+                _ => Problem::new(
+                    503,
+                    "misconfigured",
+                    "The service is misconfigured; its log names the setting",
+                )
+                .into(),
+            });
+        };
+        let route = route.map_err(|error| path_refused(&error))?;
+        if head.method == "OPTIONS" {
+            return Ok(Step::Done(config.origins.preflight(visit.origin.as_deref(), route.methods())));
+        }
+        if !matches!(head.method, "GET" | "HEAD" | "POST") {
+            return Err(method_refused(&route));
+        }
+        let session =
+            session(config, head, target, visit, moment).map_err(|error| session_refused(&route, &error))?;
+        match (route, head.method) {
+            (Route::Healthz, _) => healthz(head.method).map(Step::Done),
+            (Route::AblyToken, "POST") => {
+                if (head.header)("content-encoding").is_some() {
+                    let error = ErrorInfo::new(40000, 415, "a body is sent without Content-Encoding");
+                    return Err(Answer::ably_error(error, "content_encoding"));
+                }
+                if !(head.header)("content-type").is_none_or(|given| is_form(&given)) {
+                    let error = ErrorInfo::new(40000, 415, "the parameters of a token are form-encoded");
+                    return Err(Answer::ably_error(error, "content_type"));
+                }
+                let query = target.query.map(str::to_owned);
+                Ok(Step::ReadBody(Body::Token { session, query }))
+            }
+            (Route::AblyToken, _) => self.token(&session, target.query, None, moment).map(Step::Done),
+            (Route::Location(job), "POST") => {
+                let driver = driver_of(session, &job)?;
+                if (head.header)("content-encoding").is_some() {
+                    return Err(Problem::new(
+                        415,
+                        "content_encoding",
+                        "A body is sent without Content-Encoding",
+                    )
+                    .into());
+                }
+                let key = match (head.header)("idempotency-key").map(FixId::parse) {
+                    None => None,
+                    Some(Ok(key)) => Some(key),
+                    Some(Err(rule)) => {
+                        return Err(Problem::new(
+                            400,
+                            "invalid_idempotency_key",
+                            "The Idempotency-Key is not valid",
+                        )
+                        .detail(rule.to_string())
+                        .into());
+                    }
+                };
+                Ok(Step::ReadBody(Body::Fixes { job, driver, key }))
+            }
+            (Route::Location(job), _) => {
+                if !takes_part(&session, &job) {
+                    return Err(not_a_participant());
+                }
+                call(&job, JobRequest::State { job: job.clone() })
+            }
+        }
+    }
+
+    fn token(
+        &self,
+        session: &Session,
+        query: Option<&str>,
+        form: Option<&str>,
+        moment: &Moment,
+    ) -> Result<Answer, Answer> {
+        let Ok(config) = &self.config else { return Err(Answer::empty(503)) };
+        let refused = |error: ErrorInfo| Answer::ably_error(error, "token_refused");
+        let params = TokenParams::parse(query, form).map_err(refused)?;
+        // The request's id is 122 random bits of our own that nobody has seen yet.
+        let nonce = || moment.request_id.clone();
+        let issued =
+            tokens::issue(&config.token_key, Policy::compiled(), session, &params, moment.now_ms, nonce);
+        Ok(match issued.map_err(refused)? {
+            Issued::Jwt(token) => Answer::new(200, "application/jwt", token),
+            Issued::TokenRequest(request) => {
+                Answer::json(200, serde_json::to_string(&request).unwrap_or_default())
+            }
+        })
+    }
+}
+
+/// A URL, taken apart without decoding anything.
+struct Target<'a> {
+    /// `scheme://host[:port]`
+    origin: &'a str,
+    /// From the first `/` on.
+    path: &'a str,
+    /// Without `?`.
+    query: Option<&'a str>,
+}
+
+impl<'a> Target<'a> {
+    fn of(url: &'a str) -> Self {
+        let url = url.split_once('#').map_or(url, |(url, _)| url);
+        let (url, query) = url.split_once('?').map_or((url, None), |(url, query)| (url, Some(query)));
+        let after_scheme = url.find("://").map_or(0, |at| at + 3);
+        let slash =
+            url.get(after_scheme..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| after_scheme + at);
+        let (origin, path) = url.split_at_checked(slash).unwrap_or((url, ""));
+        Self { origin, path, query }
+    }
+}
+
+fn is_form(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+fn form(body: &[u8]) -> Result<&str, Answer> {
+    str::from_utf8(body)
+        .map_err(|_| Answer::ably_error(ErrorInfo::new(40000, 400, "the form is not UTF-8"), "token_refused"))
+}
+
+fn healthz(method: &str) -> Result<Answer, Answer> {
+    match method {
+        "GET" | "HEAD" => {
+            let body = serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}).to_string();
+            Ok(Answer::json(200, body).with("cache-control", "no-store"))
+        }
+        _ => Err(method_refused(&Route::Healthz)),
+    }
+}
+
+fn session(
+    config: &Config,
+    head: &Head<'_>,
+    target: &Target<'_>,
+    visit: &Visit,
+    moment: &Moment,
+) -> Result<Session, SessionError> {
+    let authorization = (head.header)("authorization");
+    let cookie = config.session_cookie.as_ref().and_then(|_| (head.header)("cookie"));
+    let credentials = Credentials {
+        method: head.method,
+        own_origin: target.origin,
+        query: target.query,
+        authorization: authorization.as_deref(),
+        cookie: cookie.as_deref(),
+        origin: visit.origin.as_deref(),
+    };
+    let token = tokens::session_token(&credentials, config.session_cookie.as_ref())?;
+    config.verifier.verify(token, moment.now_ms)
+}
+
+/// Until jobs are registered, a driver's session names the jobs that they may post to. Answers whose fixes these are: nobody's yet
+/// where the back end posts.
+fn driver_of(session: Session, job: &JobId) -> Result<Option<UserId>, Answer> {
+    match session.role {
+        Role::Service => Ok(None),
+        Role::Driver if session.jobs.contains(job) => Ok(Some(session.user)),
+        Role::Driver => Err(not_a_participant()),
+        Role::Dispatcher | Role::Customer | Role::Admin => Err(Problem::new(
+            403,
+            "not_a_driver",
+            "Only the job's driver, or the back end for them, posts locations",
+        )
+        .into()),
+    }
+}
+
+fn takes_part(session: &Session, job: &JobId) -> bool {
+    match session.role {
+        Role::Dispatcher | Role::Admin | Role::Service => true,
+        Role::Driver | Role::Customer => session.jobs.contains(job),
+    }
+}
+
+fn call(job: &JobId, request: JobRequest) -> Result<Step, Answer> {
+    match serde_json::to_string(&request) {
+        Ok(request) => Ok(Step::Call { job: job.clone(), request }),
+        Err(_) => Err(Problem::new(500, "internal", "The service has made a mistake").into()),
+    }
+}
+
+/// The same bytes whether or not there is such a job.
+fn not_a_participant() -> Answer {
+    Problem::new(403, "not_a_participant", "The session does not take part in this job").into()
+}
+
+fn path_refused(error: &RouteError) -> Answer {
+    match error {
+        RouteError::NotFound => Problem::new(404, "not_found", "There is no such route").into(),
+        RouteError::EncodedId | RouteError::Id(_) => {
+            Problem::new(400, "invalid_id", "An id in the path is not valid").detail(error.to_string()).into()
+        }
+    }
+}
+
+fn method_refused(route: &Route) -> Answer {
+    let title = "The route does not answer this method";
+    let answer = match route {
+        Route::AblyToken => Answer::ably_error(ErrorInfo::new(40500, 405, title), "method_not_allowed"),
+        _ => Problem::new(405, "method_not_allowed", title).into(),
+    };
+    answer.with("allow", route.methods())
+}
+
+fn session_refused(route: &Route, error: &SessionError) -> Answer {
+    let challenge = |answer: Answer| match error.status() {
+        401 => answer.with("www-authenticate", "Bearer"),
+        _ => answer,
+    };
+    challenge(match route {
+        Route::AblyToken => Answer::ably_error(error.clone().into(), error.name()),
+        _ => Problem::new(error.status(), error.name(), "The session is not accepted")
+            .detail(error.to_string())
+            .into(),
+    })
+}
+
+fn post_refused(error: &PostError) -> Answer {
+    let problem = match error {
+        PostError::TooLarge => Problem::new(413, "too_large", "A post is at most 64 KiB long"),
+        PostError::Invalid(rejection) => Problem::new(400, "invalid_fix", "The fix is not valid")
+            .field(rejection.field.map(|field| field.name())),
+        _ => Problem::new(400, "invalid_post", "The post is not valid"),
+    };
+    problem.detail(error.to_string()).into()
+}
