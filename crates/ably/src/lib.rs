@@ -1,15 +1,17 @@
-//! Ably's contract as Rust types, shared by the service and by the local Ably: keys, capabilities, tokens and errors.
-//! Beside them, a client of the REST API.
+//! Ably's contract as Rust types, shared by the service and by the local Ably: keys, capabilities, tokens, messages and
+//! errors. Beside them, a client of the REST API.
 //!
 //! Nothing here knows Towline: what is right for one caller of Ably is right for all.
 
 pub mod capability;
 pub mod error;
 pub mod key;
+pub mod message;
 pub mod rest;
 pub mod token;
 
 pub use capability::{Capability, CapabilityError, ChannelPattern, Operation, Operations};
 pub use error::ErrorInfo;
 pub use key::{Key, KeyError, KeyName, Secret};
+pub use message::{Data, Message, MessageAction, Payload, PresenceAction, PresenceMessage, Version};
 pub use token::{JwtClaims, TokenDetails, TokenRequest};
