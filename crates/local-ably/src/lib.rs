@@ -1,1 +1,198 @@
 //! An Ably for the laptop, in memory, that the real SDKs connect to.
+//!
+//! [`serve`] runs one in-process, for tests; the binary runs one for everybody. What it does is the public behaviour of Ably's
+//! pub/sub: WebSocket connections and REST, in JSON and in MessagePack.
+//!
+//! - `protocol`: frames and formats on the wire.
+//! - `auth`: from credentials to an authorised identity.
+//! - `app`: apps, their keys, channels and connections.
+//! - `channel`: the log, the members and the attachments of a channel: pure logic that is told the time.
+//! - `connection`: a socket's session and its bounded queue.
+//! - `rest`: one handler for each endpoint.
+
+mod app;
+mod auth;
+mod channel;
+mod clock;
+mod connection;
+mod errors;
+mod protocol;
+mod random;
+mod rest;
+mod server;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ably::{Capability, Key, KeyError, KeyName};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use app::{App, KeyRecord};
+use rest::Guard;
+use server::Server;
+
+/// How often what is due by time alone is done.
+const SWEEP_EVERY: Duration = Duration::from_millis(250);
+/// How long open connections have to end at shutdown.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// What a server is to serve, and to whom.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The keys, of one app or of several: keys of the same app id share its channels.
+    pub keys: Vec<KeyOptions>,
+    /// Values of `Host` that are served besides loopback, with or without a port.
+    pub allow_hosts: Vec<String>,
+    /// Values of `Origin` that are served besides loopback ones, such as `https://app.example`.
+    pub allow_origins: Vec<String>,
+}
+
+/// A key that the server knows from the start.
+#[derive(Debug, Clone)]
+pub struct KeyOptions {
+    /// The key.
+    pub key: Key,
+    /// What it may do.
+    pub capability: Capability,
+    /// Whether its tokens can be revoked, and so live an hour at most.
+    pub revocable_tokens: bool,
+}
+
+impl KeyOptions {
+    /// A key that may do everything.
+    pub fn unrestricted(key: Key) -> Self {
+        Self { key, capability: Capability::everything(), revocable_tokens: false }
+    }
+
+    /// A new key of a new app that may do everything.
+    ///
+    /// # Errors
+    /// [`KeyError`]; with ids of the characters that keys are made of this does not happen.
+    pub fn random() -> Result<Self, KeyError> {
+        let name = KeyName::parse(format!("{}.{}", random::text::<6>(), random::text::<6>()))?;
+        Ok(Self::unrestricted(Key::new(name, random::text::<24>())?))
+    }
+}
+
+/// Why a server did not start.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The same key was given twice.
+    #[error("the key {0} is given twice")]
+    KeyTwice(KeyName),
+    /// More apps or keys than there may be.
+    #[error("there are more apps or keys than the server takes")]
+    TooMany,
+    /// The listener does not work.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A server that runs. It goes on when this is dropped; [`shutdown`](Self::shutdown) ends it.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+impl Running {
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The server's URL, such as `http://127.0.0.1:8788`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Tells all clients, which may come back, and ends. A connection that does not end in five seconds is dropped.
+    ///
+    /// # Errors
+    /// What ended the server before.
+    pub async fn shutdown(self) -> io::Result<()> {
+        self.shutdown.cancel();
+        self.ended().await
+    }
+
+    /// Ends when the server does.
+    ///
+    /// # Errors
+    /// What ended it.
+    pub async fn ended(self) -> io::Result<()> {
+        self.serving.await.map_err(io::Error::other)?
+    }
+}
+
+/// Serves on a listener until told to end.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve(listener: TcpListener, options: Options) -> Result<Running, ServeError> {
+    let address = listener.local_addr()?;
+    let server = Arc::new(Server::new(address.port()));
+    for (id, keys) in by_app(options.keys)? {
+        if keys.len() > app::KEYS_MAX || !server.apps().add(Arc::new(App::new(id, keys, server.memory()))) {
+            return Err(ServeError::TooMany);
+        }
+    }
+    let guard = Arc::new(Guard::new(&options.allow_hosts, &options.allow_origins));
+    let shutdown = server.shutdown().clone();
+    let serving = tokio::spawn(run(listener, server, guard));
+    Ok(Running { address, shutdown, serving })
+}
+
+fn by_app(keys: Vec<KeyOptions>) -> Result<BTreeMap<String, Vec<KeyRecord>>, ServeError> {
+    let mut apps = BTreeMap::<String, Vec<KeyRecord>>::new();
+    for KeyOptions { key, capability, revocable_tokens } in keys {
+        let app = apps.entry(key.name().app_id().to_owned()).or_default();
+        if app.iter().any(|record| record.key.name() == key.name()) {
+            return Err(ServeError::KeyTwice(key.name().clone()));
+        }
+        app.push(KeyRecord { key, capability: Arc::new(capability), revocable: revocable_tokens });
+    }
+    Ok(apps)
+}
+
+async fn run(listener: TcpListener, server: Arc<Server>, guard: Arc<Guard>) -> io::Result<()> {
+    let sweeper = tokio::spawn(sweep(Arc::clone(&server)));
+    let router = rest::router(Arc::clone(&server), guard);
+    let shutdown = server.shutdown().clone();
+    let served = axum::serve(listener, router).with_graceful_shutdown({
+        let shutdown = shutdown.clone();
+        async move { shutdown.cancelled().await }
+    });
+    // An HTTP connection that its client keeps open must not hold up the end.
+    let at_the_latest = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(SHUTDOWN_MAX).await;
+    };
+    let result = tokio::select! {
+        result = served => result,
+        () = at_the_latest => Ok(()),
+    };
+    shutdown.cancel();
+    server.tasks().close();
+    // Sockets that do not end in time end with the process.
+    let _ = tokio::time::timeout(SHUTDOWN_MAX, server.tasks().wait()).await;
+    sweeper.abort();
+    result
+}
+
+/// Does what is due by time alone, until the server ends.
+async fn sweep(server: Arc<Server>) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        for app in server.apps().all() {
+            app.sweep(clock::now());
+        }
+    }
+}

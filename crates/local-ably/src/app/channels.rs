@@ -1,0 +1,58 @@
+//! The channels of an app, made when first used and forgotten when long idle.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use ably::ErrorInfo;
+
+use super::lock;
+use crate::channel::{Channel, Memory};
+use crate::clock::Millis;
+
+/// How many channels an app may have at a time.
+const CHANNELS_MAX: usize = 10_000;
+
+/// A channel that several sockets use.
+pub(crate) type ChannelRef = Arc<Mutex<Channel>>;
+
+/// The channels of an app.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    by_name: HashMap<String, ChannelRef>,
+    memory: Arc<Memory>,
+}
+
+impl Channels {
+    pub(crate) fn new(memory: Arc<Memory>) -> Self {
+        Self { by_name: HashMap::new(), memory }
+    }
+
+    /// The channel of a canonical name, if it is there.
+    pub(crate) fn get(&self, name: &str) -> Option<ChannelRef> {
+        self.by_name.get(name).cloned()
+    }
+
+    /// The channel of a canonical name.
+    pub(crate) fn get_or_make(&mut self, name: &str, now: Millis) -> Result<ChannelRef, ErrorInfo> {
+        if let Some(channel) = self.get(name) {
+            return Ok(channel);
+        }
+        if self.by_name.len() >= CHANNELS_MAX {
+            let message = format!("the app has {CHANNELS_MAX} channels, and may not have more");
+            return Err(ErrorInfo::new(42910, 429, message));
+        }
+        let channel = Arc::new(Mutex::new(Channel::new(name, Arc::clone(&self.memory), now)));
+        self.by_name.insert(name.to_owned(), Arc::clone(&channel));
+        Ok(channel)
+    }
+
+    /// Forgets old messages, and channels that nobody has used for long.
+    pub(crate) fn sweep(&mut self, now: Millis) {
+        self.by_name.retain(|_, channel| {
+            // Whoever else holds the channel got it from here, so with one holder nobody can be about to attach.
+            let held = Arc::strong_count(channel) > 1;
+            let idle = lock(channel).sweep(now);
+            held || !idle
+        });
+    }
+}

@@ -1,0 +1,347 @@
+//! Connections: what outlives a socket, so that a client that lost it can resume.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use ably::ErrorInfo;
+
+use super::lock;
+use crate::auth::ClientIdentity;
+use crate::clock::Millis;
+use crate::connection::Socket;
+use crate::errors::incompatible_client_id;
+use crate::protocol::PublishResult;
+use crate::random;
+
+/// How long the state of a connection outlives its socket.
+pub(crate) const STATE_TTL: Millis = 120_000;
+/// How long members outlive their connection's socket, unless the client asked for something else.
+const PRESENCE_TTL: Millis = 15_000;
+/// How many connections an app may have, those that may still be resumed included.
+const CONNECTIONS_MAX: usize = 10_000;
+/// How many answers are kept for frames that are sent again after a resume.
+const ANSWERS_MAX: usize = 1_000;
+
+/// What one frame was answered with.
+pub(crate) type Answer = Result<PublishResult, ErrorInfo>;
+
+/// What the sockets of a connection, one after the other, have in common.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    id: String,
+    /// The channels that members of this connection may be on.
+    present_on: Mutex<BTreeSet<String>>,
+    /// The last answers, oldest first: a client that lost its socket sends again, with the same msgSerial, what it has seen no
+    /// answer to.
+    answers: Mutex<VecDeque<(i64, Answer)>>,
+}
+
+impl Connection {
+    /// A new connection. No two ids are alike, and none holds a `:`.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { id: random::text::<9>(), present_on: Mutex::default(), answers: Mutex::default() })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Notes that a member of this connection may be on a channel.
+    pub(crate) fn note_presence(&self, channel: &str) {
+        lock(&self.present_on).insert(channel.to_owned());
+    }
+
+    /// The channels that members may be on, which are forgotten.
+    pub(crate) fn take_present_on(&self) -> BTreeSet<String> {
+        std::mem::take(&mut lock(&self.present_on))
+    }
+
+    /// What a frame was answered with, if it was.
+    pub(crate) fn answered(&self, msg_serial: i64) -> Option<Answer> {
+        let answers = lock(&self.answers);
+        answers.iter().rev().find(|(serial, _)| *serial == msg_serial).map(|(_, answer)| answer.clone())
+    }
+
+    /// Keeps an answer.
+    pub(crate) fn keep_answer(&self, msg_serial: i64, answer: Answer) {
+        let mut answers = lock(&self.answers);
+        answers.push_back((msg_serial, answer));
+        if answers.len() > ANSWERS_MAX {
+            answers.pop_front();
+        }
+    }
+}
+
+/// A connection as the app knows it.
+#[derive(Debug)]
+struct Entry {
+    connection: Arc<Connection>,
+    client: ClientIdentity,
+    key: String,
+    /// The key before this one, until the present socket has sent a frame: its CONNECTED may have been lost.
+    previous_key: Option<String>,
+    /// The present socket, or the last one.
+    socket: Arc<Socket>,
+    lost: Option<Lost>,
+    presence_ttl: Millis,
+}
+
+/// A connection without a socket.
+#[derive(Debug, Clone, Copy)]
+struct Lost {
+    at: Millis,
+    members_left: bool,
+}
+
+/// A connection that a socket has been opened for.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) key: String,
+    /// The socket that had the connection before, if it is still there.
+    pub(crate) superseded: Option<Arc<Socket>>,
+    /// Why the connection is a new one although another was asked for.
+    pub(crate) not_resumed: Option<ErrorInfo>,
+}
+
+/// The connections of an app.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    by_id: HashMap<String, Entry>,
+}
+
+impl Connections {
+    /// Opens a connection for a socket: the one whose key is given if it can be resumed, else a new one.
+    ///
+    /// `socket` makes the socket for the connection that is chosen.
+    ///
+    /// # Errors
+    /// 40102 where the connection to resume belongs to another identity, 42912 where there are too many.
+    pub(crate) fn open(
+        &mut self,
+        resume: Option<&str>,
+        client: &ClientIdentity,
+        presence_ttl: Option<Millis>,
+        socket: impl FnOnce(Arc<Connection>) -> Arc<Socket>,
+        now: Millis,
+    ) -> Result<Opened, ErrorInfo> {
+        if let Some(key) = resume
+            && let Some(entry) = self.resumable(key, now)
+        {
+            if entry.client != *client {
+                return Err(incompatible_client_id());
+            }
+            let superseded = match entry.lost.take() {
+                None => Some(Arc::clone(&entry.socket)),
+                Some(_) => None,
+            };
+            entry.previous_key = Some(key.to_owned());
+            entry.key = new_key(entry.connection.id());
+            entry.socket = socket(Arc::clone(&entry.connection));
+            entry.presence_ttl = presence_ttl.unwrap_or(entry.presence_ttl);
+            return Ok(Opened { key: entry.key.clone(), superseded, not_resumed: None });
+        }
+        if self.by_id.len() >= CONNECTIONS_MAX && !self.forget_longest_lost() {
+            return Err(ErrorInfo::new(42912, 429, format!("the app has {CONNECTIONS_MAX} connections")));
+        }
+        let connection = Connection::new();
+        let key = new_key(connection.id());
+        let entry = Entry {
+            socket: socket(Arc::clone(&connection)),
+            connection: Arc::clone(&connection),
+            client: client.clone(),
+            key: key.clone(),
+            previous_key: None,
+            lost: None,
+            presence_ttl: presence_ttl.unwrap_or(PRESENCE_TTL),
+        };
+        self.by_id.insert(connection.id().to_owned(), entry);
+        let not_resumed = resume
+            .map(|_| ErrorInfo::new(80018, 400, "the connection cannot be resumed: it is not known here"));
+        Ok(Opened { key, superseded: None, not_resumed })
+    }
+
+    fn resumable(&mut self, key: &str, now: Millis) -> Option<&mut Entry> {
+        let (id, _) = key.split_once('!')?;
+        let entry = self.by_id.get_mut(id)?;
+        let known = entry.key == key || entry.previous_key.as_deref() == Some(key);
+        let alive = entry.lost.is_none_or(|lost| now - lost.at <= STATE_TTL);
+        (known && alive).then_some(entry)
+    }
+
+    /// Makes room by forgetting the connection that has been without a socket for longest; its members have left, or leave
+    /// with it at the next sweep of their channels.
+    fn forget_longest_lost(&mut self) -> bool {
+        let longest = self
+            .by_id
+            .iter()
+            .filter_map(|(id, entry)| Some((entry.lost.filter(|lost| lost.members_left)?.at, id.clone())))
+            .min();
+        longest.is_some_and(|(_, id)| self.by_id.remove(&id).is_some())
+    }
+
+    /// The id of the connection that has a key.
+    pub(crate) fn id_of(&self, key: &str) -> Option<&str> {
+        let (id, _) = key.split_once('!')?;
+        let entry = self.by_id.get(id)?;
+        (entry.key == key).then(|| entry.connection.id())
+    }
+
+    /// The present key of a connection; CONNECTED tells it again at a re-authorisation.
+    pub(crate) fn key_of(&self, id: &str) -> Option<String> {
+        self.by_id.get(id).map(|entry| entry.key.clone())
+    }
+
+    /// Notes that the present socket has sent a frame: it knows its key, so the one before is over.
+    pub(crate) fn heard_from(&mut self, socket: &Socket) {
+        if let Some(entry) = self.entry_of(socket) {
+            entry.previous_key = None;
+        }
+    }
+
+    /// The socket is gone; the connection may be resumed.
+    pub(crate) fn lost(&mut self, socket: &Socket, now: Millis) {
+        if let Some(entry) = self.entry_of(socket) {
+            entry.lost = Some(Lost { at: now, members_left: false });
+        }
+    }
+
+    /// The connection is over; false where the socket no longer had it.
+    pub(crate) fn close(&mut self, socket: &Socket) -> bool {
+        self.entry_of(socket).is_some() && self.by_id.remove(socket.connection().id()).is_some()
+    }
+
+    /// The entry of the connection that a socket has, unless another socket has it now.
+    fn entry_of(&mut self, socket: &Socket) -> Option<&mut Entry> {
+        let entry = self.by_id.get_mut(socket.connection().id())?;
+        (entry.socket.id() == socket.id()).then_some(entry)
+    }
+
+    /// Forgets what can no longer be resumed. Answers the connections whose members are to leave now.
+    pub(crate) fn sweep(&mut self, now: Millis) -> Vec<Arc<Connection>> {
+        let mut due = Vec::new();
+        self.by_id.retain(|_, entry| {
+            let Some(lost) = &mut entry.lost else { return true };
+            let over = now - lost.at > STATE_TTL;
+            if !lost.members_left && (over || now - lost.at >= entry.presence_ttl) {
+                lost.members_left = true;
+                due.push(Arc::clone(&entry.connection));
+            }
+            !over
+        });
+        due
+    }
+
+    /// The sockets of all connections that have one.
+    pub(crate) fn sockets(&self) -> Vec<Arc<Socket>> {
+        let live = self.by_id.values().filter(|entry| entry.lost.is_none());
+        live.map(|entry| Arc::clone(&entry.socket)).collect()
+    }
+}
+
+fn new_key(connection_id: &str) -> String {
+    format!("{connection_id}!{}", random::text::<12>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Format;
+
+    fn open(connections: &mut Connections, resume: Option<&str>, now: Millis) -> (Opened, Arc<Socket>) {
+        let mut made = None;
+        let opened = connections
+            .open(
+                resume,
+                &ClientIdentity::Any,
+                None,
+                |connection| Arc::clone(made.insert(Socket::for_tests(connection, Format::Json).0)),
+                now,
+            )
+            .unwrap();
+        (opened, made.unwrap())
+    }
+
+    #[test]
+    fn a_known_key_resumes_the_same_connection_under_a_new_key() {
+        let mut connections = Connections::default();
+        let (first, socket) = open(&mut connections, None, 0);
+        connections.lost(&socket, 10);
+        let (second, again) = open(&mut connections, Some(&first.key), 20);
+        assert_eq!(socket.connection().id(), again.connection().id());
+        assert_ne!(first.key, second.key);
+        assert!(second.not_resumed.is_none() && second.superseded.is_none());
+    }
+
+    #[test]
+    fn an_unknown_malformed_or_expired_key_gets_a_new_connection_and_80018() {
+        let mut connections = Connections::default();
+        let (first, socket) = open(&mut connections, None, 0);
+        connections.lost(&socket, 0);
+        for (key, now) in [("", 1), ("nonsense", 1), ("a!b", 1), (first.key.as_str(), STATE_TTL + 1)] {
+            let (other, new) = open(&mut connections, Some(key), now);
+            assert_ne!(new.connection().id(), socket.connection().id(), "{key}");
+            assert_eq!(other.not_resumed.unwrap().code, 80018, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_key_before_is_good_until_the_new_socket_has_sent_a_frame() {
+        let mut connections = Connections::default();
+        let (first, socket) = open(&mut connections, None, 0);
+        let (second, _) = open(&mut connections, Some(&first.key), 1);
+        let (third, again) = open(&mut connections, Some(&first.key), 2);
+        assert_eq!(again.connection().id(), socket.connection().id());
+        assert_ne!(third.key, second.key);
+        connections.heard_from(&again);
+        let (_, new) = open(&mut connections, Some(&first.key), 3);
+        assert_ne!(new.connection().id(), socket.connection().id());
+    }
+
+    #[test]
+    fn a_socket_that_is_superseded_touches_nothing() {
+        let mut connections = Connections::default();
+        let (first, old) = open(&mut connections, None, 0);
+        let (second, _) = open(&mut connections, Some(&first.key), 1);
+        assert_eq!(second.superseded.map(|socket| socket.id()), Some(old.id()));
+        connections.lost(&old, 2);
+        assert!(!connections.close(&old));
+        assert_eq!(connections.id_of(&second.key), Some(old.connection().id()));
+        assert!(connections.sweep(2 + STATE_TTL + 1).is_empty());
+    }
+
+    #[test]
+    fn members_of_a_lost_connection_leave_after_15_seconds_once() {
+        let mut connections = Connections::default();
+        let (_, socket) = open(&mut connections, None, 0);
+        connections.lost(&socket, 1_000);
+        assert!(connections.sweep(15_999).is_empty());
+        assert_eq!(connections.sweep(16_000).len(), 1);
+        assert!(connections.sweep(17_000).is_empty());
+        assert!(connections.by_id.contains_key(socket.connection().id()));
+        connections.sweep(1_000 + STATE_TTL + 1);
+        assert!(connections.by_id.is_empty());
+    }
+
+    #[test]
+    fn another_identity_cannot_resume() {
+        let mut connections = Connections::default();
+        let (first, _) = open(&mut connections, None, 0);
+        let other = ClientIdentity::Named("x".into());
+        let make = |connection| Socket::for_tests(connection, Format::Json).0;
+        let error = connections.open(Some(&first.key), &other, None, make, 1).unwrap_err();
+        assert_eq!(error.code, 40102);
+    }
+
+    #[test]
+    fn answers_are_kept_for_frames_sent_again() {
+        let connection = Connection::new();
+        let answer = Ok(PublishResult { serials: vec!["s".into()] });
+        connection.keep_answer(3, answer.clone());
+        assert_eq!(connection.answered(3), Some(answer));
+        assert_eq!(connection.answered(4), None);
+        for serial in 4..2_000 {
+            connection.keep_answer(serial, Ok(PublishResult { serials: Vec::new() }));
+        }
+        assert_eq!(connection.answered(3), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! Apps: keys, channels and connections that share nothing with those of another app.
+
+mod channels;
+mod connections;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use ably::{Capability, ErrorInfo, Key, KeyName};
+
+use crate::auth::Nonces;
+use crate::channel::Memory;
+use crate::clock::Millis;
+
+pub(crate) use channels::{ChannelRef, Channels};
+pub(crate) use connections::{Answer, Connection, Connections, Opened, STATE_TTL};
+
+/// How many apps there may be at a time.
+pub(crate) const APPS_MAX: usize = 200;
+/// How many keys an app may have.
+pub(crate) const KEYS_MAX: usize = 100;
+
+const DAY: Millis = 24 * 3_600_000;
+const HOUR: Millis = 3_600_000;
+
+/// A key and what it may do.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyRecord {
+    pub(crate) key: Key,
+    pub(crate) capability: Arc<Capability>,
+    /// Whether its tokens can be revoked; if so they live an hour at most.
+    pub(crate) revocable: bool,
+}
+
+impl KeyRecord {
+    /// The longest that a token of this key may live.
+    pub(crate) fn ttl_max(&self) -> Millis {
+        if self.revocable { HOUR } else { DAY }
+    }
+}
+
+/// An app.
+#[derive(Debug)]
+pub(crate) struct App {
+    id: String,
+    /// In the order in which they were made; the first is the app's own.
+    keys: Vec<Arc<KeyRecord>>,
+    channels: Mutex<Channels>,
+    connections: Mutex<Connections>,
+    nonces: Mutex<Nonces>,
+}
+
+impl App {
+    /// An app with keys, which are all its own.
+    pub(crate) fn new(id: impl Into<String>, keys: Vec<KeyRecord>, memory: &Arc<Memory>) -> Self {
+        Self {
+            id: id.into(),
+            keys: keys.into_iter().map(Arc::new).collect(),
+            channels: Mutex::new(Channels::new(Arc::clone(memory))),
+            connections: Mutex::default(),
+            nonces: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The record of a key.
+    pub(crate) fn key(&self, name: &KeyName) -> Option<Arc<KeyRecord>> {
+        self.keys.iter().find(|record| record.key.name() == name).cloned()
+    }
+
+    pub(crate) fn keys(&self) -> &[Arc<KeyRecord>] {
+        &self.keys
+    }
+
+    /// The app's channels. Never to be asked for while a channel is locked: `sweep` locks in the other order.
+    pub(crate) fn channels(&self) -> MutexGuard<'_, Channels> {
+        lock(&self.channels)
+    }
+
+    /// A channel, made if need be.
+    ///
+    /// # Errors
+    /// 42910 where there are as many as there may be.
+    pub(crate) fn channel(&self, name: &str, now: Millis) -> Result<ChannelRef, ErrorInfo> {
+        self.channels().get_or_make(name, now)
+    }
+
+    /// The app's connections. Never to be asked for while a channel is locked.
+    pub(crate) fn connections(&self) -> MutexGuard<'_, Connections> {
+        lock(&self.connections)
+    }
+
+    pub(crate) fn nonces(&self) -> MutexGuard<'_, Nonces> {
+        lock(&self.nonces)
+    }
+
+    /// Does what is due: members of lost connections leave, old messages and idle channels go.
+    pub(crate) fn sweep(&self, now: Millis) {
+        let due = self.connections().sweep(now);
+        for connection in due {
+            self.leave_everywhere(&connection, now);
+        }
+        self.channels().sweep(now);
+    }
+
+    /// A connection's members leave every channel they are on.
+    pub(crate) fn leave_everywhere(&self, connection: &Connection, now: Millis) {
+        for name in connection.take_present_on() {
+            let channel = self.channels().get(&name);
+            if let Some(channel) = channel {
+                lock(&channel).leave_all(connection.id(), now);
+            }
+        }
+    }
+}
+
+/// All apps.
+#[derive(Debug, Default)]
+pub(crate) struct Apps(RwLock<HashMap<String, Arc<App>>>);
+
+impl Apps {
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<App>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Adds an app; false where there are as many as there may be, or one of that id.
+    pub(crate) fn add(&self, app: Arc<App>) -> bool {
+        let mut apps = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if apps.len() >= APPS_MAX || apps.contains_key(app.id()) {
+            return false;
+        }
+        apps.insert(app.id().to_owned(), app);
+        true
+    }
+
+    pub(crate) fn remove(&self, id: &str) -> Option<Arc<App>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<App>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}
+
+/// Locks. Nothing panics while it holds a lock, and each change is whole before the next begins, so a poisoned one is as good.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

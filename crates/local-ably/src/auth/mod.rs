@@ -1,0 +1,153 @@
+//! From credentials to an authorised identity: by key, by Ably JWT, by issued token.
+
+mod identity;
+mod issued;
+mod jwt;
+mod token_request;
+
+use std::sync::Arc;
+
+use ably::{Capability, ErrorInfo, Key, KeyName, Operation, Operations, Secret};
+
+use crate::app::{App, Apps};
+use crate::clock::Millis;
+use crate::errors::{not_allowed, not_found};
+
+pub(crate) use identity::ClientIdentity;
+pub(crate) use issued::TokenMint;
+pub(crate) use token_request::{Nonces, issue};
+
+/// What a request or a connection proves itself by.
+#[derive(Debug, Clone)]
+pub(crate) enum Credentials {
+    /// A whole key.
+    Key(Secret),
+    /// An Ably JWT, or a token that `requestToken` issued.
+    Token(Secret),
+}
+
+/// Who somebody is, and what they may do.
+#[derive(Debug, Clone)]
+pub(crate) struct Authorised {
+    pub(crate) app: Arc<App>,
+    /// The key that was shown, or that issued the token.
+    pub(crate) key: KeyName,
+    pub(crate) capability: Arc<Capability>,
+    pub(crate) client: ClientIdentity,
+    /// What is known of the token; nothing for a key, which never expires.
+    pub(crate) token: Option<TokenFacts>,
+}
+
+/// When a token was issued, and when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TokenFacts {
+    pub(crate) issued: Millis,
+    pub(crate) expires: Millis,
+}
+
+/// The claims of a token, of either kind, whose signature holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Claims {
+    pub(crate) issued: Millis,
+    pub(crate) expires: Millis,
+    /// Nothing stands for the whole key.
+    pub(crate) capability: Option<Capability>,
+    pub(crate) client_id: Option<String>,
+}
+
+impl Authorised {
+    /// Refuses an operation that the capability does not allow.
+    pub(crate) fn require(&self, channel: &str, operation: Operation) -> Result<(), ErrorInfo> {
+        if self.capability.allows(channel, operation) { Ok(()) } else { Err(not_allowed(channel, operation)) }
+    }
+
+    /// All that is allowed on a channel.
+    pub(crate) fn operations_on(&self, channel: &str) -> Option<Operations> {
+        self.capability.operations_on(channel)
+    }
+}
+
+/// Checks credentials.
+///
+/// # Errors
+/// Ably's: 40101 and 40400 for keys; 40141–40145, 40003 and 40160 for tokens.
+pub(crate) fn authorise(
+    apps: &Apps,
+    mint: &TokenMint,
+    credentials: &Credentials,
+    now: Millis,
+) -> Result<Authorised, ErrorInfo> {
+    match credentials {
+        Credentials::Key(key) => by_key(apps, key.expose()),
+        Credentials::Token(token) => by_token(apps, mint, token.expose(), now),
+    }
+}
+
+/// No credentials at all.
+pub(crate) fn no_credentials() -> ErrorInfo {
+    ErrorInfo::new(40101, 401, "no credentials: send a key or a token")
+}
+
+fn by_key(apps: &Apps, text: &str) -> Result<Authorised, ErrorInfo> {
+    let invalid =
+        || ErrorInfo::new(40101, 401, "invalid credentials: no such app, or the key's secret is wrong");
+    let given = Key::parse(text).map_err(|_| invalid())?;
+    let app = apps.get(given.name().app_id()).ok_or_else(invalid)?;
+    let known = app.key(given.name()).ok_or_else(unknown_key)?;
+    if known.key.secret() != given.secret() {
+        return Err(invalid());
+    }
+    Ok(Authorised {
+        key: known.key.name().clone(),
+        capability: Arc::clone(&known.capability),
+        client: ClientIdentity::Any,
+        token: None,
+        app,
+    })
+}
+
+fn unknown_key() -> ErrorInfo {
+    ErrorInfo::new(40400, 401, "the app has no such key")
+}
+
+fn by_token(apps: &Apps, mint: &TokenMint, text: &str, now: Millis) -> Result<Authorised, ErrorInfo> {
+    let no_app = || not_found("no such app");
+    // A JWT has three parts, an issued token two: `appId.…`.
+    let (app, record, claims) = if text.split('.').count() == 3 {
+        let jwt = jwt::UnverifiedJwt::parse(text)?;
+        let app = apps.get(jwt.key_name().app_id()).ok_or_else(no_app)?;
+        let record = app.key(jwt.key_name()).ok_or_else(unknown_key)?;
+        let claims = jwt.verify(record.key.secret(), record.ttl_max(), now)?;
+        (app, record, claims)
+    } else {
+        let (key_name, claims) = mint
+            .open(text)
+            .ok_or_else(|| ErrorInfo::new(40143, 401, "the text is no token of this server"))?;
+        if claims.expires <= now {
+            return Err(expired());
+        }
+        let app = apps.get(key_name.app_id()).ok_or_else(no_app)?;
+        let record = app.key(&key_name).ok_or_else(unknown_key)?;
+        (app, record, claims)
+    };
+    let capability = match &claims.capability {
+        None => Arc::clone(&record.capability),
+        Some(asked) => Arc::new(asked.intersect(&record.capability).ok_or_else(nothing_in_common)?),
+    };
+    Ok(Authorised {
+        key: record.key.name().clone(),
+        capability,
+        client: ClientIdentity::of_token(claims.client_id),
+        token: Some(TokenFacts { issued: claims.issued, expires: claims.expires }),
+        app,
+    })
+}
+
+/// A token whose time is over.
+pub(crate) fn expired() -> ErrorInfo {
+    ErrorInfo::new(40142, 401, "the token has expired")
+}
+
+fn nothing_in_common() -> ErrorInfo {
+    ErrorInfo::new(40160, 401, "the capability asked for and the key's have nothing in common")
+}

@@ -1,0 +1,23 @@
+//! WebSocket connections: one task that reads, one that writes, and a queue between the rest of the server and the writer.
+
+mod handshake;
+mod outbox;
+mod session;
+mod socket;
+
+use std::sync::Arc;
+
+use axum::extract::ws::WebSocket;
+
+use crate::server::Server;
+
+pub(crate) use handshake::ConnectRequest;
+#[cfg(test)]
+pub(crate) use outbox::Queue;
+pub(crate) use session::FRAME_MAX;
+pub(crate) use socket::{Socket, SocketId};
+
+/// Serves one WebSocket until it ends.
+pub(crate) async fn serve(server: Arc<Server>, websocket: WebSocket, request: ConnectRequest) {
+    session::run(server, websocket, request).await;
+}

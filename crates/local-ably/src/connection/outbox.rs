@@ -1,0 +1,179 @@
+//! The queue of frames towards one socket, and the task that writes them.
+//!
+//! Whoever publishes only puts frames into queues, so nobody waits for a slow reader: a queue that grows too long cuts its socket,
+//! whose client resumes when it can.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::SinkExt;
+use futures_util::stream::SplitSink;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::protocol::{Action, Format, Frame, SharedFrame};
+
+/// How many frames may wait for one socket.
+const FRAMES_MAX: usize = 10_000;
+/// How many bytes may wait for one socket.
+const BYTES_MAX: usize = 16 << 20;
+/// How long a socket has to take the last frames and the close.
+const CLOSING_MAX: Duration = Duration::from_secs(2);
+
+/// What waits to be written.
+#[derive(Debug)]
+enum Item {
+    Message(Message),
+    /// Nothing comes after this.
+    End,
+}
+
+/// The end of the queue that frames are put into.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    format: Format,
+    items: mpsc::UnboundedSender<Item>,
+    frames: AtomicUsize,
+    bytes: AtomicUsize,
+    /// Cancelled when the socket is to be dropped at once.
+    cut: CancellationToken,
+}
+
+/// The end of the queue that frames are taken from.
+#[derive(Debug)]
+pub(crate) struct Queue(mpsc::UnboundedReceiver<Item>);
+
+impl Outbox {
+    pub(super) fn new(format: Format) -> (Self, Queue) {
+        let (items, queue) = mpsc::unbounded_channel();
+        let outbox = Self {
+            format,
+            items,
+            frames: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            cut: CancellationToken::new(),
+        };
+        (outbox, Queue(queue))
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Puts a frame into the queue.
+    pub(super) fn push(&self, frame: &SharedFrame) {
+        if self.cut.is_cancelled() {
+            return;
+        }
+        let message = frame.encoded(self.format);
+        let frames = self.frames.fetch_add(1, Ordering::Relaxed);
+        let bytes = self.bytes.fetch_add(length(&message), Ordering::Relaxed);
+        if frames >= FRAMES_MAX || bytes >= BYTES_MAX {
+            self.cut.cancel();
+        }
+        // Where the writer has ended nobody is there to read.
+        let _ = self.items.send(Item::Message(message));
+    }
+
+    /// Lets the writer close the socket once all before this is written.
+    pub(super) fn end(&self) {
+        let _ = self.items.send(Item::End);
+    }
+
+    /// Done when the socket is to be dropped at once.
+    pub(super) fn cut(&self) -> &CancellationToken {
+        &self.cut
+    }
+
+    fn taken(&self, message: &Message) {
+        self.frames.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(length(message), Ordering::Relaxed);
+    }
+
+    /// Writes what is in the queue, and a HEARTBEAT whenever there has been nothing for a while.
+    pub(super) async fn write(
+        &self,
+        Queue(mut items): Queue,
+        mut sink: SplitSink<WebSocket, Message>,
+        heartbeat: Duration,
+    ) {
+        let written = async {
+            loop {
+                match timeout(heartbeat, items.recv()).await {
+                    Err(_) => {
+                        let frame = SharedFrame::from(Frame::new(Action::Heartbeat));
+                        sink.feed(frame.encoded(self.format)).await?;
+                        // Answered by every WebSocket client itself: so a peer that is gone shows by its silence.
+                        sink.feed(Message::Ping(Vec::new().into())).await?;
+                    }
+                    Ok(Some(Item::Message(message))) => {
+                        self.taken(&message);
+                        sink.feed(message).await?;
+                        // What else waits leaves in the same write.
+                        while let Ok(item) = items.try_recv() {
+                            match item {
+                                Item::Message(message) => {
+                                    self.taken(&message);
+                                    sink.feed(message).await?;
+                                }
+                                Item::End => return sink.flush().await,
+                            }
+                        }
+                    }
+                    Ok(Some(Item::End) | None) => return Ok(()),
+                }
+                sink.flush().await?;
+            }
+        };
+        tokio::select! {
+            _ = written => {}
+            () = self.cut.cancelled() => {}
+        }
+        // The peer may be gone already; there is nobody to tell.
+        let _ = timeout(CLOSING_MAX, sink.close()).await;
+    }
+}
+
+fn length(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.as_str().len(),
+        Message::Binary(bytes) => bytes.len(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+impl Queue {
+    /// The frames that wait, as JSON.
+    pub(crate) fn frames(&mut self) -> Vec<serde_json::Value> {
+        let mut frames = Vec::new();
+        while let Ok(item) = self.0.try_recv() {
+            if let Item::Message(Message::Text(text)) = item {
+                frames.push(serde_json::from_str(text.as_str()).unwrap());
+            }
+        }
+        frames
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_nobody_reads_cuts_its_socket_and_grows_no_further() {
+        let (outbox, queue) = Outbox::new(Format::Json);
+        let frame = SharedFrame::from(Frame::new(Action::Heartbeat));
+        for _ in 0..FRAMES_MAX {
+            outbox.push(&frame);
+        }
+        assert!(!outbox.cut().is_cancelled());
+        for _ in 0..FRAMES_MAX {
+            outbox.push(&frame);
+        }
+        assert!(outbox.cut().is_cancelled());
+        assert_eq!(queue.0.len(), FRAMES_MAX + 1);
+    }
+}

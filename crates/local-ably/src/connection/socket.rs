@@ -1,0 +1,131 @@
+//! A socket as the rest of the server sees it: somebody to send frames to.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use ably::ErrorInfo;
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::stream::SplitSink;
+use tokio_util::sync::CancellationToken;
+
+use super::outbox::{Outbox, Queue};
+use crate::app::{ChannelRef, Connection, lock};
+use crate::clock::Millis;
+use crate::protocol::{Action, Format, Frame, SharedFrame};
+
+/// Tells sockets apart, also those of one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SocketId(u64);
+
+/// A socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    id: SocketId,
+    connection: Arc<Connection>,
+    /// Whether it receives its own messages.
+    echo: bool,
+    outbox: Outbox,
+    /// The attachments, by the names that the client used. They belong to the socket, not to the connection.
+    attached: Mutex<HashMap<String, ChannelRef>>,
+    /// Another socket has the connection now.
+    superseded: AtomicBool,
+    /// Cancelled when the server ends the connection.
+    ended: CancellationToken,
+}
+
+impl Socket {
+    pub(super) fn new(connection: Arc<Connection>, format: Format, echo: bool) -> (Arc<Self>, Queue) {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (outbox, queue) = Outbox::new(format);
+        let socket = Self {
+            id: SocketId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            connection,
+            echo,
+            outbox,
+            attached: Mutex::default(),
+            superseded: AtomicBool::new(false),
+            ended: CancellationToken::new(),
+        };
+        (Arc::new(socket), queue)
+    }
+
+    pub(crate) fn id(&self) -> SocketId {
+        self.id
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    pub(crate) fn echoes(&self) -> bool {
+        self.echo
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.outbox.format()
+    }
+
+    /// Sends a frame.
+    pub(crate) fn send(&self, frame: Frame) {
+        self.outbox.push(&frame.into());
+    }
+
+    /// Sends a frame that goes to others too.
+    pub(crate) fn send_shared(&self, frame: &SharedFrame) {
+        self.outbox.push(frame);
+    }
+
+    /// Ends the connection with a last frame, DISCONNECTED: the client may come back.
+    pub(crate) fn disconnect(&self, error: ErrorInfo) {
+        self.send(Frame::ending(Action::Disconnected, error));
+        self.ended.cancel();
+    }
+
+    pub(super) fn ended(&self) -> &CancellationToken {
+        &self.ended
+    }
+
+    /// Done when the socket is to be dropped at once.
+    pub(super) fn cut(&self) -> &CancellationToken {
+        self.outbox.cut()
+    }
+
+    /// Nothing more is sent; what waits still is.
+    pub(super) fn finish(&self) {
+        self.outbox.end();
+    }
+
+    /// The attachments. Channels are locked while this is held, never the other way round.
+    pub(super) fn attached(&self) -> MutexGuard<'_, HashMap<String, ChannelRef>> {
+        lock(&self.attached)
+    }
+
+    /// Whether another socket has the connection now.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.superseded.load(Ordering::Acquire)
+    }
+
+    /// Gives up the connection to another socket: only heartbeats go on.
+    pub(super) fn supersede(&self, now: Millis) {
+        self.superseded.store(true, Ordering::Release);
+        self.drop_attachments(now);
+    }
+
+    /// Forgets all attachments; the members of the connection stay.
+    pub(super) fn drop_attachments(&self, now: Millis) {
+        for (_, channel) in self.attached().drain() {
+            lock(&channel).drop_socket(self.id, now);
+        }
+    }
+
+    pub(super) async fn write(&self, queue: Queue, sink: SplitSink<WebSocket, Message>, heartbeat: Duration) {
+        self.outbox.write(queue, sink, heartbeat).await;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(connection: Arc<Connection>, format: Format) -> (Arc<Self>, Queue) {
+        Self::new(connection, format, true)
+    }
+}

@@ -1,0 +1,42 @@
+//! Refusals that more than one room makes, with the code and status that Ably gives them.
+
+use ably::{ErrorInfo, Operation};
+
+/// The request itself makes no sense.
+pub(crate) fn bad_request(message: impl Into<String>) -> ErrorInfo {
+    ErrorInfo::new(40000, 400, message)
+}
+
+/// The credentials do not allow an operation on a channel.
+pub(crate) fn not_allowed(channel: &str, operation: Operation) -> ErrorInfo {
+    ErrorInfo::new(
+        40160,
+        401,
+        format!("the capability does not allow {} on channel {channel:?}", operation.as_str()),
+    )
+}
+
+/// The attachment was made without the mode that the operation needs.
+pub(crate) fn mode_not_requested(mode: &str) -> ErrorInfo {
+    ErrorInfo::new(40165, 401, format!("the channel was attached without the {mode} mode"))
+}
+
+/// Another identity than the credentials'.
+pub(crate) fn foreign_client_id() -> ErrorInfo {
+    ErrorInfo::new(40012, 400, "the clientId is not the one that the credentials allow")
+}
+
+/// The connection or request cannot have the `clientId` it asks for.
+pub(crate) fn incompatible_client_id() -> ErrorInfo {
+    ErrorInfo::new(40102, 401, "the clientId is incompatible with the credentials")
+}
+
+/// Too much in one publish.
+pub(crate) fn too_large(size: usize, limit: usize) -> ErrorInfo {
+    ErrorInfo::new(40009, 400, format!("a publish of {size} bytes is over the limit of {limit}"))
+}
+
+/// What is wanted is not there.
+pub(crate) fn not_found(message: impl Into<String>) -> ErrorInfo {
+    ErrorInfo::new(40400, 404, message)
+}

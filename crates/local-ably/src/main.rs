@@ -1,0 +1,129 @@
+//! `local-ably`: an Ably for the laptop.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+
+use ably::{Capability, Key};
+use clap::Parser;
+use local_ably::{KeyOptions, Options, Running};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+/// An Ably for the laptop, in memory: the real Ably SDKs connect to it, in JSON and in MessagePack.
+#[derive(Parser)]
+#[command(name = "local-ably", version)]
+struct Arguments {
+    /// The port to listen on; 0 takes one that is free
+    #[arg(long, default_value_t = 8788)]
+    port: u16,
+
+    /// The address to listen on. With another than loopback, clients also need --allow-host
+    #[arg(long, default_value = "127.0.0.1")]
+    host: IpAddr,
+
+    /// A key, appId.keyId:secret, or one with a capability, appId.keyId:secret={"channel":["subscribe"]}. May be given more than
+    /// once. Without any, there is a new one at each start
+    #[arg(long = "key", env = "LOCAL_ABLY_KEY", hide_env_values = true, value_parser = parse_key)]
+    keys: Vec<KeyOptions>,
+
+    /// A Host to serve besides loopback, with or without its port. May be given more than once
+    #[arg(long = "allow-host", value_name = "HOST")]
+    allow_hosts: Vec<String>,
+
+    /// An Origin to serve besides loopback ones, such as https://app.example. May be given more than once
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    allow_origins: Vec<String>,
+}
+
+fn parse_key(text: &str) -> Result<KeyOptions, String> {
+    // A secret is random text of A-Z a-z 0-9 _ -; the first `={` can only begin a capability.
+    let (key, capability) = match text.split_once("={") {
+        Some((key, rest)) => (key, Some(format!("{{{rest}"))),
+        None => (text, None),
+    };
+    let mut options = KeyOptions::unrestricted(Key::parse(key).map_err(|error| error.to_string())?);
+    if let Some(capability) = capability {
+        options.capability = Capability::parse(&capability).map_err(|error| error.to_string())?;
+    }
+    Ok(options)
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // Where even this cannot be written, there is nobody to read it.
+            let _ = writeln!(io::stderr(), "local-ably: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), String> {
+    let address = SocketAddr::new(arguments.host, arguments.port);
+    let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("port {} is taken: end what listens there, or choose another with --port", address.port())
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    })?;
+    let mut keys = arguments.keys;
+    let mut made_up = None;
+    if keys.is_empty() {
+        let key = KeyOptions::random().map_err(|error| error.to_string())?;
+        made_up = Some(key.key.clone());
+        keys.push(key);
+    }
+    let options =
+        Options { keys, allow_hosts: arguments.allow_hosts, allow_origins: arguments.allow_origins };
+    let running = local_ably::serve(listener, options).await.map_err(|error| error.to_string())?;
+    announce(&running, made_up.as_ref()).map_err(|error| format!("cannot write to stdout: {error}"))?;
+
+    wait_for_signal().await?;
+    running.shutdown().await.map_err(|error| error.to_string())
+}
+
+/// One line for programs, and, where the key was made up here, one for people.
+fn announce(running: &Running, made_up: Option<&Key>) -> io::Result<()> {
+    let address = running.address();
+    let endpoint =
+        if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
+    let port = address.port();
+    let mut stdout = io::stdout().lock();
+    let line = json!({
+        "event": "listening",
+        "url": format!("http://{}", SocketAddr::new(endpoint.parse().unwrap_or(address.ip()), port)),
+        "endpoint": endpoint,
+        "port": port,
+        "tls": false,
+    });
+    writeln!(stdout, "{line}")?;
+    if let Some(key) = made_up {
+        let key = key.expose();
+        writeln!(
+            stdout,
+            "A new key for this start: new Ably.Realtime({{ key: '{}', endpoint: '{endpoint}', port: {port}, tls: false }})",
+            key.expose()
+        )?;
+    }
+    stdout.flush()
+}
+
+#[cfg(unix)]
+async fn wait_for_signal() -> Result<(), String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn wait_for_signal() -> Result<(), String> {
+    tokio::signal::ctrl_c().await.map_err(|error| format!("cannot listen for signals: {error}"))
+}

@@ -1,0 +1,179 @@
+//! `POST /apps` and `DELETE /apps/{app}`: apps of one's own, as the SDKs' test suites make them.
+
+use std::sync::Arc;
+
+use ably::{Capability, ErrorInfo, Key, KeyName, PresenceMessage};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Call;
+use crate::app::{APPS_MAX, App, KEYS_MAX, KeyRecord, lock};
+use crate::auth::{Credentials, authorise, no_credentials};
+use crate::channel::ChannelName;
+use crate::clock::now;
+use crate::errors::bad_request;
+use crate::random;
+use crate::server::Server;
+
+/// How many members all channels of a specification may have.
+const FIXTURES_MAX: usize = 1_000;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct AppSpec {
+    keys: Vec<KeySpec>,
+    /// Told again; what they would switch on, this server does not have.
+    namespaces: Vec<Value>,
+    channels: Vec<ChannelSpec>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct KeySpec {
+    capability: Option<String>,
+    revocable_tokens: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct ChannelSpec {
+    name: String,
+    #[serde(default)]
+    presence: Vec<FixtureSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FixtureSpec {
+    client_id: String,
+    data: Option<Value>,
+    encoding: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AppBody {
+    app_id: String,
+    account_id: &'static str,
+    keys: Vec<KeyBody>,
+    namespaces: Vec<Value>,
+    endpoint: &'static str,
+    port: u16,
+    tls: bool,
+}
+
+/// A key as SDKs of several languages look for it: under several names.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyBody {
+    id: String,
+    key_name: String,
+    key_secret: String,
+    key_str: String,
+    value: String,
+    capability: String,
+}
+
+/// Makes an app.
+pub(super) async fn create(State(server): State<Arc<Server>>, call: Call) -> Response {
+    call.settle(make(&server, &call))
+}
+
+fn make(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
+    let now = now();
+    let spec: AppSpec = call.read()?;
+    if spec.keys.len() > KEYS_MAX {
+        return Err(bad_request(format!("an app has at most {KEYS_MAX} keys")));
+    }
+    if spec.channels.iter().map(|channel| channel.presence.len()).sum::<usize>() > FIXTURES_MAX {
+        return Err(bad_request(format!("an app begins with at most {FIXTURES_MAX} members")));
+    }
+    let app_id = random::text::<6>();
+    let asked = if spec.keys.is_empty() { vec![KeySpec::default()] } else { spec.keys };
+    let keys = asked.into_iter().map(|key| new_key(&app_id, &key)).collect::<Result<Vec<_>, _>>()?;
+    let app = Arc::new(App::new(&app_id, keys, server.memory()));
+    let connection_id = random::text::<9>();
+    for channel in spec.channels {
+        let name = ChannelName::parse(&channel.name)?;
+        let members = channel.presence.into_iter().map(fixture).collect::<Result<Vec<_>, _>>()?;
+        let channel = app.channel(name.canonical(), now)?;
+        lock(&channel).add_fixtures(&connection_id, members, now);
+    }
+    let keys = app.keys().iter().map(|record| key_body(record)).collect();
+    if !server.apps().add(app) {
+        return Err(ErrorInfo::new(42910, 429, format!("there are {APPS_MAX} apps, and may not be more")));
+    }
+    let body = AppBody {
+        app_id,
+        account_id: "local",
+        keys,
+        namespaces: spec.namespaces,
+        endpoint: "localhost",
+        port: server.port(),
+        tls: false,
+    };
+    Ok(call.answer(StatusCode::CREATED, &body))
+}
+
+fn new_key(app_id: &str, spec: &KeySpec) -> Result<KeyRecord, ErrorInfo> {
+    let broken = |error: ably::KeyError| ErrorInfo::new(50000, 500, error.to_string());
+    let name = KeyName::parse(format!("{app_id}.{}", random::text::<6>())).map_err(broken)?;
+    let text = spec.capability.as_deref().unwrap_or(r#"{"*":["*"]}"#);
+    let capability = Capability::parse(text).map_err(|error| bad_request(error.to_string()))?;
+    Ok(KeyRecord {
+        key: Key::new(name, random::text::<24>()).map_err(broken)?,
+        capability: Arc::new(capability),
+        revocable: spec.revocable_tokens.unwrap_or(false),
+    })
+}
+
+fn key_body(record: &KeyRecord) -> KeyBody {
+    let whole = record.key.expose().expose().to_owned();
+    KeyBody {
+        id: record.key.name().key_id().to_owned(),
+        key_name: record.key.name().to_string(),
+        key_secret: record.key.secret().expose().to_owned(),
+        key_str: whole.clone(),
+        value: whole,
+        capability: record.capability.as_given(),
+    }
+}
+
+/// A member as a client would have entered it, its data untouched.
+fn fixture(spec: FixtureSpec) -> Result<PresenceMessage, ErrorInfo> {
+    let message = serde_json::json!({
+        "action": 1, "clientId": spec.client_id, "data": spec.data, "encoding": spec.encoding,
+    });
+    serde_json::from_value(message).map_err(|error| bad_request(error.to_string()))
+}
+
+/// Removes an app and all it has, for whoever has its first key.
+pub(super) async fn remove(
+    State(server): State<Arc<Server>>,
+    app: Result<Path<String>, PathRejection>,
+    call: Call,
+) -> Response {
+    call.settle(delete(&server, app, &call))
+}
+
+fn delete(
+    server: &Server,
+    app: Result<Path<String>, PathRejection>,
+    call: &Call,
+) -> Result<Response, ErrorInfo> {
+    let credentials = call.credentials()?.ok_or_else(no_credentials)?;
+    let caller = authorise(server.apps(), server.mint(), &credentials, now())?;
+    let first = caller.app.keys().first().map(|record| record.key.name());
+    let is_own = app.is_ok_and(|Path(id)| id == caller.app.id());
+    if !is_own || first != Some(&caller.key) || !matches!(credentials, Credentials::Key(_)) {
+        return Err(ErrorInfo::new(40300, 403, "only the first key of an app removes it"));
+    }
+    server.apps().remove(caller.app.id());
+    for socket in caller.app.connections().sockets() {
+        socket.disconnect(ErrorInfo::new(40400, 404, "the app was removed"));
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

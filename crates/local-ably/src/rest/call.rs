@@ -1,0 +1,225 @@
+//! One request and its answer: formats, credentials, errors in Ably's shape.
+
+use std::collections::HashMap;
+
+use ably::{ErrorInfo, Secret};
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, Path, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::auth::{Authorised, ClientIdentity, Credentials, authorise, no_credentials};
+use crate::channel::ChannelName;
+use crate::clock::Millis;
+use crate::errors::{bad_request, not_found};
+use crate::protocol::{Format, decode, encode};
+use crate::server::Server;
+
+/// The longest body, in bytes: Ably's limit for a batch.
+pub(super) const BODY_MAX: usize = 2 << 20;
+
+/// A request, as every handler needs it.
+pub(super) struct Call {
+    headers: HeaderMap,
+    query: HashMap<String, String>,
+    body: Result<Bytes, ErrorInfo>,
+    /// The format that the answer is to have.
+    format: Format,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Call {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let query = request.uri().query().unwrap_or_default();
+        let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let headers = request.headers().clone();
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                ErrorInfo::new(40009, 413, format!("a body has at most {BODY_MAX} bytes"))
+            } else {
+                bad_request("the body cannot be read")
+            }
+        });
+        Ok(Self { format: accepted(&headers), headers, query, body })
+    }
+}
+
+/// Which format a client wants: the one that it names first, JSON if none.
+pub(super) fn accepted(headers: &HeaderMap) -> Format {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let names = |format: Format| accept.find(format.content_type());
+    match (names(Format::Msgpack), names(Format::Json)) {
+        (Some(msgpack), Some(json)) if msgpack < json => Format::Msgpack,
+        (Some(_), None) => Format::Msgpack,
+        _ => Format::Json,
+    }
+}
+
+impl Call {
+    /// A query parameter; an empty one is as good as none.
+    pub(super) fn param(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A query parameter that is a number.
+    ///
+    /// # Errors
+    /// 40000.
+    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, ErrorInfo> {
+        let number = self.param(name).map(str::parse).transpose();
+        number.map_err(|_| bad_request(format!("the parameter {name} is not a number")))
+    }
+
+    /// How many items a page may have, from 1 to 1,000.
+    ///
+    /// # Errors
+    /// 40003 out of that range, 40000 for no number.
+    pub(super) fn limit(&self) -> Result<usize, ErrorInfo> {
+        match self.number("limit")? {
+            None => Ok(100),
+            Some(limit @ 1..=1_000) => Ok(limit),
+            Some(_) => Err(ErrorInfo::new(40003, 400, "limit is from 1 to 1000")),
+        }
+    }
+
+    /// The query for another page: this one's, with another position.
+    pub(super) fn query_from(&self, cursor: Option<&str>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let mut params: Vec<_> = self
+            .query
+            .iter()
+            .filter(|(name, _)| !["cursor", "key", "rnd"].contains(&name.as_str()))
+            .collect();
+        params.retain(|(name, _)| !name.to_ascii_lowercase().replace('_', "").contains("accesstoken"));
+        params.sort();
+        query.extend_pairs(params);
+        query.extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+        query.finish()
+    }
+
+    /// The body.
+    ///
+    /// # Errors
+    /// 40009 where it is too long, 40000 where it is not what the Content-Type says.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, ErrorInfo> {
+        let bytes = self.body.clone()?;
+        let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.and_then(|text| text.split(';').next()).unwrap_or("application/json");
+        let format = match media_type.trim().to_ascii_lowercase().as_str() {
+            "application/json" => Format::Json,
+            "application/x-msgpack" => Format::Msgpack,
+            _ => {
+                return Err(bad_request(
+                    "the Content-Type is neither application/json nor application/x-msgpack",
+                ));
+            }
+        };
+        decode(format, &bytes).map_err(|reason| bad_request(format!("the body cannot be read: {reason}")))
+    }
+
+    /// Who calls: by `Authorization`, or by `key` or `accessToken` in the query; narrowed by `X-Ably-ClientId`.
+    ///
+    /// # Errors
+    /// Ably's for missing or bad credentials, 40102 for a clientId that they do not allow.
+    pub(super) fn authorised(&self, server: &Server, now: Millis) -> Result<Authorised, ErrorInfo> {
+        let credentials = self.credentials()?.ok_or_else(no_credentials)?;
+        let mut authorised = authorise(server.apps(), server.mint(), &credentials, now)?;
+        authorised.client = self.client(&authorised.client)?;
+        Ok(authorised)
+    }
+
+    fn client(&self, client: &ClientIdentity) -> Result<ClientIdentity, ErrorInfo> {
+        let Some(header) = self.headers.get("x-ably-clientid") else { return Ok(client.clone()) };
+        let asked = STANDARD.decode(header.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let asked = asked.ok_or_else(|| bad_request("X-Ably-ClientId is not the base64 of a text"))?;
+        client.narrowed(Some(&asked))
+    }
+
+    /// The credentials, if there are any.
+    ///
+    /// # Errors
+    /// 40101 for an `Authorization` that cannot be read.
+    pub(super) fn credentials(&self) -> Result<Option<Credentials>, ErrorInfo> {
+        let Some(value) = self.headers.get(header::AUTHORIZATION) else {
+            let token = self.param("accessToken").or_else(|| self.param("access_token"));
+            let key = self.param("key").map(|key| Credentials::Key(Secret::new(key)));
+            return Ok(key.or_else(|| token.map(|token| Credentials::Token(Secret::new(token)))));
+        };
+        let unreadable = || ErrorInfo::new(40101, 401, "the Authorization header cannot be read");
+        let (scheme, text) =
+            value.to_str().ok().and_then(|value| value.trim().split_once(' ')).ok_or_else(unreadable)?;
+        let text = text.trim();
+        if scheme.eq_ignore_ascii_case("basic") {
+            let key = decode_text(text).ok_or_else(unreadable)?;
+            return Ok(Some(Credentials::Key(Secret::new(key))));
+        }
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(unreadable());
+        }
+        // ably-js sends tokens in base64, others as they are; a token has a dot, which base64 has not.
+        let token =
+            if text.contains('.') { text.to_owned() } else { decode_text(text).unwrap_or(text.to_owned()) };
+        Ok(Some(Credentials::Token(Secret::new(token))))
+    }
+
+    /// An answer with a body.
+    pub(super) fn answer(&self, status: StatusCode, body: &impl Serialize) -> Response {
+        respond(self.format, status, body)
+    }
+
+    /// The answer to a call that may have gone wrong.
+    pub(super) fn settle(&self, result: Result<Response, ErrorInfo>) -> Response {
+        result.unwrap_or_else(|error| refusal(self.format, error))
+    }
+}
+
+fn decode_text(base64: &str) -> Option<String> {
+    let bytes = STANDARD.decode(base64).or_else(|_| URL_SAFE.decode(base64)).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+/// The canonical channel of a path.
+///
+/// # Errors
+/// 40010 where it is not a name.
+pub(super) fn channel_of(path: Result<Path<String>, PathRejection>) -> Result<ChannelName, ErrorInfo> {
+    let Path(name) = path.map_err(|_| ErrorInfo::new(40010, 400, "the channel name is not text in UTF-8"))?;
+    ChannelName::parse(&name)
+}
+
+/// An answer in a format, with exactly its Content-Type.
+fn respond(format: Format, status: StatusCode, body: &impl Serialize) -> Response {
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()))];
+    (status, headers, Body::from(encode(format, body))).into_response()
+}
+
+/// A refusal in Ably's shape: in the body, and in headers for those who cannot read bodies.
+pub(super) fn refusal(format: Format, error: ErrorInfo) -> Response {
+    let status = StatusCode::from_u16(error.status_code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let code = HeaderValue::from(error.code);
+    let message: String =
+        error.message.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
+    let mut response = respond(format, status, &error.into_body());
+    let headers = response.headers_mut();
+    headers.insert("x-ably-errorcode", code);
+    if let Ok(message) = HeaderValue::from_str(&message) {
+        headers.insert("x-ably-errormessage", message);
+    }
+    response
+}
+
+/// No such path.
+pub(super) async fn unknown_path(call: Call) -> Response {
+    call.settle(Err(not_found("there is nothing at this path")))
+}
+
+/// No such method at this path.
+pub(super) async fn unknown_method(call: Call) -> Response {
+    call.settle(Err(ErrorInfo::new(40500, 405, "the path does not have this method")))
+}

@@ -1,0 +1,63 @@
+//! The HTTP side: one handler for each endpoint, and what they have in common.
+
+mod apps;
+mod call;
+mod channels;
+mod guard;
+mod publish;
+mod realtime;
+mod time;
+mod tokens;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, Method, request};
+use axum::middleware;
+use axum::routing::{delete, get, post};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::server::Server;
+
+use call::{BODY_MAX, Call};
+pub(crate) use guard::Guard;
+
+/// All routes, behind the checks of `Host` and `Origin`.
+pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>) -> Router {
+    Router::new()
+        .route("/", get(realtime::connect))
+        .route("/time", get(time::time))
+        .route("/channels/{channel}", get(channels::status))
+        .route("/channels/{channel}/messages", get(channels::history).post(publish::publish))
+        .route("/channels/{channel}/history", get(channels::history))
+        .route("/channels/{channel}/presence", get(channels::presence))
+        .route("/keys/{key}/requestToken", post(tokens::request_token))
+        .route("/apps", post(apps::create))
+        .route("/apps/{app}", delete(apps::remove))
+        .fallback(call::unknown_path)
+        .method_not_allowed_fallback(call::unknown_method)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(cors(Arc::clone(&guard)))
+        .layer(middleware::from_fn_with_state(guard, guard::check))
+        .with_state(server)
+}
+
+/// What browsers need to read an answer, errors included. Only origins that the guard lets through get here.
+fn cors(guard: Arc<Guard>) -> CorsLayer {
+    let header = HeaderName::from_static;
+    let allowed = move |origin: &HeaderValue, _: &request::Parts| guard.allows_origin(origin);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(allowed))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header("authorization"),
+            header("content-type"),
+            header("accept"),
+            header("x-ably-version"),
+            header("ably-agent"),
+            header("x-ably-clientid"),
+        ])
+        .expose_headers([header("link"), header("x-ably-errorcode"), header("x-ably-errormessage")])
+}

@@ -1,0 +1,47 @@
+//! `POST /keys/{key}/requestToken`.
+
+use std::sync::Arc;
+
+use ably::{ErrorInfo, KeyName};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::Call;
+use crate::auth::{Credentials, authorise, issue};
+use crate::clock::now;
+use crate::errors::not_found;
+use crate::server::Server;
+
+pub(super) async fn request_token(
+    State(server): State<Arc<Server>>,
+    key: Result<Path<String>, PathRejection>,
+    call: Call,
+) -> Response {
+    call.settle(handle(&server, key, &call))
+}
+
+fn handle(
+    server: &Server,
+    key: Result<Path<String>, PathRejection>,
+    call: &Call,
+) -> Result<Response, ErrorInfo> {
+    let now = now();
+    let unknown = || not_found("no such key");
+    let name = key.ok().and_then(|Path(name)| KeyName::parse(name).ok()).ok_or_else(unknown)?;
+    let app = server.apps().get(name.app_id()).ok_or_else(unknown)?;
+    let record = app.key(&name).ok_or_else(unknown)?;
+    let has_key = match call.credentials()? {
+        // A signed request needs no credentials; whoever shows some must show the key itself.
+        None => false,
+        Some(credentials @ Credentials::Key(_)) => {
+            authorise(server.apps(), server.mint(), &credentials, now)?.key == name
+        }
+        Some(Credentials::Token(_)) => {
+            return Err(ErrorInfo::new(40162, 401, "a token cannot request tokens: use the key"));
+        }
+    };
+    let details = issue(&record, server.mint(), &mut app.nonces(), call.read()?, has_key, now)?;
+    Ok(call.answer(StatusCode::CREATED, &details))
+}

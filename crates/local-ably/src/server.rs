@@ -1,0 +1,60 @@
+//! What all connections and requests share.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::Apps;
+use crate::auth::TokenMint;
+use crate::channel::Memory;
+
+/// The server's state.
+pub(crate) struct Server {
+    apps: Apps,
+    mint: TokenMint,
+    memory: Arc<Memory>,
+    /// The port that the server listens on.
+    port: u16,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    pub(crate) fn new(port: u16) -> Self {
+        Self {
+            apps: Apps::default(),
+            mint: TokenMint::new(),
+            memory: Arc::default(),
+            port,
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    pub(crate) fn apps(&self) -> &Apps {
+        &self.apps
+    }
+
+    pub(crate) fn mint(&self) -> &TokenMint {
+        &self.mint
+    }
+
+    pub(crate) fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Cancelled when the server is to end.
+    pub(crate) fn shutdown(&self) -> &CancellationToken {
+        &self.shutdown
+    }
+
+    /// The tasks that must end before the server has.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+}
