@@ -38,8 +38,8 @@ impl Answer {
 
     /// An error in Ably's shape.
     ///
-    /// The content type is exactly `application/json`, else ably-js on Node ignores the body; the code is in a header too,
-    /// without which ably-js in a browser does (`contract` in the README's HTTP reference).
+    /// The content type is exactly `application/json`, else ably-js on Node ignores the body; the code is in a header too, else
+    /// ably-js in a browser does.
     pub fn ably_error(error: ErrorInfo, code: &'static str) -> Self {
         let (status, ably_code) = (error.status_code, error.code.to_string());
         let body = serde_json::to_string(&error.into_body()).unwrap_or_default();

@@ -142,7 +142,7 @@ impl Service {
             Err(_) => Problem::new(
                 503,
                 "unavailable",
-                "The job cannot be reached just now; nothing was changed that a retry would repeat",
+                "The job cannot be reached just now: try again, a retry repeats nothing",
             )
             .retry_after(RETRY_AFTER_SECONDS)
             .into(),
@@ -168,16 +168,18 @@ impl Service {
     /// The one log line of a request, in JSON: no path, no query, no id of a person or a job, no coordinate.
     pub fn log_line(&self, answer: &Answer, visit: &Visit, duration_ms: u64) -> String {
         let method: String = visit.method.chars().take(10).collect();
-        serde_json::json!({
+        let mut line = serde_json::json!({
             "level": if answer.status >= 500 { "error" } else { "info" },
             "requestId": visit.request_id,
             "method": method,
             "route": visit.template.unwrap_or("none"),
             "status": answer.status,
-            "code": answer.code,
             "ms": duration_ms,
-        })
-        .to_string()
+        });
+        if let (Some(code), Some(fields)) = (answer.code, line.as_object_mut()) {
+            fields.insert("code".to_owned(), code.into());
+        }
+        line.to_string()
     }
 
     /// The settings that do not hold, for the log.

@@ -1,0 +1,280 @@
+//! The steps of a request, without a runtime.
+
+use serde_json::{Value, json};
+
+use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jwt_compact::alg::{Hs256, Hs256Key};
+use jwt_compact::{AlgorithmExt, Claims, Header};
+
+const NOW: u64 = 1_800_000_000;
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn service(settings: &[(&str, &str)]) -> Service {
+    let base = [
+        ("ABLY_API_KEY", "app.key:secret"),
+        ("SESSION_SECRET", SECRET),
+        ("CORS_ORIGINS", "https://app.example"),
+    ];
+    let find = |list: &[(&str, &str)], name: &str| {
+        list.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+    };
+    Service::new(Config::load(&|name| find(settings, name).or_else(|| find(&base, name))))
+}
+
+fn session_of(role: &str, jobs: &[&str]) -> String {
+    let claims =
+        Claims::new(json!({"sub": format!("{role}-1"), "role": role, "jobs": jobs, "exp": NOW + 3600}));
+    Hs256.token(&Header::empty(), &claims, &Hs256Key::new(SECRET)).unwrap()
+}
+
+/// A request that is being put together.
+struct Asked {
+    method: &'static str,
+    url: String,
+    headers: Vec<(&'static str, String)>,
+}
+
+fn ask(method: &'static str, path: &str) -> Asked {
+    Asked { method, url: format!("https://towline.example{path}"), headers: Vec::new() }
+}
+
+impl Asked {
+    fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    fn as_(self, role: &str, jobs: &[&str]) -> Self {
+        let session = session_of(role, jobs);
+        self.header("authorization", format!("Bearer {session}"))
+    }
+
+    fn open(&self, service: &Service) -> (Visit, Step) {
+        let get = |name: &str| {
+            self.headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.clone())
+        };
+        service.open(&Head { method: self.method, url: &self.url, header: &get }, &moment())
+    }
+
+    fn answer(&self, service: &Service) -> Answer {
+        let (visit, step) = self.open(service);
+        let Step::Done(answer) = step else { panic!("the request went on") };
+        service.finish(answer, &visit)
+    }
+}
+
+fn moment() -> Moment {
+    Moment { now_ms: NOW * 1000, request_id: "0123456789abcdef0123456789abcdef".to_owned() }
+}
+
+fn body(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[test]
+fn a_url_is_taken_apart_without_decoding() {
+    for (url, origin, path, query) in [
+        ("https://a.example/b/c?d=e?f#g", "https://a.example", "/b/c", Some("d=e?f")),
+        ("http://127.0.0.1:8787/", "http://127.0.0.1:8787", "/", None),
+        ("http://[::1]:8787/%41?", "http://[::1]:8787", "/%41", Some("")),
+        ("https://a.example", "https://a.example", "", None),
+        ("", "", "", None),
+        ("/b", "", "/b", None),
+    ] {
+        let target = Target::of(url);
+        assert_eq!((target.origin, target.path, target.query), (origin, path, query), "{url}");
+    }
+}
+
+#[test]
+fn every_answer_carries_what_every_answer_carries() {
+    let service = service(&[]);
+    for asked in [
+        ask("GET", "/api/ably-token"),
+        ask("GET", "/api/nothing"),
+        ask("PUT", "/api/ably-token"),
+        ask("GET", "/api/jobs/%61/location"),
+        ask("POST", "/api/jobs/a/location").as_("customer", &["a"]),
+        ask("GET", "/api/ably-token").as_("driver", &["a"]),
+    ] {
+        let answer = asked.header("origin", "https://app.example").answer(&service);
+        assert_eq!(answer.header("x-request-id"), Some("0123456789abcdef0123456789abcdef"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("cache-control"), Some("private, no-store"));
+        assert_eq!(answer.header("vary"), Some("Origin"));
+        assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
+    }
+}
+
+#[test]
+fn the_path_comes_before_the_session_and_the_session_before_the_body() {
+    let service = service(&[]);
+    assert_eq!(ask("POST", "/api/jobs/a:b/location").answer(&service).status, 400);
+    let nobody = ask("POST", "/api/jobs/a/location").header("content-encoding", "gzip").answer(&service);
+    assert_eq!(nobody.status, 401);
+    assert_eq!(nobody.header("www-authenticate"), Some("Bearer"));
+    let driver = ask("POST", "/api/jobs/a/location").header("content-encoding", "gzip").as_("driver", &["a"]);
+    assert_eq!(driver.answer(&service).status, 415);
+    let (_, step) = ask("POST", "/api/jobs/a/location").as_("driver", &["a"]).open(&service);
+    assert!(matches!(step, Step::ReadBody(Body::Fixes { driver: Some(_), key: None, .. })));
+}
+
+#[test]
+fn no_object_is_touched_for_one_who_has_no_business_with_the_job() {
+    let service = service(&[]);
+    for (method, role, jobs, name) in [
+        ("GET", "driver", &["b"][..], "not_a_participant"),
+        ("GET", "customer", &[], "not_a_participant"),
+        ("POST", "driver", &["b"], "not_a_participant"),
+        ("POST", "customer", &["a"], "not_a_driver"),
+        ("POST", "dispatcher", &["a"], "not_a_driver"),
+        ("POST", "admin", &["a"], "not_a_driver"),
+    ] {
+        let answer = ask(method, "/api/jobs/a/location").as_(role, jobs).answer(&service);
+        assert_eq!((answer.status, answer.code), (403, Some(name)), "{method} {role}");
+        assert_eq!(body(&answer)["type"], format!("urn:towline:problem:{name}"));
+    }
+    for (role, jobs) in
+        [("driver", &["a"][..]), ("customer", &["a"]), ("dispatcher", &[]), ("admin", &[]), ("service", &[])]
+    {
+        let (_, step) = ask("GET", "/api/jobs/a/location").as_(role, jobs).open(&service);
+        let Step::Call { job, request } = step else { panic!("{role} is a participant") };
+        assert_eq!(job.as_str(), "a");
+        assert_eq!(request, r#"{"state":{"job":"a"}}"#);
+    }
+}
+
+#[test]
+fn a_post_reaches_the_object_with_the_sessions_identity() {
+    let service = service(&[]);
+    let fixes = br#"{"lat":1,"lng":2,"driver":"somebody-else","jobId":"b"}"#;
+    let (_, step) =
+        ask("POST", "/api/jobs/a/location").as_("driver", &["a"]).header("x-user-id", "x").open(&service);
+    let Step::ReadBody(wanted) = step else { panic!("the body is wanted") };
+    let Step::Call { job, request } = service.with_body(wanted, Some(fixes), &moment()) else {
+        panic!("a call")
+    };
+    let request: Value = serde_json::from_str(&request).unwrap();
+    assert_eq!(job.as_str(), "a");
+    assert_eq!(
+        (&request["post"]["job"], &request["post"]["post"]["driver"]),
+        (&json!("a"), &json!("driver-1"))
+    );
+}
+
+#[test]
+fn a_body_that_is_no_post_is_explained() {
+    let service = service(&[]);
+    for (sent, status, name) in [
+        (None, 413, "too_large"),
+        (Some(&b"{"[..]), 400, "invalid_post"),
+        (Some(b"\xff"), 400, "invalid_post"),
+        (Some(br#"{"lat":91,"lng":0}"#), 400, "invalid_fix"),
+    ] {
+        let (_, step) = ask("POST", "/api/jobs/a/location").as_("driver", &["a"]).open(&service);
+        let Step::ReadBody(wanted) = step else { panic!("the body is wanted") };
+        let Step::Done(answer) = service.with_body(wanted, sent, &moment()) else { panic!("refused") };
+        assert_eq!((answer.status, answer.code), (status, Some(name)), "{sent:?}");
+    }
+}
+
+#[test]
+fn a_token_is_a_jwt_unless_a_token_request_is_asked_for_by_name() {
+    let service = service(&[]);
+    let accept = "application/json, text/plain";
+    let jwt =
+        ask("GET", "/api/ably-token?rnd=1").header("accept", accept).as_("driver", &["a"]).answer(&service);
+    assert_eq!((jwt.status, jwt.header("content-type")), (200, Some("application/jwt")));
+    let claims = URL_SAFE_NO_PAD.decode(jwt.body.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(
+        (&claims["x-ably-clientId"], &claims["x-ably-revocation-key"]),
+        (&json!("driver-1"), &json!("job:a"))
+    );
+
+    let request = ask("GET", "/api/ably-token?format=token-request").as_("driver", &["a"]).answer(&service);
+    assert_eq!(request.header("content-type"), Some("application/json"));
+    assert_eq!(body(&request)["keyName"], "app.key");
+
+    let (_, step) = ask("POST", "/api/ably-token").as_("driver", &["a", "b"]).open(&service);
+    let Step::ReadBody(wanted) = step else { panic!("the form is wanted") };
+    let Step::Done(posted) = service.with_body(wanted, Some(b"format=token-request&jobId=b"), &moment())
+    else {
+        panic!("an answer")
+    };
+    let capability: Value = serde_json::from_str(body(&posted)["capability"].as_str().unwrap()).unwrap();
+    assert_eq!(capability["dispatch:job:b"], json!(["subscribe"]));
+    assert_eq!(capability["dispatch:job:a"], Value::Null);
+}
+
+#[test]
+fn parameters_in_another_shape_than_a_form_are_refused_rather_than_overlooked() {
+    let service = service(&[]);
+    let asked = ask("POST", "/api/ably-token").as_("driver", &["a"]);
+    assert_eq!(asked.header("content-type", "application/json").answer(&service).status, 415);
+    let asked = ask("POST", "/api/ably-token").as_("driver", &["a"]);
+    let form = asked.header("content-type", "application/x-www-form-urlencoded; charset=UTF-8");
+    assert!(matches!(form.open(&service).1, Step::ReadBody(_)));
+}
+
+#[test]
+fn an_error_of_the_token_route_is_one_that_ably_js_reads() {
+    let answer = ask("GET", "/api/ably-token").answer(&service(&[]));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("x-ably-errorcode"), Some("40100"));
+    let error = &body(&answer)["error"];
+    assert_eq!((&error["code"], &error["statusCode"]), (&json!(40100), &json!(401)));
+    assert!(error["message"].is_string() && error["href"].is_string());
+}
+
+#[test]
+fn misconfigured_says_nothing_and_lets_a_page_read_it() {
+    let service = service(&[("SESSION_SECRET", "short")]);
+    for path in ["/api/ably-token", "/api/jobs/a/location", "/nothing", "/api/jobs/%/location"] {
+        let answer = ask("GET", path).header("origin", "https://app.example").answer(&service);
+        assert_eq!((answer.status, answer.code), (503, Some("misconfigured")), "{path}");
+        assert!(!answer.body.contains("SESSION_SECRET"), "{}", answer.body);
+        assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
+    }
+    assert_eq!(ask("GET", "/healthz").answer(&service).status, 200);
+    assert_eq!(service.misconfigured().unwrap().settings.len(), 1);
+}
+
+#[test]
+fn a_method_that_a_route_does_not_have_is_told_which_it_has() {
+    let service = service(&[]);
+    for (method, path) in
+        [("PUT", "/api/ably-token"), ("DELETE", "/api/jobs/a/location"), ("POST", "/healthz")]
+    {
+        let answer = ask(method, path).answer(&service);
+        assert_eq!(answer.status, 405);
+        assert!(answer.header("allow").is_some_and(|allow| allow.contains("GET")));
+    }
+    let head = ask("HEAD", "/healthz").answer(&service);
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+}
+
+#[test]
+fn an_object_that_does_not_answer_is_a_503_that_tells_nothing() {
+    let answer = service(&[]).called(Err(Unreachable("inner detail".to_owned())));
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")));
+    assert!(!answer.body.contains("inner detail"));
+}
+
+#[test]
+fn a_log_line_names_no_one_and_nowhere() {
+    let service = service(&[]);
+    let asked = ask("GET", "/api/jobs/job-7/location?lat=48.2").as_("driver", &["other"]);
+    let (visit, step) = asked.open(&service);
+    let Step::Done(answer) = step else { panic!("refused") };
+    let line = service.log_line(&answer, &visit, 3);
+    assert_eq!(
+        serde_json::from_str::<Value>(&line).unwrap(),
+        json!({
+            "level": "info", "requestId": "0123456789abcdef0123456789abcdef", "method": "GET",
+            "route": "/api/jobs/{jobId}/location", "status": 403, "code": "not_a_participant", "ms": 3,
+        })
+    );
+}
