@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ably::{Capability, Key, KeyError, KeyName};
+use axum::serve::ListenerExt;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -137,7 +138,7 @@ impl Running {
 /// [`ServeError`].
 pub async fn serve(listener: TcpListener, options: Options) -> Result<Running, ServeError> {
     let address = listener.local_addr()?;
-    let server = Arc::new(Server::new(address.port()));
+    let server = Arc::new(Server::new(address));
     for (id, keys) in by_app(options.keys)? {
         if keys.len() > app::KEYS_MAX || !server.apps().add(Arc::new(App::new(id, keys, server.memory()))) {
             return Err(ServeError::TooMany);
@@ -165,6 +166,11 @@ async fn run(listener: TcpListener, server: Arc<Server>, guard: Arc<Guard>) -> i
     let sweeper = tokio::spawn(sweep(Arc::clone(&server)));
     let router = rest::router(Arc::clone(&server), guard);
     let shutdown = server.shutdown().clone();
+    // Frames are small and answers awaited: none is to wait for the next.
+    let listener = listener.tap_io(|stream| {
+        // A connection that cannot be set up so is only slower.
+        let _ = stream.set_nodelay(true);
+    });
     let served = axum::serve(listener, router).with_graceful_shutdown({
         let shutdown = shutdown.clone();
         async move { shutdown.cancelled().await }

@@ -24,8 +24,9 @@ struct Arguments {
 
     /// A key, appId.keyId:secret, or one with a capability, appId.keyId:secret={"channel":["subscribe"]}. May be given more than
     /// once. Without any, there is a new one at each start
-    #[arg(long = "key", env = "LOCAL_ABLY_KEY", hide_env_values = true, value_parser = parse_key)]
-    keys: Vec<KeyOptions>,
+    // Read as text and parsed later: an error of clap's would quote the secret.
+    #[arg(long = "key", env = "LOCAL_ABLY_KEY", hide_env_values = true)]
+    keys: Vec<String>,
 
     /// A Host to serve besides loopback, with or without its port. May be given more than once
     #[arg(long = "allow-host", value_name = "HOST")]
@@ -36,15 +37,19 @@ struct Arguments {
     allow_origins: Vec<String>,
 }
 
+/// Parses a key and the capability that may follow it. The error quotes neither.
 fn parse_key(text: &str) -> Result<KeyOptions, String> {
     // A secret is random text of A-Z a-z 0-9 _ -; the first `={` can only begin a capability.
     let (key, capability) = match text.split_once("={") {
         Some((key, rest)) => (key, Some(format!("{{{rest}"))),
         None => (text, None),
     };
-    let mut options = KeyOptions::unrestricted(Key::parse(key).map_err(|error| error.to_string())?);
+    let mut options = KeyOptions::unrestricted(
+        Key::parse(key).map_err(|error| format!("--key or LOCAL_ABLY_KEY: {error}"))?,
+    );
     if let Some(capability) = capability {
-        options.capability = Capability::parse(&capability).map_err(|error| error.to_string())?;
+        options.capability = Capability::parse(&capability)
+            .map_err(|error| format!("the capability of {}: {error}", options.key.name()))?;
     }
     Ok(options)
 }
@@ -62,6 +67,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), String> {
+    let given = arguments.keys.iter().filter(|text| !text.is_empty());
+    let mut keys = given.map(|text| parse_key(text)).collect::<Result<Vec<_>, _>>()?;
+    let mut made_up = None;
+    if keys.is_empty() {
+        let key = KeyOptions::random().map_err(|error| error.to_string())?;
+        made_up = Some(key.key.clone());
+        keys.push(key);
+    }
     let address = SocketAddr::new(arguments.host, arguments.port);
     let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
@@ -69,13 +82,6 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         }
         _ => format!("cannot listen on {address}: {error}"),
     })?;
-    let mut keys = arguments.keys;
-    let mut made_up = None;
-    if keys.is_empty() {
-        let key = KeyOptions::random().map_err(|error| error.to_string())?;
-        made_up = Some(key.key.clone());
-        keys.push(key);
-    }
     let options =
         Options { keys, allow_hosts: arguments.allow_hosts, allow_origins: arguments.allow_origins };
     let running = local_ably::serve(listener, options).await.map_err(|error| error.to_string())?;

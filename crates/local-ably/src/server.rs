@@ -1,5 +1,6 @@
 //! What all connections and requests share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -14,19 +15,19 @@ pub(crate) struct Server {
     apps: Apps,
     mint: TokenMint,
     memory: Arc<Memory>,
-    /// The port that the server listens on.
-    port: u16,
+    /// Where the server listens.
+    address: SocketAddr,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Server {
-    pub(crate) fn new(port: u16) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         Self {
             apps: Apps::default(),
             mint: TokenMint::new(),
             memory: Arc::default(),
-            port,
+            address,
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }
@@ -44,8 +45,9 @@ impl Server {
         &self.memory
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Cancelled when the server is to end.

@@ -51,8 +51,10 @@ impl Connection {
         lock(&self.present_on).insert(channel.to_owned());
     }
 
-    /// The channels that members may be on, which are forgotten.
+    /// The channels that members may be on, which are forgotten because the members leave; so are the answers, as what is sent
+    /// again afterwards is to enter them anew.
     pub(crate) fn take_present_on(&self) -> BTreeSet<String> {
+        lock(&self.answers).clear();
         std::mem::take(&mut lock(&self.present_on))
     }
 
@@ -186,9 +188,12 @@ impl Connections {
         (entry.key == key).then(|| entry.connection.id())
     }
 
-    /// The present key of a connection; CONNECTED tells it again at a re-authorisation.
-    pub(crate) fn key_of(&self, id: &str) -> Option<String> {
-        self.by_id.get(id).map(|entry| entry.key.clone())
+    /// Notes the identity that a socket's connection has after a re-authorisation. Answers its key, which does not change; nothing
+    /// where another socket has the connection.
+    pub(crate) fn reauthorised(&mut self, socket: &Socket, client: &ClientIdentity) -> Option<String> {
+        let entry = self.entry_of(socket)?;
+        entry.client = client.clone();
+        Some(entry.key.clone())
     }
 
     /// Notes that the present socket has sent a frame: it knows its key, so the one before is over.

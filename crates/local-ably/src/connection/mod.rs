@@ -1,5 +1,6 @@
 //! WebSocket connections: one task that reads, one that writes, and a queue between the rest of the server and the writer.
 
+mod commands;
 mod handshake;
 mod outbox;
 mod session;

@@ -60,7 +60,7 @@ struct AppBody {
     account_id: &'static str,
     keys: Vec<KeyBody>,
     namespaces: Vec<Value>,
-    endpoint: &'static str,
+    endpoint: String,
     port: u16,
     tls: bool,
 }
@@ -106,13 +106,18 @@ fn make(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
     if !server.apps().add(app) {
         return Err(ErrorInfo::new(42910, 429, format!("there are {APPS_MAX} apps, and may not be more")));
     }
+    let address = server.address();
     let body = AppBody {
         app_id,
         account_id: "local",
         keys,
         namespaces: spec.namespaces,
-        endpoint: "localhost",
-        port: server.port(),
+        endpoint: if address.ip().is_unspecified() {
+            "localhost".to_owned()
+        } else {
+            address.ip().to_string()
+        },
+        port: address.port(),
         tls: false,
     };
     Ok(call.answer(StatusCode::CREATED, &body))

@@ -1,0 +1,223 @@
+//! What a session does with each frame.
+
+use ably::{ErrorInfo, Operation, PresenceMessage, Secret};
+
+use super::session::{Ending, Next, Session};
+use crate::app::{Answer, lock};
+use crate::auth::{ClientIdentity, Credentials, authorise, no_credentials};
+use crate::channel::{ChannelName, Publisher, SIZE_MAX, prepare};
+use crate::clock::Millis;
+use crate::errors::{bad_request, foreign_client_id, incompatible_client_id, too_large};
+use crate::protocol::{Action, Attach, Command, Frame, PublishResult};
+use crate::random;
+
+/// How many channels a connection may be attached to.
+const CHANNELS_MAX: usize = 200;
+
+impl Session {
+    /// Serves a socket whose connection another one has taken over: nothing it says has any effect.
+    pub(super) fn obey_superseded(&self, command: Command) -> Next {
+        match command {
+            Command::Heartbeat { id } => self.heartbeat(id),
+            Command::Close => return Next::Break(Ending::closed()),
+            Command::Disconnect => return Next::Break(Ending::lost()),
+            Command::Publish { msg_serial: Some(msg_serial), .. }
+            | Command::Presence { msg_serial: Some(msg_serial), .. }
+            | Command::Refused { msg_serial, .. } => {
+                let error = ErrorInfo::new(80003, 400, "the connection was resumed by another socket");
+                self.socket.send(Frame::nack(msg_serial, error));
+            }
+            _ => {}
+        }
+        Next::Continue(())
+    }
+
+    fn heartbeat(&self, id: Option<String>) {
+        self.socket.send(Frame { id, ..Frame::new(Action::Heartbeat) });
+    }
+
+    pub(super) fn obey(&mut self, command: Command, now: Millis) -> Next {
+        match command {
+            Command::Heartbeat { id } => self.heartbeat(id),
+            Command::Close => return Next::Break(Ending::closed()),
+            Command::Disconnect => return Next::Break(Ending::lost()),
+            Command::Attach(attach) => {
+                if let Err(error) = self.attach(&attach, now) {
+                    // The client takes the channel for failed, so an attachment that was there goes too.
+                    self.drop_attachment(&attach.channel, now);
+                    self.socket.send(Frame::channel_error(&attach.channel, error));
+                }
+            }
+            Command::Detach { channel } => {
+                self.drop_attachment(&channel, now);
+                self.socket.send(Frame::on(Action::Detached, &channel));
+            }
+            Command::Sync { channel } => {
+                if let Some(attached) = self.socket.attached().get(&channel) {
+                    lock(attached).sync(&self.socket, &channel);
+                }
+            }
+            Command::Publish { channel, msg_serial, messages, force_nack } => {
+                self.answer(msg_serial, |session| {
+                    if force_nack {
+                        return Err(ErrorInfo::new(40099, 400, "the frame asked to be refused"));
+                    }
+                    session.publish(&channel, msg_serial, messages, now)
+                });
+            }
+            Command::Presence { channel, msg_serial, presence } => {
+                self.answer(msg_serial, |session| session.presence(&channel, msg_serial, presence, now));
+            }
+            Command::Refused { msg_serial, reason } => {
+                self.socket.send(Frame::nack(msg_serial, bad_request(reason)));
+            }
+            Command::Auth { access_token } => return self.reauthorise(access_token, now),
+            Command::Nothing => {}
+        }
+        Next::Continue(())
+    }
+
+    /// Answers a frame that awaits it. One that was answered before, on a socket that was lost, gets the same answer again.
+    fn answer(&self, msg_serial: Option<i64>, work: impl FnOnce(&Self) -> Answer) {
+        let Some(msg_serial) = msg_serial else {
+            // Nobody awaits an answer, be it a refusal.
+            let _ = work(self);
+            return;
+        };
+        let connection = self.socket.connection();
+        let answer = connection.answered(msg_serial).unwrap_or_else(|| {
+            let answer = work(self);
+            connection.keep_answer(msg_serial, answer.clone());
+            answer
+        });
+        self.socket.send(match answer {
+            Ok(result) => Frame::ack(msg_serial, result),
+            Err(error) => Frame::nack(msg_serial, error),
+        });
+    }
+
+    fn attach(&self, attach: &Attach, now: Millis) -> Result<(), ErrorInfo> {
+        let name = ChannelName::parse(&attach.channel)?;
+        let mut attached = self.socket.attached();
+        if !attached.contains_key(&attach.channel) && attached.len() >= CHANNELS_MAX {
+            let message = format!("a connection may be attached to {CHANNELS_MAX} channels");
+            return Err(ErrorInfo::new(90010, 400, message));
+        }
+        // Whoever supersedes this socket sets the mark before it takes the attachments away.
+        if self.socket.is_superseded() {
+            return Ok(());
+        }
+        let operations = self.authorised.operations_on(name.canonical());
+        let channel = self.authorised.app.channel(name.canonical(), now)?;
+        lock(&channel).attach(&self.socket, attach, &name, operations.as_ref(), now)?;
+        attached.insert(attach.channel.clone(), channel);
+        Ok(())
+    }
+
+    fn drop_attachment(&self, sent_name: &str, now: Millis) {
+        let channel = self.socket.attached().remove(sent_name);
+        if let Some(channel) = channel {
+            lock(&channel).detach(&self.socket, sent_name, now);
+        }
+    }
+
+    /// The base of the ids of what a frame brings.
+    fn base_id(&self, msg_serial: Option<i64>) -> String {
+        match msg_serial {
+            Some(msg_serial) => format!("{}:{msg_serial}", self.socket.connection().id()),
+            None => random::text::<9>(),
+        }
+    }
+
+    fn publish(
+        &self,
+        sent_name: &str,
+        msg_serial: Option<i64>,
+        messages: Vec<ably::Message>,
+        now: Millis,
+    ) -> Answer {
+        let name = ChannelName::parse(sent_name)?;
+        self.authorised.require(name.canonical(), Operation::Publish)?;
+        let publisher = Publisher {
+            client: &self.client,
+            connection_id: Some(self.socket.connection().id()),
+            base_id: &self.base_id(msg_serial),
+        };
+        let prepared = prepare(messages, &publisher)?;
+        let channel = self.authorised.app.channel(name.canonical(), now)?;
+        let mut channel = lock(&channel);
+        channel.require_publish_mode(self.socket.id())?;
+        Ok(PublishResult { serials: channel.publish(prepared, now).serials })
+    }
+
+    fn presence(
+        &self,
+        sent_name: &str,
+        msg_serial: Option<i64>,
+        mut messages: Vec<PresenceMessage>,
+        now: Millis,
+    ) -> Answer {
+        let name = ChannelName::parse(sent_name)?;
+        self.authorised.require(name.canonical(), Operation::Presence)?;
+        let size = messages.iter().map(PresenceMessage::size).sum();
+        if size > SIZE_MAX {
+            return Err(too_large(size, SIZE_MAX));
+        }
+        for message in &mut messages {
+            message.client_id = self.presence_client_id(message.client_id.take())?;
+        }
+        let channel = self.socket.attached().get(sent_name).cloned();
+        let channel =
+            channel.ok_or_else(|| ErrorInfo::new(90001, 404, "presence needs an attached channel"))?;
+        self.socket.connection().note_presence(name.canonical());
+        lock(&channel).presence(&self.socket, &self.base_id(msg_serial), messages, now)?;
+        Ok(PublishResult { serials: Vec::new() })
+    }
+
+    /// Whom a presence message is about.
+    fn presence_client_id(&self, sent: Option<String>) -> Result<Option<String>, ErrorInfo> {
+        match self.client.stamp(sent)? {
+            Some(client_id) if client_id != "*" => Ok(Some(client_id)),
+            Some(_) => Err(foreign_client_id()),
+            None => Err(ErrorInfo::new(91000, 400, "presence needs a clientId")),
+        }
+    }
+
+    /// Takes new credentials for the connection, which keeps its id and its key. A change of identity is refused.
+    fn reauthorise(&mut self, access_token: Option<String>, now: Millis) -> Next {
+        let failed = |error| Next::Break(Ending::failed(error));
+        let Some(token) = access_token else {
+            return failed(no_credentials());
+        };
+        let credentials = Credentials::Token(Secret::new(token));
+        let authorised = match authorise(self.server.apps(), self.server.mint(), &credentials, now) {
+            Ok(authorised) => authorised,
+            // An expired token can be renewed once more; ably-js fails for good on anything else.
+            Err(error) if error.code == 40142 => return failed(error),
+            Err(error) => return failed(ErrorInfo { code: 40101, status_code: 401, ..error }),
+        };
+        let client = match authorised.client.narrowed(self.asked_client_id.as_deref()) {
+            Ok(client) if client == self.client => client,
+            // Whoever could assume any identity and never named one may go on without.
+            Ok(ClientIdentity::Anonymous) if self.client == ClientIdentity::Any => ClientIdentity::Anonymous,
+            _ => return failed(incompatible_client_id()),
+        };
+        if authorised.app.id() != self.authorised.app.id() {
+            return failed(incompatible_client_id());
+        }
+        self.client = client;
+        self.authorised = authorised;
+        self.plan_prompt(now);
+        // Another socket may have taken the connection over this very moment: then this one need not know.
+        let key = self.authorised.app.connections().reauthorised(&self.socket, &self.client);
+        if let Some(key) = key {
+            self.send_connected(key, None);
+        }
+        self.socket.attached().retain(|sent_name, channel| {
+            let name = ChannelName::parse(sent_name);
+            let operations = name.ok().and_then(|name| self.authorised.operations_on(name.canonical()));
+            lock(channel).reauthorise(&self.socket, sent_name, operations.as_ref(), now)
+        });
+        Next::Continue(())
+    }
+}

@@ -1,0 +1,174 @@
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::harness::{BOTH, Format, KEY, Server, jwt};
+
+#[tokio::test]
+async fn connected_has_all_that_an_sdk_needs() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (_socket, connected) = server.connect(format).await;
+        let id = connected["connectionId"].as_str().unwrap();
+        assert!(!id.contains(':') && (10..=12).contains(&id.len()));
+        let details = &connected["connectionDetails"];
+        assert!(details["connectionKey"].as_str().unwrap().starts_with(id));
+        assert_eq!(details["clientId"], "*");
+        assert_eq!(details["maxMessageSize"], 65_536);
+        assert_eq!(details["maxFrameSize"], 524_288);
+        assert_eq!(details["connectionStateTtl"], 120_000);
+        assert_eq!(details["maxIdleInterval"], 15_000);
+        assert!(connected.get("error").is_none());
+    }
+}
+
+#[tokio::test]
+async fn the_upgrade_completes_before_bad_credentials_are_refused_by_error() {
+    let server = Server::start().await;
+    for format in BOTH {
+        for (query, code, status) in [
+            (String::new(), 40101, 401),
+            ("key=nonsense".into(), 40101, 401),
+            ("key=NoSuch.root:secret".into(), 40101, 401),
+            ("key=AbCdEf.root:wrong".into(), 40101, 401),
+            ("key=AbCdEf.nokey:secret".into(), 40400, 401),
+            ("access_token=nonsense".into(), 40143, 401),
+            ("access_token=AbCdEf.nonsense".into(), 40143, 401),
+            ("access_token=a.b.c".into(), 40144, 401),
+            (format!("access_token={}", jwt("NoSuch.root:x", &json!({}))), 40400, 404),
+            (format!("access_token={}", jwt("AbCdEf.root:wrong", &json!({}))), 40144, 401),
+            (format!("access_token={}", jwt(KEY, &json!({"exp": 1}))), 40142, 401),
+        ] {
+            let mut socket = server.open(format, &query).await;
+            let frame = socket.expect(9).await;
+            assert_eq!(frame["error"]["code"], code, "{query}");
+            assert_eq!(frame["error"]["statusCode"], status, "{query}");
+            assert!(frame["error"]["message"].is_string() && frame.get("channel").is_none());
+            socket.expect_end().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_comes_as_access_token_or_as_access_token_in_camel_case() {
+    let server = Server::start().await;
+    let token = jwt(KEY, &json!({}));
+    for name in ["access_token", "accessToken"] {
+        let (_socket, connected) = server.connect_with(Format::Json, &format!("{name}={token}")).await;
+        assert!(
+            connected["connectionDetails"].get("clientId").is_none(),
+            "an anonymous client has no clientId"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_client_id_comes_from_credentials_and_parameter() {
+    let server = Server::start().await;
+    let token = |client: &str| jwt(KEY, &json!({"x-ably-clientId": client}));
+    let anonymous = jwt(KEY, &json!({}));
+    for (query, expected) in [
+        (format!("key={KEY}&clientId=x"), Some("x")),
+        (format!("access_token={}", token("x")), Some("x")),
+        (format!("access_token={}&clientId=x", token("x")), Some("x")),
+        (format!("access_token={}", token("*")), Some("*")),
+        (format!("access_token={}&clientId=x", token("*")), Some("x")),
+        (format!("access_token={}&clientId=y", token("x")), None),
+        (format!("access_token={anonymous}&clientId=x"), None),
+    ] {
+        let mut socket = server.open(Format::Json, &query).await;
+        match expected {
+            Some(client_id) => {
+                assert_eq!(socket.expect(4).await["connectionDetails"]["clientId"], client_id, "{query}");
+            }
+            None => assert_eq!(socket.expect_error(9).await, (40102, 401), "{query}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_ping_is_echoed_with_its_id() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        socket.send(json!({"action": 0, "id": "ping-1"})).await;
+        assert_eq!(socket.expect(0).await["id"], "ping-1");
+    }
+}
+
+#[tokio::test]
+async fn a_heartbeat_without_id_comes_after_the_interval_asked_for() {
+    let server = Server::start().await;
+    let query = format!("key={KEY}&heartbeats=true&heartbeatInterval=5000");
+    let (mut socket, connected) = server.connect_with(Format::Json, &query).await;
+    assert_eq!(connected["connectionDetails"]["maxIdleInterval"], 5_000);
+    let heartbeat = socket.expect(0).await;
+    assert_eq!(heartbeat, json!({"action": 0}));
+}
+
+#[tokio::test]
+async fn close_is_answered_by_closed_and_ends_the_socket() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        socket.send(json!({"action": 7})).await;
+        socket.expect(8).await;
+        socket.expect_end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_close_is_answered_at_once() {
+    let server = Server::start().await;
+    let (mut socket, _) = server.connect(Format::Json).await;
+    socket.send_message(Message::Close(None)).await;
+    socket.expect_end().await;
+}
+
+#[tokio::test]
+async fn garbage_fails_its_connection_and_no_other() {
+    let server = Server::start().await;
+    let (mut other, _) = server.connect(Format::Json).await;
+    for (format, garbage) in [
+        (Format::Json, Message::Text("nonsense".into())),
+        (Format::Json, Message::Text("\"text\"".into())),
+        (Format::Json, Message::Binary(vec![0xff; 100].into())),
+        (Format::Msgpack, Message::Binary(vec![0xc1].into())),
+        (Format::Msgpack, Message::Binary(vec![0xdf, 0xff, 0xff, 0xff, 0xff].into())),
+        (Format::Msgpack, Message::Binary(vec![].into())),
+        (Format::Json, Message::Text("x".repeat(524_289).into())),
+    ] {
+        let (mut socket, _) = server.connect(format).await;
+        socket.send_message(garbage).await;
+        let (code, status) = socket.expect_error(9).await;
+        assert!(matches!(code, 40000 | 40009) && status == 400);
+        socket.expect_end().await;
+    }
+    let (mut socket, _) = server.connect(Format::Json).await;
+    socket.send_message(Message::Text("x".repeat(3 << 20).into())).await;
+    socket.expect_end().await;
+    other.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn a_frame_that_asks_for_nothing_is_passed_over() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        for frame in
+            [json!({}), json!({"action": 99, "x": null}), json!({"action": 1, "msgSerial": 0, "count": 1})]
+        {
+            socket.send(frame).await;
+        }
+        socket.expect_nothing().await;
+    }
+}
+
+#[tokio::test]
+async fn at_shutdown_clients_are_disconnected_and_may_come_back() {
+    let server = Server::start().await;
+    let (mut socket, _) = server.connect(Format::Json).await;
+    let shutdown = tokio::spawn(server.shutdown());
+    assert_eq!(socket.expect_error(6).await, (80003, 503));
+    socket.expect_end().await;
+    shutdown.await.unwrap();
+}

@@ -1,0 +1,349 @@
+//! A server of one's own for each test, and clients that speak the wire's own language.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ably::{Capability, Key};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use futures_util::{SinkExt, StreamExt};
+use hmac::{Hmac, Mac};
+use local_ably::{KeyOptions, Options, Running, serve};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// A key that may do everything.
+pub(crate) const KEY: &str = "AbCdEf.root:secret0123456789";
+/// A key of the same app that may do little.
+pub(crate) const SMALL_KEY: &str = "AbCdEf.small:another0123456789";
+/// What the small key may do.
+pub(crate) const SMALL_CAPABILITY: &str =
+    r#"{"news":["subscribe"],"talk:*":["publish","subscribe","presence"]}"#;
+/// A key of another app.
+pub(crate) const OTHER_KEY: &str = "GhIjKl.root:third0123456789";
+
+/// How long anything may take that is awaited.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Msgpack,
+}
+
+pub(crate) const BOTH: [Format; 2] = [Format::Json, Format::Msgpack];
+
+impl Format {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Msgpack => "msgpack",
+        }
+    }
+
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Msgpack => "application/x-msgpack",
+        }
+    }
+
+    pub(crate) fn write(self, value: &Value) -> Vec<u8> {
+        match self {
+            Self::Json => value.to_string().into_bytes(),
+            Self::Msgpack => {
+                let mut bytes = Vec::new();
+                rmpv::encode::write_value(&mut bytes, &to_msgpack(value)).unwrap();
+                bytes
+            }
+        }
+    }
+
+    pub(crate) fn read(self, mut bytes: &[u8]) -> Value {
+        match self {
+            Self::Json => serde_json::from_slice(bytes).unwrap(),
+            Self::Msgpack => {
+                let value = rmpv::decode::read_value(&mut bytes).unwrap();
+                assert!(bytes.is_empty(), "bytes after the value");
+                from_msgpack(&value)
+            }
+        }
+    }
+}
+
+/// Bytes, in the values that tests read and write: MessagePack has them, JSON has not.
+pub(crate) fn bin(bytes: &[u8]) -> Value {
+    json!({"$bin": STANDARD.encode(bytes)})
+}
+
+fn to_msgpack(value: &Value) -> rmpv::Value {
+    match value {
+        Value::Object(map) if map.contains_key("$bin") => {
+            rmpv::Value::Binary(STANDARD.decode(map["$bin"].as_str().unwrap()).unwrap())
+        }
+        Value::Object(map) => rmpv::Value::Map(
+            map.iter().map(|(key, value)| (key.as_str().into(), to_msgpack(value))).collect(),
+        ),
+        Value::Array(items) => rmpv::Value::Array(items.iter().map(to_msgpack).collect()),
+        Value::String(text) => text.as_str().into(),
+        Value::Bool(value) => (*value).into(),
+        Value::Null => rmpv::Value::Nil,
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => number.into(),
+            (_, Some(number)) => number.into(),
+            _ => number.as_f64().unwrap().into(),
+        },
+    }
+}
+
+fn from_msgpack(value: &rmpv::Value) -> Value {
+    match value {
+        rmpv::Value::Binary(bytes) => bin(bytes),
+        rmpv::Value::Map(entries) => entries
+            .iter()
+            .map(|(key, value)| (key.as_str().unwrap().to_owned(), from_msgpack(value)))
+            .collect(),
+        rmpv::Value::Array(items) => items.iter().map(from_msgpack).collect(),
+        rmpv::Value::String(text) => text.as_str().unwrap().into(),
+        rmpv::Value::Boolean(value) => (*value).into(),
+        rmpv::Value::Integer(number) => number.as_i64().unwrap().into(),
+        rmpv::Value::F64(number) => (*number).into(),
+        rmpv::Value::Nil => Value::Null,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The present moment, Unix milliseconds.
+pub(crate) fn now() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+/// A server for one test.
+pub(crate) struct Server {
+    running: Running,
+    http: reqwest::Client,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let small = KeyOptions {
+            key: Key::parse(SMALL_KEY).unwrap(),
+            capability: Capability::parse(SMALL_CAPABILITY).unwrap(),
+            revocable_tokens: false,
+        };
+        let all = |key| KeyOptions::unrestricted(Key::parse(key).unwrap());
+        let keys = vec![all(KEY), small, all(OTHER_KEY)];
+        let running = serve(listener, Options { keys, ..options }).await.unwrap();
+        Self { running, http: reqwest::Client::new() }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.running.url()
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.running.address().port()
+    }
+
+    pub(crate) async fn shutdown(self) {
+        timeout(PATIENCE, self.running.shutdown()).await.unwrap().unwrap();
+    }
+
+    /// Opens a socket with a query.
+    pub(crate) async fn open(&self, format: Format, query: &str) -> Socket {
+        let url = format!("ws://{}/?v=6&format={}&{query}", self.running.address(), format.name());
+        let (stream, response) = connect_async(url).await.unwrap();
+        assert_eq!(response.status(), 101);
+        Socket { format, stream }
+    }
+
+    /// Connects by the key that may do everything. Answers the socket and CONNECTED.
+    pub(crate) async fn connect(&self, format: Format) -> (Socket, Value) {
+        self.connect_with(format, &format!("key={KEY}")).await
+    }
+
+    pub(crate) async fn connect_with(&self, format: Format, query: &str) -> (Socket, Value) {
+        let mut socket = self.open(format, query).await;
+        let connected = socket.receive().await;
+        assert_eq!(connected["action"], 4, "{connected}");
+        (socket, connected)
+    }
+
+    /// Connects with a JWT of a capability.
+    pub(crate) async fn connect_able(&self, format: Format, capability: &Value) -> (Socket, Value) {
+        let token = jwt(KEY, &json!({"x-ably-capability": capability.to_string()}));
+        self.connect_with(format, &format!("access_token={token}")).await
+    }
+
+    /// A request by the key that may do everything.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.anonymous(method, path)
+            .basic_auth(KEY.split_once(':').unwrap().0, KEY.split_once(':').map(|k| k.1))
+    }
+
+    pub(crate) fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, self.url() + path)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        answer(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        answer(
+            self.request(Method::POST, path)
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+        )
+        .await
+    }
+}
+
+/// Sends a request. Answers status and body, which is JSON unless it is empty.
+pub(crate) async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let body = response.bytes().await.unwrap();
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+    (status, body)
+}
+
+/// A WebSocket client.
+pub(crate) struct Socket {
+    format: Format,
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Socket {
+    pub(crate) async fn send(&mut self, frame: Value) {
+        let message = match self.format {
+            Format::Json => Message::Text(frame.to_string().into()),
+            Format::Msgpack => Message::Binary(self.format.write(&frame).into()),
+        };
+        self.stream.send(message).await.unwrap();
+    }
+
+    pub(crate) async fn send_message(&mut self, message: Message) {
+        self.stream.send(message).await.unwrap();
+    }
+
+    /// The next frame, HEARTBEATs that nobody asked for apart; nothing where the socket has ended.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            let message = timeout(PATIENCE, self.stream.next()).await.expect("no frame came")?;
+            let frame = match message {
+                Ok(Message::Text(text)) => {
+                    assert_eq!(self.format, Format::Json);
+                    self.format.read(text.as_str().as_bytes())
+                }
+                Ok(Message::Binary(bytes)) => {
+                    assert_eq!(self.format, Format::Msgpack);
+                    self.format.read(&bytes)
+                }
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => continue,
+            };
+            return Some(frame);
+        }
+    }
+
+    pub(crate) async fn receive(&mut self) -> Value {
+        self.next().await.expect("the socket has ended")
+    }
+
+    /// The next frame, which has this action.
+    pub(crate) async fn expect(&mut self, action: u64) -> Value {
+        let frame = self.receive().await;
+        assert_eq!(frame["action"], action, "{frame}");
+        frame
+    }
+
+    /// The error of the next frame, which has this action, as code and status.
+    pub(crate) async fn expect_error(&mut self, action: u64) -> (u64, u64) {
+        let frame = self.expect(action).await;
+        assert!(frame["error"]["message"].is_string(), "{frame}");
+        (frame["error"]["code"].as_u64().unwrap(), frame["error"]["statusCode"].as_u64().unwrap())
+    }
+
+    /// The socket ends, with nothing before.
+    pub(crate) async fn expect_end(&mut self) {
+        let frame = self.next().await;
+        assert!(frame.is_none(), "{frame:?}");
+    }
+
+    /// Nothing was sent before the answer to a ping.
+    pub(crate) async fn expect_nothing(&mut self) {
+        self.send(json!({"action": 0, "id": "nothing"})).await;
+        let frame = self.expect(0).await;
+        assert_eq!(frame["id"], "nothing", "{frame}");
+    }
+
+    /// Attaches, and answers ATTACHED.
+    pub(crate) async fn attach(&mut self, channel: &str) -> Value {
+        self.attach_with(json!({"channel": channel})).await
+    }
+
+    pub(crate) async fn attach_with(&mut self, mut frame: Value) -> Value {
+        frame["action"] = 10.into();
+        self.send(frame).await;
+        self.expect(11).await
+    }
+
+    /// Publishes a message, and answers ACK or NACK; the frames before it, echoes, are passed over.
+    pub(crate) async fn publish(&mut self, channel: &str, msg_serial: u64, message: Value) -> Value {
+        self.send(json!({"action": 15, "channel": channel, "msgSerial": msg_serial, "messages": [message]}))
+            .await;
+        self.answer().await
+    }
+
+    /// Sends a presence message, and answers ACK or NACK.
+    pub(crate) async fn presence(&mut self, channel: &str, msg_serial: u64, message: Value) -> Value {
+        self.send(json!({"action": 14, "channel": channel, "msgSerial": msg_serial, "presence": [message]}))
+            .await;
+        self.answer().await
+    }
+
+    /// The next ACK or NACK.
+    pub(crate) async fn answer(&mut self) -> Value {
+        loop {
+            let frame = self.receive().await;
+            if frame["action"] == 1 || frame["action"] == 2 {
+                return frame;
+            }
+        }
+    }
+
+    /// Drops the socket without a word.
+    pub(crate) fn lose(self) {
+        drop(self);
+    }
+}
+
+/// A JWT signed with a key: good for an hour, unless the claims say otherwise.
+pub(crate) fn jwt(key: &str, claims: &Value) -> String {
+    let (kid, secret) = key.split_once(':').unwrap();
+    let mut all = json!({"iat": now() / 1000, "exp": now() / 1000 + 3600});
+    for (name, value) in claims.as_object().unwrap() {
+        all[name] = value.clone();
+    }
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", encode(&json!({"typ": "JWT", "alg": "HS256", "kid": kid})), encode(&all));
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(&signed);
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+/// A moment so many milliseconds from now, in seconds with a fraction.
+pub(crate) fn in_millis(millis: i64) -> Value {
+    #[allow(clippy::cast_precision_loss)]
+    let seconds = (now() + millis) as f64 / 1000.0;
+    seconds.into()
+}

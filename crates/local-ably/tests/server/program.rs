@@ -1,0 +1,95 @@
+//! The binary itself.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::TcpListener;
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_local-ably"));
+    command.env_remove("LOCAL_ABLY_KEY").stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+async fn start(command: &mut Command) -> (Child, Lines<BufReader<ChildStdout>>, Value) {
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    (child, lines, serde_json::from_str(&line).unwrap())
+}
+
+async fn end(mut child: Child, signal: &str) -> Option<i32> {
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-s", signal, &pid]).status().await.unwrap().success());
+    timeout(PATIENCE, child.wait()).await.unwrap().unwrap().code()
+}
+
+#[tokio::test]
+async fn it_says_where_it_listens_and_ends_cleanly_on_either_signal() {
+    for signal in ["INT", "TERM"] {
+        let (child, mut lines, line) = start(program().args(["--port", "0", "--key", "a.b:c"])).await;
+        let port = line["port"].as_u64().unwrap();
+        assert_eq!((&line["event"], &line["endpoint"]), (&"listening".into(), &"127.0.0.1".into()));
+        assert_eq!((&line["tls"], &line["url"]), (&false.into(), &format!("http://127.0.0.1:{port}").into()));
+        let response = reqwest::get(format!("http://127.0.0.1:{port}/time")).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(end(child, signal).await, Some(0));
+        assert_eq!(lines.next_line().await.unwrap(), None, "a given key is not printed");
+    }
+}
+
+#[tokio::test]
+async fn without_a_key_it_makes_one_up_and_shows_how_to_use_it() {
+    let (child, mut lines, line) = start(program().args(["--port", "0"])).await;
+    let example = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let key = example.split('\'').nth(1).unwrap();
+    assert!(example.contains(&format!("port: {}", line["port"])), "{example}");
+    let (name, secret) = key.split_once(':').unwrap();
+    let url = format!("{}/channels/a/messages", line["url"].as_str().unwrap());
+    let response = reqwest::Client::new().get(url).basic_auth(name, Some(secret)).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    end(child, "TERM").await;
+}
+
+#[tokio::test]
+async fn a_key_comes_by_the_environment_or_with_a_capability() {
+    let small = r#"app.small:s={"a":["publish"]}"#;
+    for command in [program().env("LOCAL_ABLY_KEY", small), program().args(["--key", small])] {
+        let (child, _lines, line) = start(command.args(["--port", "0"])).await;
+        for (path, status) in [("a", 201), ("b", 401)] {
+            let url = format!("{}/channels/{path}/messages", line["url"].as_str().unwrap());
+            let request = reqwest::Client::new().post(url).basic_auth("app.small", Some("s")).body("{}");
+            assert_eq!(request.send().await.unwrap().status().as_u16(), status);
+        }
+        end(child, "TERM").await;
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_said_so() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = program().args(["--port", &port]).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains(&format!("port {port} is taken")), "{message}");
+    assert!(output.stdout.is_empty());
+}
+
+#[tokio::test]
+async fn a_bad_key_is_refused_and_its_secret_not_shown() {
+    for argument in ["nonsense", "a.b:sec ret", r#"a.b:secret={"x":["fly"]}"#] {
+        let output = program().args(["--port", "0", "--key", argument]).output().await.unwrap();
+        assert!(!output.status.success());
+    }
+    let output =
+        program().args(["--port", "0"]).env("LOCAL_ABLY_KEY", "a.b:hush hush").output().await.unwrap();
+    assert!(!output.status.success());
+    assert!(!String::from_utf8(output.stderr).unwrap().contains("hush"));
+}

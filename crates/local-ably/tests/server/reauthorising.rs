@@ -1,0 +1,120 @@
+use serde_json::{Value, json};
+
+use crate::harness::{BOTH, Format, KEY, OTHER_KEY, Server, in_millis, jwt};
+
+fn auth(token: &str) -> Value {
+    json!({"action": 17, "auth": {"accessToken": token}})
+}
+
+#[tokio::test]
+async fn at_its_expiry_a_token_disconnects_by_40142_and_another_resumes() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let token = jwt(KEY, &json!({"exp": in_millis(1_200)}));
+        let (mut socket, first) = server.connect_with(format, &format!("access_token={token}")).await;
+        assert_eq!(socket.expect_error(6).await, (40142, 401));
+        socket.expect_end().await;
+        let key = first["connectionDetails"]["connectionKey"].as_str().unwrap();
+        let token = jwt(KEY, &json!({}));
+        let (_socket, second) =
+            server.connect_with(format, &format!("access_token={token}&resume={key}")).await;
+        assert_eq!(second["connectionId"], first["connectionId"]);
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_asked_for_a_token_30_seconds_before_expiry() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let token = jwt(KEY, &json!({"exp": in_millis(31_000)}));
+        let (mut socket, connected) = server.connect_with(format, &format!("access_token={token}")).await;
+        let prompt = socket.expect(17).await;
+        assert_eq!(prompt, json!({"action": 17}));
+        socket.send(auth(&jwt(KEY, &json!({})))).await;
+        let again = socket.expect(4).await;
+        assert_eq!(again["connectionId"], connected["connectionId"]);
+        assert_eq!(
+            again["connectionDetails"]["connectionKey"], connected["connectionDetails"]["connectionKey"],
+            "a re-authorisation never rotates the key"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_lives_shorter_than_the_prompt_gets_none() {
+    let server = Server::start().await;
+    let token = jwt(KEY, &json!({"exp": in_millis(1_500)}));
+    let (mut socket, _) = server.connect_with(Format::Json, &format!("access_token={token}")).await;
+    socket.expect(6).await;
+}
+
+#[tokio::test]
+async fn a_renewed_token_outlives_the_one_before() {
+    let server = Server::start().await;
+    let token = jwt(KEY, &json!({"exp": in_millis(1_000)}));
+    let (mut socket, _) = server.connect_with(Format::Json, &format!("access_token={token}")).await;
+    socket.send(auth(&jwt(KEY, &json!({})))).await;
+    socket.expect(4).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    socket.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn a_smaller_capability_fails_channels_left_with_nothing_and_refuses_the_rest() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let able = |capability: Value| jwt(KEY, &json!({"x-ably-capability": capability.to_string()}));
+        let before = json!({"a": ["subscribe", "publish"], "b": ["subscribe"]});
+        let (mut socket, _) = server.connect_able(format, &before).await;
+        socket.attach("a").await;
+        socket.attach("b").await;
+        socket.send(auth(&able(json!({"a": ["subscribe"]})))).await;
+        socket.expect(4).await;
+        let error = socket.expect(9).await;
+        assert_eq!((&error["channel"], &error["error"]["code"]), (&json!("b"), &json!(40160)));
+        assert_eq!(socket.publish("a", 0, json!({})).await["error"]["code"], 40160);
+        server.post("/channels/b/messages", &json!({})).await;
+        server.post("/channels/a/messages", &json!({"data": "still"})).await;
+        assert_eq!(socket.expect(15).await["channel"], "a");
+    }
+}
+
+#[tokio::test]
+async fn a_larger_capability_counts_without_another_attach() {
+    let server = Server::start().await;
+    let (mut socket, _) = server.connect_able(Format::Json, &json!({"a": ["publish"]})).await;
+    socket.attach("a").await;
+    server.post("/channels/a/messages", &json!({"data": "unseen"})).await;
+    socket.send(auth(&jwt(KEY, &json!({})))).await;
+    socket.expect(4).await;
+    server.post("/channels/a/messages", &json!({"data": "seen"})).await;
+    assert_eq!(socket.expect(15).await["messages"][0]["data"], "seen");
+}
+
+#[tokio::test]
+async fn another_identity_or_app_is_40102_and_an_invalid_token_40101() {
+    let server = Server::start().await;
+    for (token, error) in [
+        (jwt(KEY, &json!({"x-ably-clientId": "y"})), (40102, 401)),
+        (jwt(KEY, &json!({})), (40102, 401)),
+        (jwt(OTHER_KEY, &json!({"x-ably-clientId": "x"})), (40102, 401)),
+        (jwt("AbCdEf.root:wrong", &json!({"x-ably-clientId": "x"})), (40101, 401)),
+        ("nonsense".to_owned(), (40101, 401)),
+        (jwt(KEY, &json!({"x-ably-clientId": "x", "exp": 1})), (40142, 401)),
+    ] {
+        let first = jwt(KEY, &json!({"x-ably-clientId": "x"}));
+        let (mut socket, _) = server.connect_with(Format::Json, &format!("access_token={first}")).await;
+        socket.send(auth(&token)).await;
+        assert_eq!(socket.expect_error(9).await, error, "{token}");
+        socket.expect_end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_a_key_may_go_on_with_a_token() {
+    let server = Server::start().await;
+    let (mut socket, _) = server.connect(Format::Json).await;
+    socket.send(auth(&jwt(KEY, &json!({})))).await;
+    assert!(socket.expect(4).await["connectionDetails"].get("clientId").is_none());
+    assert_eq!(socket.publish("a", 0, json!({"clientId": "x"})).await["error"]["code"], 40012);
+}

@@ -1,0 +1,293 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{BOTH, Format, KEY, Server, answer, bin, jwt, now};
+
+#[tokio::test]
+async fn time_is_an_array_of_milliseconds_without_credentials() {
+    let server = Server::start().await;
+    let before = now();
+    let (status, body) = answer(server.anonymous(Method::GET, "/time")).await;
+    assert_eq!(status, 200);
+    assert!((before..=now()).contains(&body[0].as_i64().unwrap()));
+}
+
+#[tokio::test]
+async fn answers_have_the_format_and_exactly_the_content_type_asked_for() {
+    let server = Server::start().await;
+    for format in BOTH {
+        for (path, status) in [("/time", 200), ("/channels/a/messages", 200), ("/nowhere", 404)] {
+            let response =
+                server.request(Method::GET, path).header("accept", format.media_type()).send().await.unwrap();
+            assert_eq!(response.status().as_u16(), status);
+            assert_eq!(response.headers()["content-type"], format.media_type());
+            format.read(&response.bytes().await.unwrap());
+        }
+    }
+    let both = "application/x-msgpack, application/json";
+    let response = server.request(Method::GET, "/time").header("accept", both).send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "application/x-msgpack");
+}
+
+#[tokio::test]
+async fn an_error_has_ablys_body_and_headers() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let request =
+            server.anonymous(Method::GET, "/channels/a/messages").header("accept", format.media_type());
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 401);
+        assert_eq!(response.headers()["x-ably-errorcode"], "40101");
+        assert!(response.headers().contains_key("x-ably-errormessage"));
+        let body = format.read(&response.bytes().await.unwrap());
+        assert_eq!((&body["error"]["code"], &body["error"]["statusCode"]), (&json!(40101), &json!(401)));
+        assert_eq!(body["error"]["href"], "https://help.ably.io/error/40101");
+        assert!(body["error"]["message"].is_string());
+    }
+    let (status, body) = answer(server.anonymous(Method::PATCH, "/time")).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (405, &json!(40500)));
+}
+
+#[tokio::test]
+async fn one_message_and_an_array_are_published_in_both_formats() {
+    let server = Server::start().await;
+    let (mut reader, _) = server.connect(Format::Json).await;
+    reader.attach("a:b").await;
+    for format in BOTH {
+        for body in [json!({"name": "n", "data": "1"}), json!([{"name": "n", "data": "1"}, {"data": "2"}])] {
+            let request = server
+                .request(Method::POST, "/channels/a%3Ab/messages")
+                .header("content-type", format.media_type())
+                .header("accept", format.media_type());
+            let response = request.body(format.write(&body)).send().await.unwrap();
+            assert_eq!(response.status(), 201);
+            let published = format.read(&response.bytes().await.unwrap());
+            let frame = reader.expect(15).await;
+            assert_eq!(published["channel"], "a:b");
+            assert_eq!(published["messageId"], frame["id"]);
+            let count = published["serials"].as_array().unwrap().len();
+            assert_eq!(count, body.as_array().map_or(1, Vec::len));
+            for (index, message) in frame["messages"].as_array().unwrap().iter().enumerate() {
+                assert_eq!(message["serial"], published["serials"][index]);
+                assert_eq!(message["id"], format!("{}:{index}", frame["id"].as_str().unwrap()));
+                assert!(message.get("connectionId").is_none());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn raw_data_becomes_json_text_and_bytes_stay_bytes() {
+    let server = Server::start().await;
+    server.post("/channels/a/messages", &json!({"data": {"a": [1, null]}})).await;
+    let request =
+        server.request(Method::POST, "/channels/a/messages").header("content-type", "application/x-msgpack");
+    let body = Format::Msgpack.write(&json!({"data": bin(&[0, 255])}));
+    assert_eq!(request.body(body).send().await.unwrap().status(), 201);
+    let (_, history) = server.get("/channels/a/history").await;
+    assert_eq!((&history[0]["data"], &history[0]["encoding"]), (&json!("AP8="), &json!("base64")));
+    assert_eq!((&history[1]["data"], &history[1]["encoding"]), (&json!("{\"a\":[1,null]}"), &json!("json")));
+}
+
+#[tokio::test]
+async fn a_publish_sent_again_is_answered_the_same_and_delivered_once() {
+    let server = Server::start().await;
+    let one = json!({"id": "any id", "data": "1"});
+    let array = json!([{"id": "b:0"}, {"id": "b:1"}]);
+    for body in [one, array] {
+        let first = server.post("/channels/a/messages", &body).await;
+        assert_eq!(first.0, 201);
+        assert_eq!(server.post("/channels/a/messages", &body).await, first);
+    }
+    assert_eq!(server.get("/channels/a/messages").await.1.as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_bad_publish_is_refused_whole() {
+    let server = Server::start().await;
+    for (body, code) in [
+        (json!([{"id": "b:0"}, {"id": "c:1"}]), 40031),
+        (json!([{"id": "b:0"}, {}]), 40031),
+        (json!([{"data": "x".repeat(40_000)}, {"data": "x".repeat(40_000)}]), 40009),
+        (json!([]), 40000),
+        (json!("text"), 40000),
+        (json!({"name": 7}), 40000),
+        (json!({"clientId": "*"}), 40012),
+        (json!({"connectionKey": "no!key"}), 40006),
+    ] {
+        let (status, answer) = server.post("/channels/a/messages", &body).await;
+        assert_eq!((status.as_u16(), &answer["error"]["code"]), (400, &json!(code)), "{body}");
+    }
+    let (status, answer) = server.post("/channels/%3Aa/messages", &json!({})).await;
+    assert_eq!((status.as_u16(), &answer["error"]["code"]), (400, &json!(40010)));
+    assert_eq!(server.get("/channels/a/messages").await.1, json!([]));
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_or_of_another_type_is_refused() {
+    let server = Server::start().await;
+    let request = server.request(Method::POST, "/channels/a/messages");
+    let (status, body) = answer(request.body(vec![b' '; (2 << 20) + 1])).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (413, &json!(40009)));
+    let request = server.request(Method::POST, "/channels/a/messages").header("content-type", "text/plain");
+    let (status, body) = answer(request.body("{}")).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (400, &json!(40000)));
+}
+
+#[tokio::test]
+async fn a_publisher_by_rest_is_stamped_and_checked() {
+    let server = Server::start().await;
+    let publish = |request: reqwest::RequestBuilder, body: Value| {
+        answer(request.header("content-type", "application/json").body(body.to_string()))
+    };
+    let by_key = || server.request(Method::POST, "/channels/a/messages");
+    let header = STANDARD.encode("rest");
+    assert_eq!(publish(by_key().header("x-ably-clientid", &header), json!({})).await.0, 201);
+    let token = jwt(KEY, &json!({"x-ably-clientId": "x"}));
+    let by_token = || server.anonymous(Method::POST, "/channels/a/messages").bearer_auth(&token);
+    assert_eq!(publish(by_token(), json!({})).await.0, 201);
+    let (status, body) = publish(by_token(), json!({"clientId": "y"})).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (400, &json!(40012)));
+    let (status, body) = publish(by_token().header("x-ably-clientid", &header), json!({})).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (401, &json!(40102)));
+    let (_, history) = server.get("/channels/a/messages?direction=forwards").await;
+    assert_eq!((&history[0]["clientId"], &history[1]["clientId"]), (&json!("rest"), &json!("x")));
+}
+
+#[tokio::test]
+async fn a_connection_key_publishes_for_that_connection() {
+    let server = Server::start().await;
+    let (_socket, connected) = server.connect(Format::Json).await;
+    let key = &connected["connectionDetails"]["connectionKey"];
+    server.post("/channels/a/messages", &json!({"connectionKey": key})).await;
+    let (_, history) = server.get("/channels/a/messages").await;
+    assert_eq!(history[0]["connectionId"], connected["connectionId"]);
+    assert!(history[0].get("connectionKey").is_none());
+}
+
+#[tokio::test]
+async fn history_is_paged_by_one_link_header_each() {
+    let server = Server::start().await;
+    for data in ["1", "2", "3"] {
+        server.post("/channels/a/messages", &json!({"data": data})).await;
+    }
+    let response =
+        server.request(Method::GET, "/channels/a/messages?limit=2&direction=forwards").send().await.unwrap();
+    let links: Vec<_> =
+        response.headers().get_all("link").iter().map(|link| link.to_str().unwrap().to_owned()).collect();
+    assert_eq!(links.len(), 3);
+    assert!(links.iter().all(|link| link.starts_with("<./messages?") && !link.contains(',')));
+    let next = links.iter().find(|link| link.ends_with("rel=\"next\"")).unwrap();
+    let query = next.strip_prefix("<./messages?").unwrap().split_once('>').unwrap().0;
+    let response =
+        server.request(Method::GET, &format!("/channels/a/messages?{query}")).send().await.unwrap();
+    assert!(!response.headers().get_all("link").iter().any(|link| link.to_str().unwrap().contains("next")));
+    let page: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+    assert_eq!(page.as_array().unwrap().len(), 1);
+    assert_eq!(page[0]["data"], "3");
+}
+
+#[tokio::test]
+async fn history_refuses_what_makes_no_sense() {
+    let server = Server::start().await;
+    for (query, code) in [
+        ("limit=0", 40003),
+        ("limit=1001", 40003),
+        ("limit=many", 40000),
+        ("start=x", 40000),
+        ("start=2&end=1", 40000),
+        ("direction=sideways", 40000),
+    ] {
+        let (status, body) = server.get(&format!("/channels/a/messages?{query}")).await;
+        assert_eq!((status.as_u16(), &body["error"]["code"]), (400, &json!(code)), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn each_endpoint_needs_its_own_operation() {
+    let server = Server::start().await;
+    let endpoints = [
+        (Method::POST, "/channels/a/messages", "publish", 201),
+        (Method::GET, "/channels/a/messages", "history", 200),
+        (Method::GET, "/channels/a/history", "history", 200),
+        (Method::GET, "/channels/a/presence", "subscribe", 200),
+        (Method::GET, "/channels/a", "channel-metadata", 200),
+    ];
+    for (method, path, operation, status) in endpoints {
+        for granted in ["publish", "history", "subscribe", "channel-metadata", "presence"] {
+            let token = jwt(KEY, &json!({"x-ably-capability": json!({"a": [granted]}).to_string()}));
+            let request = server.anonymous(method.clone(), path).bearer_auth(token);
+            let body = if method == Method::POST { "{}" } else { "" };
+            let (answered, body) = answer(request.body(body)).await;
+            if granted == operation {
+                assert_eq!(answered.as_u16(), status, "{path} with {granted}");
+            } else {
+                assert_eq!(
+                    (answered.as_u16(), &body["error"]["code"]),
+                    (401, &json!(40160)),
+                    "{path} {granted}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_channels_status_counts_who_is_there() {
+    let server = Server::start().await;
+    let (status, body) = server.get("/channels/a").await;
+    assert_eq!((status.as_u16(), &body["status"]["isActive"]), (200, &json!(false)));
+    let (mut socket, _) = server.connect(Format::Json).await;
+    socket.attach("a").await;
+    let (_, body) = server.get("/channels/a").await;
+    assert_eq!((&body["channelId"], &body["status"]["isActive"]), (&json!("a"), &json!(true)));
+    let metrics = &body["status"]["occupancy"]["metrics"];
+    assert_eq!((&metrics["connections"], &metrics["presenceMembers"]), (&json!(1), &json!(0)));
+}
+
+#[tokio::test]
+async fn an_app_is_provisioned_shares_nothing_and_is_removed_with_its_connections() {
+    let server = Server::start().await;
+    let spec = json!({
+        "limits": {"presence": {"maxMembers": 250}},
+        "keys": [{}, {"capability": r#"{"a":["subscribe"]}"#}, {"revocableTokens": true}],
+        "namespaces": [{"id": "persisted", "persisted": true}],
+        "channels": [{"name": "persisted:p", "presence": [{"clientId": "f", "data": "x", "encoding": "no/such"}]}],
+    });
+    let request = server.anonymous(Method::POST, "/apps").header("content-type", "application/json");
+    let (status, app) = answer(request.body(spec.to_string())).await;
+    assert_eq!(status, 201);
+    assert_eq!((&app["tls"], &app["port"]), (&json!(false), &json!(server.port())));
+    assert_eq!(app["namespaces"], spec["namespaces"]);
+    let keys = app["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 3);
+    for key in keys {
+        assert_eq!(key["value"], key["keyStr"]);
+        let whole = format!("{}:{}", key["keyName"].as_str().unwrap(), key["keySecret"].as_str().unwrap());
+        assert_eq!(key["keyStr"], whole);
+    }
+    assert_eq!(
+        (&keys[0]["capability"], &keys[1]["capability"]),
+        (&json!(r#"{"*":["*"]}"#), &json!(r#"{"a":["subscribe"]}"#))
+    );
+
+    let basic = |method, path: &str| {
+        let name = keys[0]["keyName"].as_str().unwrap();
+        server.anonymous(method, path).basic_auth(name, keys[0]["keySecret"].as_str())
+    };
+    let (_, members) = answer(basic(Method::GET, "/channels/persisted%3Ap/presence")).await;
+    assert_eq!((&members[0]["clientId"], &members[0]["encoding"]), (&json!("f"), &json!("no/such")));
+    server.post("/channels/a/messages", &json!({})).await;
+    assert_eq!(answer(basic(Method::GET, "/channels/a/messages")).await.1, json!([]));
+
+    let query = format!("key={}", keys[0]["keyStr"].as_str().unwrap());
+    let (mut socket, _) = server.connect_with(Format::Json, &query).await;
+    let path = format!("/apps/{}", app["appId"].as_str().unwrap());
+    assert_eq!(answer(server.request(Method::DELETE, &path)).await.0, 403);
+    assert_eq!(answer(basic(Method::DELETE, &path)).await.0, 204);
+    assert_eq!(socket.expect_error(6).await, (40400, 404));
+    socket.expect_end().await;
+    assert_eq!(answer(basic(Method::GET, "/channels/a/messages")).await.0, 401);
+}

@@ -1,0 +1,140 @@
+use ably::{Key, TokenRequest};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{BOTH, Format, KEY, SMALL_KEY, Server, answer, in_millis, jwt, now};
+
+const PATH: &str = "/keys/AbCdEf.root/requestToken";
+
+fn signed(change: impl FnOnce(&mut TokenRequest)) -> Value {
+    let mut request = TokenRequest {
+        key_name: "AbCdEf.root".into(),
+        ttl: None,
+        capability: None,
+        client_id: Some("bob".into()),
+        timestamp: now(),
+        nonce: format!("nonce-{:016}", rand::random::<u64>()),
+        mac: String::new(),
+    };
+    change(&mut request);
+    serde_json::to_value(request.signed(&Key::parse(KEY).unwrap())).unwrap()
+}
+
+async fn ask(server: &Server, body: &Value) -> (u16, Value) {
+    let request = server.anonymous(Method::POST, PATH).header("content-type", "application/json");
+    let (status, body) = answer(request.body(body.to_string())).await;
+    (status.as_u16(), body)
+}
+
+#[tokio::test]
+async fn a_signed_request_is_exchanged_once_for_a_token_that_connects() {
+    let server = Server::start().await;
+    let request = signed(|request| request.ttl = Some(60_000));
+    let (status, details) = ask(&server, &request).await;
+    assert_eq!(status, 201);
+    assert_eq!((&details["keyName"], &details["clientId"]), (&json!("AbCdEf.root"), &json!("bob")));
+    assert_eq!(details["expires"].as_i64().unwrap() - details["issued"].as_i64().unwrap(), 60_000);
+    assert_eq!(details["capability"], r#"{"[*]*":["*"]}"#);
+    let (status, error) = ask(&server, &request).await;
+    assert_eq!((status, &error["error"]["code"]), (401, &json!(40105)));
+    for format in BOTH {
+        let query = format!("access_token={}", details["token"].as_str().unwrap());
+        let (_socket, connected) = server.connect_with(format, &query).await;
+        assert_eq!(connected["connectionDetails"]["clientId"], "bob");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_do_not_hold_are_refused_with_their_codes() {
+    let server = Server::start().await;
+    let mut forged = signed(|_| ());
+    forged["clientId"] = json!("mallory");
+    for (request, code, status) in [
+        (forged, 40101, 401),
+        (signed(|request| request.timestamp -= 121_000), 40104, 401),
+        (signed(|request| request.ttl = Some(-1)), 40003, 400),
+        (signed(|request| request.ttl = Some(86_400_001)), 40003, 400),
+        (signed(|request| request.capability = Some("nonsense".into())), 40000, 400),
+        (signed(|request| request.nonce = "short".into()), 40000, 400),
+        (json!({}), 40101, 401),
+    ] {
+        let (answered, body) = ask(&server, &request).await;
+        assert_eq!((answered, body["error"]["code"].as_u64()), (status, Some(code)), "{request}");
+    }
+    let (status, body) = server.post("/keys/AbCdEf.nokey/requestToken", &json!({})).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (404, &json!(40400)));
+}
+
+#[tokio::test]
+async fn with_the_key_itself_no_signature_is_needed_and_the_capability_is_intersected() {
+    let server = Server::start().await;
+    let (status, details) =
+        server.post(PATH, &json!({"capability": r#"{"a":["subscribe","publish"]}"#})).await;
+    assert_eq!(status, 201);
+    assert_eq!(details["capability"], r#"{"a":["subscribe","publish"]}"#, "in the order asked for");
+    assert!(details.get("clientId").is_none());
+    let small = |body: Value| {
+        let (name, secret) = SMALL_KEY.split_once(':').unwrap();
+        answer(
+            server
+                .anonymous(Method::POST, "/keys/AbCdEf.small/requestToken")
+                .basic_auth(name, Some(secret))
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+        )
+    };
+    let (_, details) = small(json!({"capability": r#"{"talk:1":["subscribe","history"]}"#})).await;
+    assert_eq!(details["capability"], r#"{"talk:1":["subscribe"]}"#);
+    let (status, error) = small(json!({"capability": r#"{"other":["subscribe"]}"#})).await;
+    assert_eq!((status.as_u16(), &error["error"]["code"]), (401, &json!(40160)));
+}
+
+#[tokio::test]
+async fn another_key_or_a_token_cannot_issue_unsigned() {
+    let server = Server::start().await;
+    let (status, body) = server.post("/keys/AbCdEf.small/requestToken", &json!({})).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (401, &json!(40101)));
+    let request = server.anonymous(Method::POST, PATH).bearer_auth(jwt(KEY, &json!({})));
+    let (status, body) = answer(request.body("{}")).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (401, &json!(40162)));
+}
+
+#[tokio::test]
+async fn a_ttl_of_one_millisecond_really_expires() {
+    let server = Server::start().await;
+    let (_, details) = server.post(PATH, &json!({"ttl": 1})).await;
+    let token = details["token"].as_str().unwrap();
+    while now() < details["expires"].as_i64().unwrap() {
+        tokio::task::yield_now().await;
+    }
+    let (status, body) =
+        answer(server.anonymous(Method::GET, "/channels/a/messages").bearer_auth(token)).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (401, &json!(40142)));
+}
+
+#[tokio::test]
+async fn a_jwt_is_taken_over_rest_as_it_is_and_in_base64() {
+    use base64::Engine;
+    let server = Server::start().await;
+    let token = jwt(KEY, &json!({"iat": in_millis(-1_500), "exp": in_millis(20_000)}));
+    let encoded = base64::engine::general_purpose::STANDARD.encode(&token);
+    for bearer in [&token, &encoded] {
+        let (status, _) =
+            answer(server.anonymous(Method::GET, "/channels/a/messages").bearer_auth(bearer)).await;
+        assert_eq!(status, 200);
+    }
+    let path = format!("/channels/a/messages?accessToken={token}");
+    assert_eq!(answer(server.anonymous(Method::GET, &path)).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_tokens_capability_is_cut_to_its_keys() {
+    let server = Server::start().await;
+    let all = jwt(SMALL_KEY, &json!({"x-ably-capability": r#"{"*":["*"]}"#}));
+    let (mut socket, _) = server.connect_with(Format::Json, &format!("access_token={all}")).await;
+    socket.attach("news").await;
+    assert_eq!(socket.publish("news", 0, json!({})).await["error"]["code"], 40160);
+    let nothing = jwt(SMALL_KEY, &json!({"x-ably-capability": r#"{"other":["*"]}"#}));
+    let mut socket = server.open(Format::Json, &format!("access_token={nothing}")).await;
+    assert_eq!(socket.expect_error(9).await, (40160, 401));
+}
