@@ -41,8 +41,10 @@ await script(async () => {
       SESSION_SECRET,
     };
     writeFileSync(join(dir, "config.capnp"), config(dir, { towline, hello }, settings));
-    const options = { env: environment(), stdio: /** @type {const} */ (["ignore", "ignore", "pipe"]) };
-    workerd = spawn(join(NPM_BIN, "workerd"), ["serve", join(dir, "config.capnp")], options);
+    workerd = spawn(join(NPM_BIN, "workerd"), ["serve", join(dir, "config.capnp")], {
+      env: environment(),
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     let errors = "";
     workerd.stderr.on("data", (data) => (errors = (errors + data).slice(-2000)));
     await answering(`http://${LOOPBACK}:${towline}/healthz`, workerd, () => errors);

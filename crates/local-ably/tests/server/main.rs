@@ -9,5 +9,6 @@ mod presence;
 mod program;
 mod reauthorising;
 mod rest;
+mod rest_client;
 mod resuming;
 mod tokens;
