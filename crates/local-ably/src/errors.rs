@@ -1,6 +1,6 @@
 //! Refusals that more than one room makes, with the code and status that Ably gives them.
 
-use ably::{ErrorInfo, Operation};
+use ably::{ErrorInfo, Operation, Payload};
 
 /// The request itself makes no sense.
 pub(crate) fn bad_request(message: impl Into<String>) -> ErrorInfo {
@@ -39,4 +39,17 @@ pub(crate) fn too_large(size: usize, limit: usize) -> ErrorInfo {
 /// What is wanted is not there.
 pub(crate) fn not_found(message: impl Into<String>) -> ErrorInfo {
     ErrorInfo::new(40400, 404, message)
+}
+
+/// The longest `encoding`, in bytes: it is not part of a message's size, and some bound there must be.
+const ENCODING_MAX: usize = 1_024;
+
+/// Refuses an `encoding` beyond all reason.
+pub(crate) fn check_encoding(payload: &Payload) -> Result<(), ErrorInfo> {
+    match &payload.encoding {
+        Some(encoding) if encoding.len() > ENCODING_MAX => {
+            Err(bad_request(format!("an encoding has at most {ENCODING_MAX} bytes")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -85,9 +85,11 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let options =
         Options { keys, allow_hosts: arguments.allow_hosts, allow_origins: arguments.allow_origins };
     let running = local_ably::serve(listener, options).await.map_err(|error| error.to_string())?;
+    // Whoever reads that the server listens may at once tell it to end.
+    let ended = end_signal()?;
     announce(&running, made_up.as_ref()).map_err(|error| format!("cannot write to stdout: {error}"))?;
 
-    wait_for_signal().await?;
+    ended.await;
     running.shutdown().await.map_err(|error| error.to_string())
 }
 
@@ -117,19 +119,26 @@ fn announce(running: &Running, made_up: Option<&Key>) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Done when the process is told to end. The signals are caught from the call on.
 #[cfg(unix)]
-async fn wait_for_signal() -> Result<(), String> {
+fn end_signal() -> Result<impl Future<Output = ()>, String> {
     use tokio::signal::unix::{SignalKind, signal};
     let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
-#[cfg(not(unix))]
-async fn wait_for_signal() -> Result<(), String> {
-    tokio::signal::ctrl_c().await.map_err(|error| format!("cannot listen for signals: {error}"))
+/// Done when the process is told to end. The signal is caught from the call on.
+#[cfg(windows)]
+fn end_signal() -> Result<impl Future<Output = ()>, String> {
+    let mut interrupt =
+        tokio::signal::windows::ctrl_c().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }

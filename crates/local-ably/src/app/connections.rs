@@ -19,8 +19,9 @@ pub(crate) const STATE_TTL: Millis = 120_000;
 const PRESENCE_TTL: Millis = 15_000;
 /// How many connections an app may have, those that may still be resumed included.
 const CONNECTIONS_MAX: usize = 10_000;
-/// How many answers are kept for frames that are sent again after a resume.
+/// How many answers are kept for frames that are sent again after a resume, and of how many serials together.
 const ANSWERS_MAX: usize = 1_000;
+const SERIALS_MAX: usize = 20_000;
 
 /// What one frame was answered with.
 pub(crate) type Answer = Result<PublishResult, ErrorInfo>;
@@ -66,9 +67,11 @@ impl Connection {
 
     /// Keeps an answer.
     pub(crate) fn keep_answer(&self, msg_serial: i64, answer: Answer) {
+        let serials = |(_, answer): &(i64, Answer)| answer.as_ref().map_or(0, |result| result.serials.len());
         let mut answers = lock(&self.answers);
         answers.push_back((msg_serial, answer));
-        if answers.len() > ANSWERS_MAX {
+        // There are few enough to count them each time.
+        while answers.len() > ANSWERS_MAX || answers.iter().map(serials).sum::<usize>() > SERIALS_MAX {
             answers.pop_front();
         }
     }

@@ -17,6 +17,8 @@ const TTL_DEFAULT: Millis = 3_600_000;
 const TIMESTAMP_WINDOW: Millis = 120_000;
 /// How many nonces are remembered; beyond this the oldest go first.
 const NONCES_MAX: usize = 100_000;
+/// The longest nonce. Ably names no limit; this one bounds memory.
+const NONCE_LENGTH_MAX: usize = 256;
 
 /// The body of `requestToken` as it arrives: SDKs send numbers as text, and leave out what they do not want.
 #[derive(Debug, Default, Deserialize)]
@@ -108,8 +110,10 @@ pub(crate) fn issue(
             return Err(ErrorInfo::new(40101, 401, "the mac is not that of the request under the key"));
         }
         check_timestamp(request.timestamp, now)?;
-        if request.nonce.chars().count() < 16 {
-            return Err(bad_request("the nonce has fewer than 16 characters"));
+        if !(16..=NONCE_LENGTH_MAX).contains(&request.nonce.chars().count()) {
+            return Err(bad_request(format!(
+                "the nonce has fewer than 16 or over {NONCE_LENGTH_MAX} characters"
+            )));
         }
         if !nonces.take(&request.nonce, now) {
             return Err(ErrorInfo::new(40105, 401, "the nonce was used before"));

@@ -120,8 +120,8 @@ pub(super) struct Log {
     publications: VecDeque<Arc<Publication>>,
     bytes: usize,
     memory: Arc<Memory>,
-    /// What the publishes of the last two minutes came to, by their keys.
-    known: HashMap<String, Published>,
+    /// The publishes of the last two minutes by their keys: where they are, and of how many messages.
+    known: HashMap<String, (Serial, usize)>,
     known_in_order: VecDeque<(Millis, String)>,
 }
 
@@ -158,7 +158,14 @@ impl Log {
     /// What a publish of the same key came to, if there was one within two minutes.
     pub(super) fn duplicate_of(&mut self, key: &str, now: Millis) -> Option<Published> {
         self.trim(now);
-        self.known.get(key).cloned()
+        let (serial, count) = *self.known.get(key)?;
+        Some(Published { id: key.to_owned(), serials: self.serials(serial, count).collect() })
+    }
+
+    /// The serials of the messages of a publish.
+    fn serials(&self, serial: Serial, count: usize) -> impl Iterator<Item = String> {
+        let channel_serial = serial.in_series(&self.series);
+        (0..count).map(move |index| format!("{channel_serial}:{index:03}"))
     }
 
     /// Adds a publish.
@@ -166,17 +173,17 @@ impl Log {
         self.last = self.last.next(now);
         let channel_serial = self.last.in_series(&self.series);
         let (id, connection_id, mut messages, size) = prepared.into_parts();
-        let mut serials = Vec::with_capacity(messages.len());
-        for (index, message) in messages.iter_mut().enumerate() {
-            let serial = format!("{channel_serial}:{index:03}");
+        let serials: Vec<String> = self.serials(self.last, messages.len()).collect();
+        let mut bytes = size;
+        for (message, serial) in messages.iter_mut().zip(&serials) {
             message.timestamp = Some(now);
             message.action = Some(MessageAction::Create);
             message.version =
                 Some(Version { serial: Some(serial.clone()), timestamp: Some(now), client_id: None });
             message.serial = Some(serial.clone());
-            serials.push(serial);
+            bytes += MESSAGE_OVERHEAD + message.id.as_ref().map_or(0, String::len);
+            bytes += message.payload.encoding.as_ref().map_or(0, String::len);
         }
-        let bytes = size + MESSAGE_OVERHEAD * messages.len();
         let publication = Arc::new(Publication {
             id: id.clone(),
             serial: self.last,
@@ -186,14 +193,13 @@ impl Log {
             messages,
             bytes,
         });
-        let published = Published { id: id.clone(), serials };
         self.publications.push_back(Arc::clone(&publication));
         self.bytes += bytes;
         self.memory.0.fetch_add(bytes, Ordering::Relaxed);
-        self.known.insert(id.clone(), published.clone());
-        self.known_in_order.push_back((now, id));
+        self.known.insert(id.clone(), (self.last, serials.len()));
+        self.known_in_order.push_back((now, id.clone()));
         self.trim(now);
-        (publication, published)
+        (publication, Published { id, serials })
     }
 
     /// Forgets what is too old or too much.

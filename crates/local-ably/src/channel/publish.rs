@@ -3,7 +3,7 @@
 use ably::{ErrorInfo, Message, MessageAction};
 
 use crate::auth::ClientIdentity;
-use crate::errors::{bad_request, too_large};
+use crate::errors::{bad_request, check_encoding, too_large};
 
 /// The most that the messages of one publish may hold, in bytes.
 pub(crate) const SIZE_MAX: usize = 65_536;
@@ -60,6 +60,7 @@ pub(crate) fn prepare(mut messages: Vec<Message>, publisher: &Publisher<'_>) -> 
     if messages.iter().any(|message| !matches!(message.action, None | Some(MessageAction::Create))) {
         return Err(bad_request("the local Ably does not change or delete messages"));
     }
+    messages.iter().try_for_each(|message| check_encoding(&message.payload))?;
     let own_key = key_of_ids(&messages)?;
     for (index, message) in messages.iter_mut().enumerate() {
         message.client_id = publisher.client.stamp(message.client_id.take())?;

@@ -7,7 +7,7 @@ use crate::app::{Answer, lock};
 use crate::auth::{ClientIdentity, Credentials, authorise, no_credentials};
 use crate::channel::{ChannelName, Publisher, SIZE_MAX, prepare};
 use crate::clock::Millis;
-use crate::errors::{bad_request, foreign_client_id, incompatible_client_id, too_large};
+use crate::errors::{bad_request, check_encoding, foreign_client_id, incompatible_client_id, too_large};
 use crate::protocol::{Action, Attach, Command, Frame, PublishResult};
 use crate::random;
 
@@ -164,6 +164,7 @@ impl Session {
             return Err(too_large(size, SIZE_MAX));
         }
         for message in &mut messages {
+            check_encoding(&message.payload)?;
             message.client_id = self.presence_client_id(message.client_id.take())?;
         }
         let channel = self.socket.attached().get(sent_name).cloned();

@@ -325,3 +325,25 @@ async fn rewind_brings_the_last_messages_before_live_ones() {
         assert_eq!(qualified.expect_error(9).await, (40000, 400));
     }
 }
+
+#[tokio::test]
+async fn a_consumer_that_does_not_read_is_cut_and_holds_up_nobody() {
+    let server = Server::start().await;
+    let (mut slow, _) = server.connect(Format::Json).await;
+    slow.attach("a").await;
+    let (mut quick, _) = server.connect(Format::Json).await;
+    quick.attach("a").await;
+    let message = json!({"data": "x".repeat(60_000)});
+    let mut sent = 0;
+    loop {
+        assert_eq!(server.post("/channels/a/messages", &message).await.0, 201);
+        quick.expect(15).await;
+        sent += 1;
+        let (_, status) = server.get("/channels/a").await;
+        if status["status"]["occupancy"]["metrics"]["connections"] == 1 {
+            break;
+        }
+        assert!(sent < 2_000, "the slow one was never cut");
+    }
+    while slow.next().await.is_some() {}
+}
