@@ -30,7 +30,7 @@ pub struct TokenParams {
     pub job: Option<JobId>,
     /// `format`.
     pub format: Format,
-    /// `ttl`: the longest lifetime wanted, in milliseconds, at least [`TTL_MIN_MS`].
+    /// `ttl`: the longest lifetime wanted, in milliseconds, at least 60 s.
     pub ttl_ms: Option<u64>,
     /// `clientId`: the user whom the client takes itself for. It is compared with the session, never believed.
     pub client_id: Option<String>,

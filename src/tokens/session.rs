@@ -55,7 +55,7 @@ pub struct Session {
     pub user: UserId,
     /// `role`.
     pub role: Role,
-    /// `jobs`: the jobs in which this user takes part, each once, at most [`SESSION_JOBS_MAX`].
+    /// `jobs`: the jobs in which this user takes part, each once, at most 50.
     pub jobs: Vec<JobId>,
     /// `exp`: when the session ends, Unix seconds. At that second it has ended.
     pub expires_at: u64,
@@ -78,7 +78,7 @@ pub enum SessionError {
         "a request that changes something and relies on the session cookie needs an `Origin` that is allowed"
     )]
     Origin,
-    /// Over [`SESSION_TOKEN_MAX`].
+    /// Over 8 KB.
     #[error("a session token is at most {SESSION_TOKEN_MAX} bytes")]
     TooLong,
     /// Not three base64url parts, or a header that is not the JSON of a JWT header.

@@ -61,6 +61,9 @@ pub enum PatternError {
     /// `job-{jobId}`.
     #[error("a placeholder is a whole segment, `:{{jobId}}:`; `{0}` would be read as a literal")]
     PartialPlaceholder(String),
+    /// `a:{jobId}:{jobId}`.
+    #[error("`{0}` stands twice: a channel belongs to one user and to one job at most")]
+    RepeatedPlaceholder(Segment),
     /// A blank, a control character, or what other parts of Ably's syntax use.
     #[error(
         "the segment `{0}` has a character that a channel here may not have: use printable ASCII without blank and , \" \\"
@@ -88,6 +91,11 @@ impl Pattern {
         let segments = text.split(':').map(segment).collect::<Result<Vec<_>, _>>()?;
         if !matches!(segments.first(), Some(Segment::Literal(_))) {
             return Err(PatternError::NoNamespace);
+        }
+        for placeholder in [Segment::UserId, Segment::JobId] {
+            if segments.iter().filter(|segment| **segment == placeholder).count() > 1 {
+                return Err(PatternError::RepeatedPlaceholder(placeholder));
+            }
         }
         let widest = join(segments.iter().map(|s| if s.is_placeholder() { "*" } else { s.as_str() }));
         let widest = ChannelPattern::parse(widest).map_err(|_| PatternError::EmptySegment)?;
@@ -236,6 +244,7 @@ mod tests {
         let segment = prop::sample::select(vec!["*", "{userId}", "{jobId}", "a", "b"]);
         prop::collection::vec(segment, 0..4)
             .prop_map(|rest| ["x"].into_iter().chain(rest).collect::<Vec<_>>().join(":"))
+            .prop_filter("a pattern", |text| Pattern::parse(text).is_ok())
     }
 
     proptest! {

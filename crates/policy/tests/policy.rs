@@ -68,6 +68,7 @@ fn what_would_grant_too_much_is_refused_with_its_line() {
         ("[admin]\n\"a:job-{jobId}\" = [\"subscribe\"]\n", &[(2, "a placeholder is a whole segment")]),
         ("[admin]\n\"a:{jobId\" = [\"subscribe\"]\n", &[(2, "a placeholder is a whole segment")]),
         ("[admin]\n\"a:{jobId}{userId}\" = [\"subscribe\"]\n", &[(2, "a placeholder is a whole segment")]),
+        ("[admin]\n\"a:{jobId}:{jobId}\" = [\"subscribe\"]\n", &[(2, "`{jobId}` stands twice")]),
         ("[admin]\n\"a b\" = [\"subscribe\"]\n", &[(2, "may not have")]),
         ("[admin]\n\"a:b,c\" = [\"subscribe\"]\n", &[(2, "may not have")]),
         ("[admin]\n\"a:\\u0000\" = [\"subscribe\"]\n", &[(2, "`\\0`")]),

@@ -209,7 +209,7 @@ fn hostile_sessions_are_refused() {
         ),
         // Signature.
         ("no signature", format!("{header}.{payload}."), 403),
-        ("half a signature", format!("{header}.{payload}.{}", &signature[..20]), 403),
+        ("half a signature", format!("{header}.{payload}.{}", signature.split_at(20).0), 403),
         ("a flipped bit", format!("{header}.{payload}.{}", base64(flipped)), 403),
         (
             "another secret",
@@ -396,8 +396,8 @@ fn short_secrets_are_a_configuration_error_and_are_never_shown() {
     );
     let shown = format!("{:?}", verifier());
     assert!(!shown.contains(SECRET) && !shown.contains(PREVIOUS), "{shown}");
-    let bytes = format!("{:?}", SECRET.as_bytes());
-    assert!(!shown.contains(&bytes[1..20]), "{shown}");
+    // A list of bytes would show it as well.
+    assert!(!shown.contains("48, 49, 50, 51"), "{shown}");
 }
 
 proptest! {
