@@ -2,11 +2,11 @@
 
 import { devVars } from "../dev/clone.mjs";
 import { node, npmPackages } from "./packages.mjs";
-import { rust, wasmBindgen, workerBuild } from "./rust.mjs";
+import { cargoTools, rust } from "./rust.mjs";
 import { perform } from "./steps.mjs";
 import { wasmTarget } from "./wasm-target.mjs";
 
 /** Provides whatever is missing. */
 export async function setup() {
-  await perform([rust, npmPackages, node, wasmTarget, wasmBindgen, workerBuild, devVars]);
+  await perform([rust, npmPackages, node, wasmTarget, cargoTools, devVars]);
 }

@@ -33,37 +33,41 @@ function missing() {
   return undefined;
 }
 
-/** The two programs, each with the crate of Cargo.lock whose version it must have. */
-export const workerBuild = cargoTool("worker-build", "worker", "worker-build", "2 minutes");
-export const wasmBindgen = cargoTool("wasm-bindgen-cli", "wasm-bindgen", "wasm-bindgen", "80 s");
-
 /**
- * A program that `cargo install` builds into the clone. Its output format belongs to one version of the library that
- * the Worker links, so that version is read from Cargo.lock and is said nowhere else.
- * @param {string} name the crate that holds it
- * @param {string} library the crate whose version it shares
- * @param {string} binary
- * @param {string} takes
- * @returns {import("./steps.mjs").Step}
+ * The programs that the Worker is built with. What they read and write belongs to one version of the library that the
+ * Worker links, so that version is read from Cargo.lock and is said nowhere else.
  */
-function cargoTool(name, library, binary, takes) {
-  const version = () => lockedVersion(readFileSync(join(ROOT, "Cargo.lock"), "utf8"), library);
-  const target = join(ROOT, "target", "tools");
-  return {
-    what: `${name} into .tools`,
-    takes,
-    done: () => output(join(TOOLS, "bin", binary), ["--version"])?.split(" ").at(-1) === version(),
-    run: async () => {
-      // A debug build takes a third of the time and runs fast enough. The target folder stays where this is
-      // interrupted, so that the next run goes on from there.
-      const args = ["install", name, "--version", version(), "--locked", "--debug", "--force", "--root", TOOLS];
-      await run("cargo", [...args, "--target-dir", target], {
-        env: { ...environment(), CARGO_PROFILE_DEV_DEBUG: "0" },
-        advice: "check that cargo reaches crates.io and that the disk has 2 GB left, then run the same again.",
-      });
-      rmSync(target, { recursive: true, force: true });
-    },
-  };
+const TOOLS_OF = [
+  { name: "wasm-bindgen-cli", binary: "wasm-bindgen", library: "wasm-bindgen" },
+  { name: "worker-build", binary: "worker-build", library: "worker" },
+];
+
+/** @type {import("./steps.mjs").Step} */
+export const cargoTools = {
+  what: "wasm-bindgen and worker-build into .tools",
+  takes: "3 minutes",
+  done: () => missingTools().length === 0,
+  run: async () => {
+    // Debug builds take a third of the time and run fast enough. They share a target folder, which stays where this is
+    // interrupted, so that the next run goes on from there.
+    const target = join(ROOT, "target", "tools");
+    const args = ["install", ...missingTools(), "--locked", "--debug", "--force", "--root", TOOLS, "--target-dir", target];
+    await run("cargo", args, {
+      env: { ...environment(), CARGO_PROFILE_DEV_DEBUG: "0" },
+      advice: "check that cargo reaches crates.io and that the disk has 2 GB left, then run the same again.",
+    });
+    rmSync(target, { recursive: true, force: true });
+  },
+};
+
+/** The tools that are not there in the version of their library, as `cargo install` takes them. */
+function missingTools() {
+  const lock = readFileSync(join(ROOT, "Cargo.lock"), "utf8");
+  return TOOLS_OF.flatMap(({ name, binary, library }) => {
+    const version = lockedVersion(lock, library);
+    const there = output(join(TOOLS, "bin", binary), ["--version"])?.split(" ").at(-1) === version;
+    return there ? [] : [`${name}@${version}`];
+  });
 }
 
 /**

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import { output, ROOT, TOOLS, wasmEnvironment } from "./environment.mjs";
 import { npmPackages } from "./packages.mjs";
-import { rust, wasmBindgen, workerBuild } from "./rust.mjs";
+import { cargoTools, rust } from "./rust.mjs";
 import { Failure, log, perform, run } from "./steps.mjs";
 import { wasmTarget } from "./wasm-target.mjs";
 
@@ -22,7 +22,7 @@ const STAMP = join(BUILD, ".inputs");
 export async function buildWorker() {
   // Wrangler may be what calls this, and runs from these packages: they must not be replaced here.
   if (!npmPackages.done()) throw new Failure("npm's packages are not those of package-lock.json.\nWhat to do: npm run setup");
-  await perform([rust, wasmTarget, wasmBindgen, workerBuild]);
+  await perform([rust, wasmTarget, cargoTools]);
   const env = wasmEnvironment();
   // The hash is taken before the build: what changes meanwhile is built the next time.
   const inputs = fingerprint(ROOT, [output("rustc", ["-vV"], env) ?? "", env.RUSTFLAGS ?? ""]);
