@@ -28,9 +28,10 @@ export function clone(folder = STATE) {
   const path = join(folder, "clone.json");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (!existsSync(path)) {
-    const id = () => randomBytes(4).toString("hex");
+    // Six characters, as Ably's own app and key ids have.
+    const id = () => randomBytes(3).toString("hex");
     const secret = () => randomBytes(32).toString("base64url");
-    const made = { jobId: `job-${id()}`, sessionSecret: secret(), localAblyKey: `local-${id()}.${id()}:${secret()}` };
+    const made = { jobId: `job-${id()}`, sessionSecret: secret(), localAblyKey: `${id()}.${id()}:${secret()}` };
     // Whole or not at all, and never over what another process has just made.
     const draft = `${path}.${process.pid}`;
     writePrivate(draft, JSON.stringify(made));
