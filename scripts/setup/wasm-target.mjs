@@ -1,6 +1,6 @@
 // The standard library of the wasm target: from rustup, or, where that is refused, built from Debian's Rust.
 
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { environment, LINKED_TOOLCHAIN, output, ROOT, WASM_TARGET, wasmToolchain } from "./environment.mjs";
 import { Failure, log, run } from "./steps.mjs";
@@ -43,14 +43,18 @@ async function fromDebian() {
   if (!existsSync(linker)) {
     await asRoot([
       ["mkdir", "-p", join(RUSTLIB, host, "bin")],
-      ["ln", "-s", lld(host), linker],
+      ["ln", "-sf", lld(host), linker],
     ]);
   }
   const lib = join(RUSTLIB, WASM_TARGET, "lib");
   if (!existsSync(lib)) {
     const built = await buildStd();
     // Renamed at the end: a copy that was interrupted must not look like one that is whole.
-    await asRoot([["mkdir", "-p", `${lib}.new`], ["cp", ...built, `${lib}.new`], ["mv", `${lib}.new`, lib]]);
+    await asRoot([
+      ["mkdir", "-p", join(RUSTLIB, WASM_TARGET)],
+      ["cp", "-rT", built, `${lib}.new`],
+      ["mv", `${lib}.new`, lib],
+    ]);
   }
   rmSync(scratch(), { recursive: true, force: true });
   await run("rustup", ["toolchain", "link", LINKED_TOOLCHAIN, "/usr"], {
@@ -60,7 +64,7 @@ async function fromDebian() {
 
 /**
  * Builds the standard library for wasm as the dependency of an empty crate.
- * @returns {Promise<string[]>} its libraries
+ * @returns {Promise<string>} the folder of its libraries
  */
 async function buildStd() {
   const crate = scratch();
@@ -77,8 +81,11 @@ async function buildStd() {
     advice: "check that cargo reaches crates.io, then run the same again.",
   });
   const deps = join(crate, "target", WASM_TARGET, "release", "deps");
-  const libraries = readdirSync(deps).filter((name) => name.endsWith(".rlib") && !name.startsWith("libempty-"));
-  return libraries.map((name) => join(deps, name));
+  const libraries = join(crate, "lib");
+  for (const name of readdirSync(deps).filter((name) => name.endsWith(".rlib") && !name.startsWith("libempty-"))) {
+    cpSync(join(deps, name), join(libraries, name));
+  }
+  return libraries;
 }
 
 /**
