@@ -54,7 +54,7 @@ export const cargoTools = {
     const args = ["install", ...missingTools(), "--locked", "--debug", "--force", "--root", TOOLS, "--target-dir", target];
     await run("cargo", args, {
       env: { ...environment(), CARGO_PROFILE_DEV_DEBUG: "0" },
-      advice: "check that cargo reaches crates.io and that the disk has 2 GB left, then run the same again.",
+      advice: "check that cargo reaches its registry and that the disk has 2 GB left, then run the same again.",
     });
     rmSync(target, { recursive: true, force: true });
   },

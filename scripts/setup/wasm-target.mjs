@@ -78,7 +78,7 @@ async function buildStd() {
     cwd: crate,
     // Without bitcode in it, link-time optimisation of the Worker fails.
     env: { ...env, RUSTC: "/usr/bin/rustc", RUSTFLAGS: "-Cembed-bitcode=yes", RUSTC_BOOTSTRAP: "1" },
-    advice: "check that cargo reaches crates.io, then run the same again.",
+    advice: "check that cargo reaches its registry, then run the same again.",
   });
   const deps = join(crate, "target", WASM_TARGET, "release", "deps");
   const libraries = join(crate, "lib");
