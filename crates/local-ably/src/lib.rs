@@ -9,6 +9,8 @@
 //! - `channel`: the log, the members and the attachments of a channel: pure logic that is told the time.
 //! - `connection`: a socket's session and its bounded queue.
 //! - `rest`: one handler for each endpoint.
+//! - `faults`, `limits`: how the server misbehaves when told to, and what it refuses when there is too much.
+//! - `wire`: the TCP connections, which faults break off.
 
 mod app;
 mod auth;
@@ -16,10 +18,13 @@ mod channel;
 mod clock;
 mod connection;
 mod errors;
+mod faults;
+mod limits;
 mod protocol;
 mod random;
 mod rest;
 mod server;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,8 +32,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ably::{Capability, Key, KeyError, KeyName};
-use axum::serve::ListenerExt;
+use ably::{Capability, Key, KeyError, KeyName, Secret};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -37,6 +41,9 @@ use tokio_util::sync::CancellationToken;
 use app::{App, KeyRecord};
 use rest::Guard;
 use server::Server;
+use wire::{Line, Listener};
+
+pub use limits::{NoSuchPlan, Plan};
 
 /// How often what is due by time alone is done.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
@@ -52,6 +59,10 @@ pub struct Options {
     pub allow_hosts: Vec<String>,
     /// Values of `Origin` that are served besides loopback ones, such as `https://app.example`.
     pub allow_origins: Vec<String>,
+    /// What the control endpoint is used with; one is made up where there is none.
+    pub control_secret: Option<Secret>,
+    /// Whose limits hold; none where there is none.
+    pub limits: Option<Plan>,
 }
 
 /// A key that the server knows from the start.
@@ -99,6 +110,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    control_secret: Secret,
     shutdown: CancellationToken,
     serving: JoinHandle<io::Result<()>>,
 }
@@ -112,6 +124,11 @@ impl Running {
     /// The server's URL, such as `http://127.0.0.1:8788`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What the control endpoint is used with.
+    pub fn control_secret(&self) -> &Secret {
+        &self.control_secret
     }
 
     /// Tells all clients, which may come back, and ends. A connection that does not end in five seconds is dropped.
@@ -138,16 +155,17 @@ impl Running {
 /// [`ServeError`].
 pub async fn serve(listener: TcpListener, options: Options) -> Result<Running, ServeError> {
     let address = listener.local_addr()?;
-    let server = Arc::new(Server::new(address));
+    let server = Arc::new(Server::new(address, options.limits));
     for (id, keys) in by_app(options.keys)? {
         if keys.len() > app::KEYS_MAX || !server.apps().add(Arc::new(App::new(id, keys, server.memory()))) {
             return Err(ServeError::TooMany);
         }
     }
     let guard = Arc::new(Guard::new(&options.allow_hosts, &options.allow_origins));
+    let control_secret = options.control_secret.unwrap_or_else(|| Secret::new(random::text::<24>()));
     let shutdown = server.shutdown().clone();
-    let serving = tokio::spawn(run(listener, server, guard));
-    Ok(Running { address, shutdown, serving })
+    let serving = tokio::spawn(run(listener, server, guard, control_secret.clone()));
+    Ok(Running { address, control_secret, shutdown, serving })
 }
 
 fn by_app(keys: Vec<KeyOptions>) -> Result<BTreeMap<String, Vec<KeyRecord>>, ServeError> {
@@ -162,16 +180,17 @@ fn by_app(keys: Vec<KeyOptions>) -> Result<BTreeMap<String, Vec<KeyRecord>>, Ser
     Ok(apps)
 }
 
-async fn run(listener: TcpListener, server: Arc<Server>, guard: Arc<Guard>) -> io::Result<()> {
+async fn run(
+    listener: TcpListener,
+    server: Arc<Server>,
+    guard: Arc<Guard>,
+    control_secret: Secret,
+) -> io::Result<()> {
     let sweeper = tokio::spawn(sweep(Arc::clone(&server)));
-    let router = rest::router(Arc::clone(&server), guard);
+    let router = rest::router(Arc::clone(&server), guard, control_secret);
     let shutdown = server.shutdown().clone();
-    // Frames are small and answers awaited: none is to wait for the next.
-    let listener = listener.tap_io(|stream| {
-        // A connection that cannot be set up so is only slower.
-        let _ = stream.set_nodelay(true);
-    });
-    let served = axum::serve(listener, router).with_graceful_shutdown({
+    let service = router.into_make_service_with_connect_info::<Line>();
+    let served = axum::serve(Listener::new(listener), service).with_graceful_shutdown({
         let shutdown = shutdown.clone();
         async move { shutdown.cancelled().await }
     });
@@ -200,5 +219,6 @@ async fn sweep(server: Arc<Server>) {
         for app in server.apps().all() {
             app.sweep(clock::now());
         }
+        server.limits().sweep(clock::now());
     }
 }

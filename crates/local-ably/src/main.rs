@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 
-use ably::{Capability, Key};
+use ably::{Capability, Key, Secret};
 use clap::Parser;
-use local_ably::{KeyOptions, Options, Running};
+use local_ably::{KeyOptions, Options, Plan, Running};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -35,6 +35,24 @@ struct Arguments {
     /// An Origin to serve besides loopback ones, such as https://app.example. May be given more than once
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     allow_origins: Vec<String>,
+
+    /// Keep to the limits of one of Ably's packages: free, standard or pro
+    #[arg(long, value_name = "PACKAGE")]
+    limits: Option<Plan>,
+
+    /// The secret of the control endpoint, by which the server is told to misbehave: at least 16 printable characters without
+    /// blanks. Without one, there is a new one at each start, which is printed
+    #[arg(long, env = "LOCAL_ABLY_CONTROL_SECRET", hide_env_values = true)]
+    control_secret: Option<String>,
+}
+
+/// Takes the secret of the control endpoint. The error does not quote it.
+fn parse_control_secret(text: &str) -> Result<Secret, String> {
+    if text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(Secret::new(text));
+    }
+    Err("--control-secret or LOCAL_ABLY_CONTROL_SECRET: it has at least 16 characters, all of printable ASCII without blanks"
+        .to_owned())
 }
 
 /// Parses a key and the capability that may follow it. The error quotes neither.
@@ -75,6 +93,9 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         made_up = Some(key.key.clone());
         keys.push(key);
     }
+    let given = arguments.control_secret.as_deref().filter(|text| !text.is_empty());
+    let control_secret = given.map(parse_control_secret).transpose()?;
+    let prints_control = control_secret.is_none();
     let address = SocketAddr::new(arguments.host, arguments.port);
     let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
@@ -82,31 +103,42 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         }
         _ => format!("cannot listen on {address}: {error}"),
     })?;
-    let options =
-        Options { keys, allow_hosts: arguments.allow_hosts, allow_origins: arguments.allow_origins };
+    let options = Options {
+        keys,
+        allow_hosts: arguments.allow_hosts,
+        allow_origins: arguments.allow_origins,
+        control_secret,
+        limits: arguments.limits,
+    };
     let running = local_ably::serve(listener, options).await.map_err(|error| error.to_string())?;
     // Whoever reads that the server listens may at once tell it to end.
     let ended = end_signal()?;
-    announce(&running, made_up.as_ref()).map_err(|error| format!("cannot write to stdout: {error}"))?;
+    announce(&running, made_up.as_ref(), prints_control)
+        .map_err(|error| format!("cannot write to stdout: {error}"))?;
 
     ended.await;
     running.shutdown().await.map_err(|error| error.to_string())
 }
 
-/// One line for programs, and, where the key was made up here, one for people.
-fn announce(running: &Running, made_up: Option<&Key>) -> io::Result<()> {
+/// One line for programs, and, for each secret that was made up here, one for people. A secret that was given is not shown.
+fn announce(running: &Running, made_up: Option<&Key>, prints_control: bool) -> io::Result<()> {
     let address = running.address();
     let endpoint =
         if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
     let port = address.port();
     let mut stdout = io::stdout().lock();
-    let line = json!({
+    let url = format!("http://{}", SocketAddr::new(endpoint.parse().unwrap_or(address.ip()), port));
+    let control_secret = running.control_secret().expose();
+    let mut line = json!({
         "event": "listening",
-        "url": format!("http://{}", SocketAddr::new(endpoint.parse().unwrap_or(address.ip()), port)),
+        "url": url,
         "endpoint": endpoint,
         "port": port,
         "tls": false,
     });
+    if prints_control && let Some(fields) = line.as_object_mut() {
+        fields.insert("controlSecret".to_owned(), control_secret.into());
+    }
     writeln!(stdout, "{line}")?;
     if let Some(key) = made_up {
         let key = key.expose();
@@ -114,6 +146,12 @@ fn announce(running: &Running, made_up: Option<&Key>) -> io::Result<()> {
             stdout,
             "A new key for this start: new Ably.Realtime({{ key: '{}', endpoint: '{endpoint}', port: {port}, tls: false }})",
             key.expose()
+        )?;
+    }
+    if prints_control {
+        writeln!(
+            stdout,
+            "To make it misbehave: curl {url}/control/faults -H 'Authorization: Bearer {control_secret}' --json '{{\"kind\": \"error\", \"status\": 503, \"times\": 3}}'"
         )?;
     }
     stdout.flush()

@@ -9,12 +9,15 @@ use tokio_util::task::TaskTracker;
 use crate::app::Apps;
 use crate::auth::TokenMint;
 use crate::channel::Memory;
+use crate::faults::Faults;
+use crate::limits::{Limits, Plan};
 
 /// The server's state.
 pub(crate) struct Server {
     apps: Apps,
     mint: TokenMint,
     memory: Arc<Memory>,
+    limits: Limits,
     /// Where the server listens.
     address: SocketAddr,
     shutdown: CancellationToken,
@@ -22,11 +25,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr, plan: Option<Plan>) -> Self {
         Self {
             apps: Apps::default(),
             mint: TokenMint::new(),
             memory: Arc::default(),
+            limits: Limits::new(plan, crate::clock::now()),
             address,
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -43,6 +47,15 @@ impl Server {
 
     pub(crate) fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// How the server is to misbehave.
+    pub(crate) fn faults(&self) -> &Faults {
+        self.apps.faults()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Where the server listens.

@@ -11,6 +11,7 @@ use ably::{Capability, ErrorInfo, Key, KeyName};
 use crate::auth::Nonces;
 use crate::channel::Memory;
 use crate::clock::Millis;
+use crate::faults::Faults;
 
 pub(crate) use channels::{ChannelRef, Channels};
 pub(crate) use connections::{Answer, Connection, Connections, Opened, STATE_TTL};
@@ -117,18 +118,25 @@ impl App {
     }
 }
 
-/// All apps.
+/// All apps, and the faults that meet whoever uses them.
 #[derive(Debug, Default)]
-pub(crate) struct Apps(RwLock<HashMap<String, Arc<App>>>);
+pub(crate) struct Apps {
+    by_id: RwLock<HashMap<String, Arc<App>>>,
+    faults: Faults,
+}
 
 impl Apps {
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<Arc<App>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
     /// Adds an app; false where there are as many as there may be, or one of that id.
     pub(crate) fn add(&self, app: Arc<App>) -> bool {
-        let mut apps = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut apps = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
         if apps.len() >= APPS_MAX || apps.contains_key(app.id()) {
             return false;
         }
@@ -137,11 +145,11 @@ impl Apps {
     }
 
     pub(crate) fn remove(&self, id: &str) -> Option<Arc<App>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(id)
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner).remove(id)
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<App>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }
 

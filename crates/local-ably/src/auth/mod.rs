@@ -70,17 +70,19 @@ impl Authorised {
 /// Checks credentials.
 ///
 /// # Errors
-/// Ably's: 40101 and 40400 for keys; 40141–40145, 40003 and 40160 for tokens.
+/// Ably's: 40101 and 40400 for keys; 40141–40145, 40003 and 40160 for tokens; whatever a fault is to answer.
 pub(crate) fn authorise(
     apps: &Apps,
     mint: &TokenMint,
     credentials: &Credentials,
     now: Millis,
 ) -> Result<Authorised, ErrorInfo> {
-    match credentials {
+    let authorised = match credentials {
         Credentials::Key(key) => by_key(apps, key.expose()),
         Credentials::Token(token) => by_token(apps, mint, token.expose(), now),
-    }
+    }?;
+    apps.faults().check(&authorised, credentials, now)?;
+    Ok(authorised)
 }
 
 /// No credentials at all.

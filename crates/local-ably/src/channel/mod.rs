@@ -28,7 +28,7 @@ pub(crate) use log::{HistoryQuery, Memory, Page};
 use members::Members;
 pub(crate) use name::ChannelName;
 use params::AttachParams;
-pub(crate) use publish::{Prepared, Publisher, SIZE_MAX, prepare};
+pub(crate) use publish::{Prepared, Publisher, prepare};
 
 /// How long a channel that nobody is attached to is kept: as long as a client may come back and resume on it.
 const IDLE_TTL: Millis = crate::app::STATE_TTL;
@@ -214,6 +214,11 @@ impl Channel {
         } else {
             Err(mode_not_requested("publish"))
         }
+    }
+
+    /// To how many attachments a message is delivered.
+    pub(crate) fn receivers(&self) -> usize {
+        self.attachments.values().filter(|attachment| attachment.modes().has(Modes::SUBSCRIBE)).count()
     }
 
     /// Publishes, unless the same was published within the last two minutes: then nobody hears of it again.

@@ -5,8 +5,6 @@ use ably::{ErrorInfo, Message, MessageAction};
 use crate::auth::ClientIdentity;
 use crate::errors::{bad_request, check_encoding, too_large};
 
-/// The most that the messages of one publish may hold, in bytes.
-pub(crate) const SIZE_MAX: usize = 65_536;
 /// The most messages of one publish.
 const MESSAGES_MAX: usize = 1_000;
 /// The longest id of a message, in bytes. Ably names no limit; this one bounds memory.
@@ -20,6 +18,8 @@ pub(crate) struct Publisher<'a> {
     pub(crate) connection_id: Option<&'a str>,
     /// The base of the ids of messages that bring none: `<connectionId>:<msgSerial>`, or random.
     pub(crate) base_id: &'a str,
+    /// The most that the messages may hold together, in bytes.
+    pub(crate) size_max: usize,
 }
 
 /// Messages that a channel can take: identified, and stamped with who sent them.
@@ -33,6 +33,11 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// The bytes of the messages, as limits count them.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
     pub(super) fn key(&self) -> &str {
         &self.key
     }
@@ -54,8 +59,8 @@ pub(crate) fn prepare(mut messages: Vec<Message>, publisher: &Publisher<'_>) -> 
         return Err(bad_request(format!("a publish has at most {MESSAGES_MAX} messages")));
     }
     let size = messages.iter().map(Message::size).sum();
-    if size > SIZE_MAX {
-        return Err(too_large(size, SIZE_MAX));
+    if size > publisher.size_max {
+        return Err(too_large(size, publisher.size_max));
     }
     if messages.iter().any(|message| !matches!(message.action, None | Some(MessageAction::Create))) {
         return Err(bad_request("the local Ably does not change or delete messages"));
@@ -110,8 +115,12 @@ mod tests {
     }
 
     fn publish(messages: Vec<Message>) -> Result<Prepared, u32> {
-        let publisher =
-            Publisher { client: &ClientIdentity::Any, connection_id: Some("conn"), base_id: "conn:7" };
+        let publisher = Publisher {
+            client: &ClientIdentity::Any,
+            connection_id: Some("conn"),
+            base_id: "conn:7",
+            size_max: 65_536,
+        };
         prepare(messages, &publisher).map_err(|error| error.code)
     }
 

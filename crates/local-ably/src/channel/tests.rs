@@ -106,7 +106,8 @@ fn text(data: &str) -> Message {
 }
 
 fn prepared(base_id: &str, connection_id: Option<&str>, messages: Vec<Message>) -> Prepared {
-    prepare(messages, &Publisher { client: &ClientIdentity::Any, connection_id, base_id }).unwrap()
+    prepare(messages, &Publisher { client: &ClientIdentity::Any, connection_id, base_id, size_max: 65_536 })
+        .unwrap()
 }
 
 fn publish(channel: &mut Channel, data: &str, now: Millis) -> Published {

@@ -5,10 +5,11 @@ use ably::{ErrorInfo, Operation, PresenceMessage, Secret};
 use super::session::{Ending, Next, Session};
 use crate::app::{Answer, lock};
 use crate::auth::{ClientIdentity, Credentials, authorise, no_credentials};
-use crate::channel::{ChannelName, Publisher, SIZE_MAX, prepare};
+use crate::channel::{ChannelName, Publisher, prepare};
 use crate::clock::Millis;
 use crate::errors::{bad_request, check_encoding, foreign_client_id, incompatible_client_id, too_large};
-use crate::protocol::{Action, Attach, Command, Frame, PublishResult};
+use crate::limits;
+use crate::protocol::{Action, Attach, Command, Frame, Publish, PublishResult};
 use crate::random;
 
 /// How many channels a connection may be attached to.
@@ -21,7 +22,7 @@ impl Session {
             Command::Heartbeat { id } => self.heartbeat(id),
             Command::Close => return Next::Break(Ending::closed()),
             Command::Disconnect => return Next::Break(Ending::lost()),
-            Command::Publish { msg_serial: Some(msg_serial), .. }
+            Command::Publish(Publish { msg_serial: Some(msg_serial), .. })
             | Command::Presence { msg_serial: Some(msg_serial), .. }
             | Command::Refused { msg_serial, .. } => {
                 let error = ErrorInfo::new(80003, 400, "the connection was resumed by another socket");
@@ -37,6 +38,8 @@ impl Session {
     }
 
     pub(super) fn obey(&mut self, command: Command, now: Millis) -> Next {
+        // Answers keep the order of their frames, so where one is held up the next wait.
+        let Some(command) = self.hold_back(command) else { return Next::Continue(()) };
         match command {
             Command::Heartbeat { id } => self.heartbeat(id),
             Command::Close => return Next::Break(Ending::closed()),
@@ -57,16 +60,11 @@ impl Session {
                     lock(attached).sync(&self.socket, &channel);
                 }
             }
-            Command::Publish { channel, msg_serial, messages, force_nack } => {
-                self.answer(msg_serial, |session| {
-                    if force_nack {
-                        return Err(ErrorInfo::new(40099, 400, "the frame asked to be refused"));
-                    }
-                    session.publish(&channel, msg_serial, messages, now)
-                });
-            }
+            Command::Publish(publish) => return self.publish_or_misbehave(publish, now),
             Command::Presence { channel, msg_serial, presence } => {
-                self.answer(msg_serial, |session| session.presence(&channel, msg_serial, presence, now));
+                let answer =
+                    self.work(msg_serial, |session| session.presence(&channel, msg_serial, presence, now));
+                self.answer(msg_serial, answer);
             }
             Command::Refused { msg_serial, reason } => {
                 self.socket.send(Frame::nack(msg_serial, bad_request(reason)));
@@ -77,23 +75,27 @@ impl Session {
         Next::Continue(())
     }
 
-    /// Answers a frame that awaits it. One that was answered before, on a socket that was lost, gets the same answer again.
-    fn answer(&self, msg_serial: Option<i64>, work: impl FnOnce(&Self) -> Answer) {
-        let Some(msg_serial) = msg_serial else {
-            // Nobody awaits an answer, be it a refusal.
-            let _ = work(self);
-            return;
-        };
-        let connection = self.socket.connection();
-        let answer = connection.answered(msg_serial).unwrap_or_else(|| {
-            let answer = work(self);
-            connection.keep_answer(msg_serial, answer.clone());
-            answer
-        });
-        self.socket.send(match answer {
-            Ok(result) => Frame::ack(msg_serial, result),
-            Err(error) => Frame::nack(msg_serial, error),
-        });
+    /// Does what a frame asks for. One that was answered before, on a socket that was lost, gets the same answer again.
+    pub(super) fn work(&mut self, msg_serial: Option<i64>, work: impl FnOnce(&mut Self) -> Answer) -> Answer {
+        let answered = msg_serial.and_then(|msg_serial| self.socket.connection().answered(msg_serial));
+        if let Some(answer) = answered {
+            return answer;
+        }
+        let answer = work(self);
+        if let Some(msg_serial) = msg_serial {
+            self.socket.connection().keep_answer(msg_serial, answer.clone());
+        }
+        answer
+    }
+
+    /// Answers a frame, if it awaits that.
+    pub(super) fn answer(&self, msg_serial: Option<i64>, answer: Answer) {
+        if let Some(msg_serial) = msg_serial {
+            self.socket.send(match answer {
+                Ok(result) => Frame::ack(msg_serial, result),
+                Err(error) => Frame::nack(msg_serial, error),
+            });
+        }
     }
 
     fn attach(&self, attach: &Attach, now: Millis) -> Result<(), ErrorInfo> {
@@ -129,24 +131,32 @@ impl Session {
         }
     }
 
-    fn publish(
-        &self,
-        sent_name: &str,
-        msg_serial: Option<i64>,
-        messages: Vec<ably::Message>,
-        now: Millis,
-    ) -> Answer {
-        let name = ChannelName::parse(sent_name)?;
+    pub(super) fn publish(&mut self, publish: Publish, now: Millis) -> Answer {
+        let Publish { channel: sent_name, msg_serial, messages, force_nack } = publish;
+        if force_nack {
+            return Err(ErrorInfo::new(40099, 400, "the frame asked to be refused"));
+        }
+        let count = messages.len();
+        self.server.limits().inbound_publish(self.inbound.as_mut(), count, now)?;
+        let name = ChannelName::parse(&sent_name)?;
         self.authorised.require(name.canonical(), Operation::Publish)?;
         let publisher = Publisher {
             client: &self.client,
             connection_id: Some(self.socket.connection().id()),
             base_id: &self.base_id(msg_serial),
+            size_max: self.server.limits().message_size(),
         };
         let prepared = prepare(messages, &publisher)?;
         let channel = self.authorised.app.channel(name.canonical(), now)?;
         let mut channel = lock(&channel);
         channel.require_publish_mode(self.socket.id())?;
+        let publish = limits::Publish {
+            app: self.authorised.app.id(),
+            channel: name.canonical(),
+            messages: count,
+            bytes: prepared.size(),
+        };
+        self.server.limits().publish(&publish, || channel.receivers(), now)?;
         Ok(PublishResult { serials: channel.publish(prepared, now).serials })
     }
 
@@ -160,8 +170,9 @@ impl Session {
         let name = ChannelName::parse(sent_name)?;
         self.authorised.require(name.canonical(), Operation::Presence)?;
         let size = messages.iter().map(PresenceMessage::size).sum();
-        if size > SIZE_MAX {
-            return Err(too_large(size, SIZE_MAX));
+        let size_max = self.server.limits().message_size();
+        if size > size_max {
+            return Err(too_large(size, size_max));
         }
         for message in &mut messages {
             check_encoding(&message.payload)?;
@@ -208,6 +219,7 @@ impl Session {
         }
         self.client = client;
         self.authorised = authorised;
+        self.socket.held_by(&self.authorised, self.client.shown());
         self.plan_prompt(now);
         // Another socket may have taken the connection over this very moment: then this one need not know.
         let key = self.authorised.app.connections().reauthorised(&self.socket, &self.client);

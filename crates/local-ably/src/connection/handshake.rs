@@ -30,6 +30,15 @@ pub(crate) struct ConnectRequest {
 }
 
 impl ConnectRequest {
+    pub(crate) fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// The `clientId` that is asked for.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
+    }
+
     /// Reads the query of the URL.
     pub(crate) fn parse(query: &str) -> Self {
         let mut given: HashMap<String, String> = form_urlencoded::parse(query.as_bytes())

@@ -2,6 +2,7 @@
 
 mod commands;
 mod handshake;
+mod misbehave;
 mod outbox;
 mod session;
 mod socket;
@@ -10,7 +11,9 @@ use std::sync::Arc;
 
 use axum::extract::ws::WebSocket;
 
+use crate::faults::Refusal;
 use crate::server::Server;
+use crate::wire::Line;
 
 pub(crate) use handshake::ConnectRequest;
 #[cfg(test)]
@@ -18,7 +21,13 @@ pub(crate) use outbox::Queue;
 pub(crate) use session::FRAME_MAX;
 pub(crate) use socket::{Socket, SocketId};
 
-/// Serves one WebSocket until it ends.
-pub(crate) async fn serve(server: Arc<Server>, websocket: WebSocket, request: ConnectRequest) {
-    session::run(server, websocket, request).await;
+/// Serves one WebSocket until it ends; one that is to be refused ends at once.
+pub(crate) async fn serve(
+    server: Arc<Server>,
+    websocket: WebSocket,
+    line: Line,
+    request: ConnectRequest,
+    refusal: Option<Refusal>,
+) {
+    session::run(server, websocket, line, request, refusal).await;
 }

@@ -11,14 +11,17 @@ use futures_util::stream::SplitStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::handshake::ConnectRequest;
+use super::misbehave::Holding;
 use super::socket::Socket;
 use crate::app::{Opened, STATE_TTL};
 use crate::auth::{Authorised, ClientIdentity, authorise, expired, no_credentials};
-use crate::channel::SIZE_MAX;
 use crate::clock::{Millis, now, wait};
 use crate::errors::{bad_request, too_large};
-use crate::protocol::{Action, Command, ConnectionDetails, Format, Frame, SharedFrame};
+use crate::faults::Refusal;
+use crate::limits::Bucket;
+use crate::protocol::{Action, Command, ConnectionDetails, Frame, SharedFrame};
 use crate::server::Server;
+use crate::wire::Line;
 
 /// The longest frame, in bytes.
 pub(crate) const FRAME_MAX: usize = 524_288;
@@ -74,17 +77,35 @@ pub(super) struct Session {
     prompt_at: Option<Millis>,
     /// Whether the socket has sent a frame.
     heard_from: bool,
+    /// What limits the messages that the socket publishes.
+    pub(super) inbound: Option<Bucket>,
+    /// What a fault holds up.
+    pub(super) holding: Option<Holding>,
 }
 
 /// Connects a socket, serves it, and cleans up after it.
-pub(super) async fn run(server: Arc<Server>, websocket: WebSocket, request: ConnectRequest) {
+pub(super) async fn run(
+    server: Arc<Server>,
+    websocket: WebSocket,
+    line: Line,
+    request: ConnectRequest,
+    refusal: Option<Refusal>,
+) {
     let (mut sink, stream) = websocket.split();
     let idle = request.idle;
-    let (mut session, queue) = match open(&server, request) {
+    let format = request.format;
+    let opening = match refusal {
+        Some(Refusal::Disconnected(error)) => Err(Frame::ending(Action::Disconnected, error)),
+        Some(Refusal::Failed(error)) => Err(Frame::ending(Action::Error, error)),
+        None | Some(Refusal::Reset | Refusal::Http(_)) => {
+            open(&server, line, request).map_err(|error| Frame::ending(Action::Error, error))
+        }
+    };
+    let (mut session, queue) = match opening {
         Ok(opened) => opened,
-        Err((format, error)) => {
+        Err(last) => {
             use futures_util::SinkExt;
-            let frame = SharedFrame::from(Frame::ending(Action::Error, error));
+            let frame = SharedFrame::from(last);
             // A client that is gone needs no answer.
             let _ = tokio::time::timeout(Duration::from_secs(2), async {
                 sink.send(frame.encoded(format)).await?;
@@ -110,33 +131,36 @@ pub(super) async fn run(server: Arc<Server>, websocket: WebSocket, request: Conn
     let _ = writer.await;
 }
 
-type Opening = Result<(Session, super::outbox::Queue), (Format, ErrorInfo)>;
+type Opening = Result<(Session, super::outbox::Queue), ErrorInfo>;
 
-fn open(server: &Arc<Server>, request: ConnectRequest) -> Opening {
+fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
     let format = request.format;
     let now = now();
-    let refuse = |error| (format, error);
-    let credentials = request.credentials.as_ref().ok_or_else(no_credentials).map_err(refuse)?;
-    let authorised = authorise(server.apps(), server.mint(), credentials, now).map_err(refuse)?;
-    let client = authorised.client.narrowed(request.client_id.as_deref()).map_err(refuse)?;
+    let credentials = request.credentials.as_ref().ok_or_else(no_credentials)?;
+    let authorised = authorise(server.apps(), server.mint(), credentials, now)?;
+    let client = authorised.client.narrowed(request.client_id.as_deref())?;
     let mut made = None;
-    let opened = authorised
-        .app
-        .connections()
-        .open(
-            request.resume.as_deref(),
+    let app = &authorised.app;
+    let resume = request.resume.as_deref();
+    let resumes = resume.is_some_and(|key| app.connections().id_of(key).is_some());
+    let live = || server.apps().all().iter().map(|app| app.connections().sockets().len()).sum();
+    let opened = server.limits().connect(resumes, live, || {
+        app.connections().open(
+            resume,
             &client,
             request.presence_ttl,
             |connection| {
                 let (socket, queue) = Socket::new(connection, format, request.echo);
+                socket.runs_on(line);
+                socket.held_by(&authorised, client.shown());
                 made = Some((Arc::clone(&socket), queue));
                 socket
             },
             now,
         )
-        .map_err(refuse)?;
+    })?;
     let Some((socket, queue)) = made else {
-        return Err(refuse(ErrorInfo::new(50000, 500, "the connection could not be opened")));
+        return Err(ErrorInfo::new(50000, 500, "the connection could not be opened"));
     };
     if let Some(old) = &opened.superseded {
         old.supersede(now);
@@ -150,6 +174,8 @@ fn open(server: &Arc<Server>, request: ConnectRequest) -> Opening {
         idle: request.idle,
         prompt_at: None,
         heard_from: false,
+        inbound: server.limits().inbound(now),
+        holding: None,
     };
     session.plan_prompt(now);
     let Opened { key, not_resumed, .. } = opened;
@@ -164,9 +190,9 @@ impl Session {
             connection_details: Some(ConnectionDetails {
                 connection_key,
                 client_id: self.client.shown(),
-                max_message_size: SIZE_MAX,
+                max_message_size: self.server.limits().message_size(),
                 max_frame_size: FRAME_MAX,
-                max_inbound_rate: 250,
+                max_inbound_rate: self.server.limits().inbound_rate(),
                 max_outbound_rate: 100,
                 connection_state_ttl: STATE_TTL,
                 max_idle_interval: self.idle,
@@ -204,6 +230,11 @@ impl Session {
                         return Ending::lost();
                     }
                     if let Next::Break(ending) = self.on_time(now()) {
+                        return ending;
+                    }
+                }
+                () = super::misbehave::released(self.holding.as_ref()) => {
+                    if let Next::Break(ending) = self.go_on(now()) {
                         return ending;
                     }
                 }

@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use ably::ErrorInfo;
+use ably::{ErrorInfo, KeyName};
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::stream::SplitSink;
 use tokio_util::sync::CancellationToken;
 
 use super::outbox::{Outbox, Queue};
 use crate::app::{ChannelRef, Connection, lock};
+use crate::auth::Authorised;
 use crate::clock::Millis;
+use crate::faults::{Blow, Strike};
 use crate::protocol::{Action, Format, Frame, SharedFrame};
+use crate::wire::Line;
 
 /// Tells sockets apart, also those of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +36,16 @@ pub(crate) struct Socket {
     superseded: AtomicBool,
     /// Cancelled when the server ends the connection.
     ended: CancellationToken,
+    line: OnceLock<Line>,
+    holder: Mutex<Option<Holder>>,
+}
+
+/// By whom a socket is used.
+#[derive(Debug)]
+struct Holder {
+    key: KeyName,
+    client_id: Option<String>,
+    has_token: bool,
 }
 
 impl Socket {
@@ -47,6 +60,8 @@ impl Socket {
             attached: Mutex::default(),
             superseded: AtomicBool::new(false),
             ended: CancellationToken::new(),
+            line: OnceLock::new(),
+            holder: Mutex::default(),
         };
         (Arc::new(socket), queue)
     }
@@ -81,6 +96,44 @@ impl Socket {
     pub(crate) fn disconnect(&self, error: ErrorInfo) {
         self.send(Frame::ending(Action::Disconnected, error));
         self.ended.cancel();
+    }
+
+    /// Notes the TCP connection, so that it can be broken off.
+    pub(super) fn runs_on(&self, line: Line) {
+        // A socket has one for life.
+        let _ = self.line.set(line);
+    }
+
+    /// The TCP connection.
+    pub(super) fn line(&self) -> Option<&Line> {
+        self.line.get()
+    }
+
+    /// Notes by whom the socket is used.
+    pub(super) fn held_by(&self, authorised: &Authorised, client_id: Option<String>) {
+        let holder = Holder { key: authorised.key.clone(), client_id, has_token: authorised.token.is_some() };
+        *lock(&self.holder) = Some(holder);
+    }
+
+    /// Ends the connection by a TCP reset, without another word.
+    pub(super) fn reset(&self) {
+        if let Some(line) = self.line() {
+            line.reset();
+        }
+        self.cut().cancel();
+    }
+
+    /// Ends the connection where a fault strikes it.
+    pub(crate) fn struck_by(&self, strike: &Strike) {
+        let blow = lock(&self.holder)
+            .as_ref()
+            .and_then(|holder| strike.blow(&holder.key, holder.client_id.as_deref(), holder.has_token));
+        match blow {
+            None => return,
+            Some(Blow::Reset) => self.reset(),
+            Some(Blow::Disconnected(error)) => self.disconnect(error),
+        }
+        strike.count();
     }
 
     pub(super) fn ended(&self) -> &CancellationToken {

@@ -24,13 +24,7 @@ pub(crate) enum Command {
     Sync {
         channel: String,
     },
-    /// `force_nack` is a hook of ably-js' own tests: the server is to refuse.
-    Publish {
-        channel: String,
-        msg_serial: Option<i64>,
-        messages: Vec<Message>,
-        force_nack: bool,
-    },
+    Publish(Publish),
     Presence {
         channel: String,
         msg_serial: Option<i64>,
@@ -46,6 +40,16 @@ pub(crate) enum Command {
     },
     /// A frame that asks for nothing.
     Nothing,
+}
+
+/// A MESSAGE.
+#[derive(Debug)]
+pub(crate) struct Publish {
+    pub(crate) channel: String,
+    pub(crate) msg_serial: Option<i64>,
+    pub(crate) messages: Vec<Message>,
+    /// A hook of ably-js' own tests: the server is to refuse.
+    pub(crate) force_nack: bool,
 }
 
 /// An ATTACH.
@@ -159,12 +163,12 @@ impl Wire {
                 msg_serial: self.msg_serial,
                 presence: self.presence.unwrap_or_default(),
             },
-            Some(15) => Command::Publish {
+            Some(15) => Command::Publish(Publish {
                 channel,
                 msg_serial: self.msg_serial,
                 messages: self.messages.unwrap_or_default(),
                 force_nack: params.remove("_forceNack").is_some_and(|value| value != "false"),
-            },
+            }),
             Some(16) => Command::Sync { channel },
             Some(17) => Command::Auth { access_token: self.auth.and_then(|auth| auth.access_token) },
             Some(action) if ANSWERED.contains(&action) => match self.msg_serial {

@@ -6,6 +6,6 @@ mod flags;
 mod frame;
 
 pub(crate) use codec::{Format, decode, encode};
-pub(crate) use command::{Attach, Command};
+pub(crate) use command::{Attach, Command, Publish};
 pub(crate) use flags::{Flags, Modes};
 pub(crate) use frame::{Action, ConnectionDetails, Frame, PublishResult, SharedFrame};

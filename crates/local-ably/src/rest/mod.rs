@@ -3,7 +3,10 @@
 mod apps;
 mod call;
 mod channels;
+mod control;
 mod guard;
+mod metering;
+mod misbehave;
 mod publish;
 mod realtime;
 mod time;
@@ -11,6 +14,7 @@ mod tokens;
 
 use std::sync::Arc;
 
+use ably::Secret;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Method, request};
@@ -23,13 +27,14 @@ use crate::server::Server;
 use call::{BODY_MAX, Call};
 pub(crate) use guard::Guard;
 
-/// All routes, behind the checks of `Host` and `Origin`.
-pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>) -> Router {
+/// All routes, behind the checks of `Host` and `Origin`. Those of `/control` are for whoever has the secret.
+pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>, control: Secret) -> Router {
+    let publishes = middleware::from_fn_with_state(Arc::clone(&server), misbehave::publishes);
     Router::new()
         .route("/", get(realtime::connect))
         .route("/time", get(time::time))
         .route("/channels/{channel}", get(channels::status))
-        .route("/channels/{channel}/messages", get(channels::history).post(publish::publish))
+        .route("/channels/{channel}/messages", post(publish::publish).layer(publishes).get(channels::history))
         .route("/channels/{channel}/history", get(channels::history))
         .route("/channels/{channel}/presence", get(channels::presence))
         .route("/keys/{key}/requestToken", post(tokens::request_token))
@@ -37,6 +42,8 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>) -> Router {
         .route("/apps/{app}", delete(apps::remove))
         .fallback(call::unknown_path)
         .method_not_allowed_fallback(call::unknown_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), metering::check))
+        .merge(control::router(control))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(cors(Arc::clone(&guard)))
         .layer(middleware::from_fn_with_state(guard, guard::check))

@@ -15,6 +15,7 @@ use crate::app::{App, lock};
 use crate::channel::{Publisher, prepare};
 use crate::clock::now;
 use crate::errors::bad_request;
+use crate::limits;
 use crate::random;
 use crate::server::Server;
 
@@ -60,10 +61,21 @@ fn handle(
         client: &caller.client,
         connection_id: connection_id.as_deref(),
         base_id: &random::text::<9>(),
+        size_max: server.limits().message_size(),
     };
+    let count = messages.len();
     let prepared = prepare(messages, &publisher)?;
     let channel = caller.app.channel(name.canonical(), now)?;
-    let published = lock(&channel).publish(prepared, now);
+    let mut channel = lock(&channel);
+    let publish = limits::Publish {
+        app: caller.app.id(),
+        channel: name.canonical(),
+        messages: count,
+        bytes: prepared.size(),
+    };
+    server.limits().publish(&publish, || channel.receivers(), now)?;
+    let published = channel.publish(prepared, now);
+    drop(channel);
     let body =
         PublishedBody { channel: name.canonical(), message_id: &published.id, serials: &published.serials };
     Ok(call.answer(StatusCode::CREATED, &body))

@@ -4,19 +4,24 @@ use std::sync::Arc;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{RawQuery, State};
-use axum::response::Response;
+use axum::extract::{ConnectInfo, RawQuery, State};
+use axum::response::{IntoResponse, Response};
 
 use super::Call;
+use crate::auth::authorise;
+use crate::clock::now;
 use crate::connection::{self, ConnectRequest, FRAME_MAX};
 use crate::errors::not_found;
+use crate::faults::Refusal;
 use crate::server::Server;
+use crate::wire::Line;
 
 /// Completes the upgrade whatever the credentials are: a client takes a refusal by HTTP for a fault of the network, and tries
-/// again for ever.
+/// again for ever. Only where a fault is to do just that is it refused here.
 pub(super) async fn connect(
     State(server): State<Arc<Server>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    ConnectInfo(line): ConnectInfo<Line>,
     RawQuery(query): RawQuery,
     call: Call,
 ) -> Response {
@@ -24,9 +29,28 @@ pub(super) async fn connect(
         return call.settle(Err(not_found("connect to this path by WebSocket")));
     };
     let request = ConnectRequest::parse(&query.unwrap_or_default());
+    let now = now();
+    let firing = server.faults().on_connect(now, || {
+        let authorised = authorise(server.apps(), server.mint(), request.credentials()?, now).ok()?;
+        let client = authorised.client.narrowed(request.client_id()).ok()?;
+        Some((authorised.key, client.shown()))
+    });
+    let refusal = firing.map(|firing| {
+        firing.count();
+        firing.what().clone()
+    });
+    match &refusal {
+        Some(Refusal::Reset) => {
+            line.reset();
+            // Not a byte of it is sent.
+            return ().into_response();
+        }
+        Some(Refusal::Http(error)) => return call.settle(Err(error.clone())),
+        None | Some(Refusal::Disconnected(_) | Refusal::Failed(_)) => {}
+    }
     // A frame somewhat too long is refused by name; one much too long is not even read.
     upgrade.max_message_size(2 * FRAME_MAX).max_frame_size(2 * FRAME_MAX).on_upgrade(move |websocket| {
         let tasks = server.tasks().clone();
-        tasks.track_future(connection::serve(server, websocket, request))
+        tasks.track_future(connection::serve(server, websocket, line, request, refusal))
     })
 }

@@ -32,6 +32,7 @@ fn handle(
     let name = key.ok().and_then(|Path(name)| KeyName::parse(name).ok()).ok_or_else(unknown)?;
     let app = server.apps().get(name.app_id()).ok_or_else(unknown)?;
     let record = app.key(&name).ok_or_else(unknown)?;
+    server.faults().check_key(&name, now)?;
     let has_key = match call.credentials()? {
         // A signed request needs no credentials; whoever shows some must show the key itself.
         None => false,

@@ -194,6 +194,40 @@ impl Server {
         self.http.request(method, self.url() + path)
     }
 
+    /// A request to the control endpoint.
+    pub(crate) fn control(&self, method: Method, path: &str) -> RequestBuilder {
+        self.anonymous(method, path).bearer_auth(self.running.control_secret().expose())
+    }
+
+    /// Makes a fault, and answers its id.
+    pub(crate) async fn fault(&self, fault: &Value) -> String {
+        let request =
+            self.control(Method::POST, "/control/faults").header("content-type", "application/json");
+        let (status, body) = answer(request.body(fault.to_string())).await;
+        assert_eq!(status, 201, "{body}");
+        body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until a fault has fired so often, and answers it.
+    pub(crate) async fn fired(&self, id: &str, times: u64) -> Value {
+        let path = format!("/control/faults/{id}?fired={times}");
+        let (status, fault) = answer(self.control(Method::GET, &path)).await;
+        assert_eq!((status.as_u16(), &fault["fired"]), (200, &json!(times)), "{fault}");
+        fault
+    }
+
+    pub(crate) async fn remove_fault(&self, id: &str) {
+        let (status, body) = answer(self.control(Method::DELETE, &format!("/control/faults/{id}"))).await;
+        assert_eq!(status, 204, "{body}");
+    }
+
+    /// The names of the messages that a channel has stored, oldest first.
+    pub(crate) async fn stored(&self, channel: &str) -> Vec<String> {
+        let (status, page) = self.get(&format!("/channels/{channel}/messages?direction=forwards")).await;
+        assert_eq!(status, 200, "{page}");
+        page.as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
         answer(self.request(Method::GET, path)).await
     }
@@ -318,6 +352,17 @@ impl Socket {
             let frame = self.receive().await;
             if frame["action"] == 1 || frame["action"] == 2 {
                 return frame;
+            }
+        }
+    }
+
+    /// The socket ends in the middle of something, or with nothing: by no WebSocket close.
+    pub(crate) async fn expect_break(&mut self) -> tokio_tungstenite::tungstenite::Error {
+        loop {
+            match timeout(PATIENCE, self.stream.next()).await.expect("the socket goes on") {
+                Some(Ok(Message::Text(_) | Message::Binary(_))) => {}
+                Some(Err(error)) => return error,
+                other => panic!("{other:?}"),
             }
         }
     }

@@ -3,8 +3,12 @@
 
 mod channels;
 mod connecting;
+mod control;
+mod faults;
+mod faults_realtime;
 mod guard;
 mod harness;
+mod limits;
 mod presence;
 mod program;
 mod reauthorising;

@@ -9,11 +9,13 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
+const SECRET: &str = "a-secret-for-the-control-endpoint";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local-ably"));
-    command.env_remove("LOCAL_ABLY_KEY").stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.env_remove("LOCAL_ABLY_KEY").env_remove("LOCAL_ABLY_CONTROL_SECRET");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
@@ -33,14 +35,17 @@ async fn end(mut child: Child, signal: &str) -> Option<i32> {
 #[tokio::test]
 async fn it_says_where_it_listens_and_ends_cleanly_on_either_signal() {
     for signal in ["INT", "TERM"] {
-        let (child, mut lines, line) = start(program().args(["--port", "0", "--key", "a.b:c"])).await;
+        let mut command = program();
+        command.args(["--port", "0", "--key", "a.b:c"]).env("LOCAL_ABLY_CONTROL_SECRET", SECRET);
+        let (child, mut lines, line) = start(&mut command).await;
         let port = line["port"].as_u64().unwrap();
         assert_eq!((&line["event"], &line["endpoint"]), (&"listening".into(), &"127.0.0.1".into()));
         assert_eq!((&line["tls"], &line["url"]), (&false.into(), &format!("http://127.0.0.1:{port}").into()));
         let response = reqwest::get(format!("http://127.0.0.1:{port}/time")).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(end(child, signal).await, Some(0));
-        assert_eq!(lines.next_line().await.unwrap(), None, "a given key is not printed");
+        assert_eq!(lines.next_line().await.unwrap(), None, "given secrets are not printed");
+        assert!(line.get("controlSecret").is_none());
     }
 }
 
@@ -69,6 +74,62 @@ async fn a_key_comes_by_the_environment_or_with_a_capability() {
         }
         end(child, "TERM").await;
     }
+}
+
+#[tokio::test]
+async fn without_a_control_secret_it_makes_one_up_for_programs_and_for_people() {
+    let (child, mut lines, line) = start(program().args(["--port", "0", "--key", "a.b:c"])).await;
+    let secret = line["controlSecret"].as_str().unwrap();
+    let example = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let url = format!("{}/control/faults", line["url"].as_str().unwrap());
+    assert!(example.contains(&url) && example.contains(secret), "{example}");
+    let response = reqwest::Client::new().get(url).bearer_auth(secret).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    end(child, "TERM").await;
+}
+
+#[tokio::test]
+async fn a_control_secret_comes_by_the_environment_or_by_a_flag_and_a_weak_one_is_not_shown() {
+    for command in
+        [program().env("LOCAL_ABLY_CONTROL_SECRET", SECRET), program().args(["--control-secret", SECRET])]
+    {
+        let (child, _lines, line) = start(command.args(["--port", "0"])).await;
+        let url = format!("{}/control/faults", line["url"].as_str().unwrap());
+        let response = reqwest::Client::new().get(url).bearer_auth(SECRET).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        end(child, "TERM").await;
+    }
+    for weak in ["hush", "hush hush hush hush"] {
+        let output =
+            program().args(["--port", "0"]).env("LOCAL_ABLY_CONTROL_SECRET", weak).output().await.unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            !output.status.success() && message.contains("16 characters") && !message.contains("hush"),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_limits_of_a_package_are_an_option() {
+    for (name, rate) in [("free", 500), ("standard", 2_500), ("pro", 10_000)] {
+        let mut command = program();
+        command.args(["--port", "0", "--limits", name]).env("LOCAL_ABLY_CONTROL_SECRET", SECRET);
+        let (child, _lines, line) = start(&mut command).await;
+        let url = format!("{}/control/limits", line["url"].as_str().unwrap());
+        let response = reqwest::Client::new().get(url).bearer_auth(SECRET).send().await.unwrap();
+        let report: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+        assert_eq!(report["plan"], name);
+        let messages = report["metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|metric| metric["metric"] == "messages.maxRate");
+        assert_eq!(messages.unwrap()["permitted"], rate);
+        end(child, "TERM").await;
+    }
+    let output = program().args(["--port", "0", "--limits", "huge"]).output().await.unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("free, standard or pro"));
 }
 
 #[tokio::test]

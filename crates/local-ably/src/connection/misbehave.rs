@@ -1,0 +1,142 @@
+//! What becomes of a publish over a WebSocket that a fault meets.
+
+use std::collections::VecDeque;
+use std::future;
+
+use tokio_util::sync::CancellationToken;
+
+use super::session::{Ending, Next, Session};
+use crate::app::Answer;
+use crate::channel::ChannelName;
+use crate::clock::{Millis, now, wait};
+use crate::faults::{Effect, Transport};
+use crate::protocol::{Command, Publish};
+
+/// How many frames wait behind one that is held up, at most; then the connection is cut.
+const WAITING_MAX: usize = 1_000;
+/// How much of an answer is still sent that is cut off, in bytes: no frame is so short.
+const CUT_OFF_AFTER: usize = 3;
+
+/// A publish that is held up, and what waits behind it.
+#[derive(Debug)]
+pub(super) struct Holding {
+    held: Held,
+    until: Millis,
+    released: CancellationToken,
+    /// Frames that are to be answered after it.
+    waiting: VecDeque<Command>,
+}
+
+/// At what point a publish is held up.
+#[derive(Debug)]
+enum Held {
+    /// Before it is published.
+    Publish(Publish),
+    /// Before it is answered.
+    Answer(Option<i64>, Answer),
+}
+
+/// Done when what is held up may go on; never where nothing is.
+pub(super) async fn released(holding: Option<&Holding>) {
+    let Some(holding) = holding else { return future::pending().await };
+    tokio::select! {
+        () = tokio::time::sleep(wait(now(), holding.until)) => {}
+        () = holding.released.cancelled() => {}
+    }
+}
+
+impl Session {
+    /// Lets a frame wait where one before it is held up that is to be answered first; nothing is left of it then.
+    pub(super) fn hold_back(&mut self, command: Command) -> Option<Command> {
+        let Some(holding) = &mut self.holding else { return Some(command) };
+        let is_answered =
+            matches!(command, Command::Publish(_) | Command::Presence { .. } | Command::Refused { .. });
+        if !is_answered {
+            return Some(command);
+        }
+        if holding.waiting.len() >= WAITING_MAX {
+            self.socket.cut().cancel();
+        } else {
+            holding.waiting.push_back(command);
+        }
+        None
+    }
+
+    /// Goes on with what was held up, and with what waited behind it.
+    pub(super) fn go_on(&mut self, now: Millis) -> Next {
+        let Some(Holding { held, waiting, .. }) = self.holding.take() else { return Next::Continue(()) };
+        match held {
+            Held::Answer(msg_serial, answer) => self.answer(msg_serial, answer),
+            Held::Publish(publish) => {
+                let msg_serial = publish.msg_serial;
+                let answer = self.work(msg_serial, |session| session.publish(publish, now));
+                self.answer(msg_serial, answer);
+            }
+        }
+        // Where another of them is held up, the rest wait again.
+        for command in waiting {
+            self.obey(command, now)?;
+        }
+        Next::Continue(())
+    }
+
+    /// Publishes and answers, unless a fault is to meet the publish.
+    pub(super) fn publish_or_misbehave(&mut self, publish: Publish, now: Millis) -> Next {
+        let msg_serial = publish.msg_serial;
+        let is_new = msg_serial.is_none_or(|serial| self.socket.connection().answered(serial).is_none());
+        let name = ChannelName::parse(&publish.channel).ok();
+        let channel = name.as_ref().map(ChannelName::canonical);
+        let faults = self.server.faults();
+        let firing = if is_new { faults.on_publish(Transport::Realtime, channel, now) } else { None };
+        let Some(firing) = firing else {
+            let answer = self.work(msg_serial, |session| session.publish(publish, now));
+            self.answer(msg_serial, answer);
+            return Next::Continue(());
+        };
+        match firing.what().clone() {
+            Effect::Answer { error, stored, .. } => {
+                let answer = self.work(msg_serial, |session| {
+                    if stored {
+                        // Whatever became of it, this is what its publisher is told.
+                        let _ = session.publish(publish, now);
+                    }
+                    Err(error)
+                });
+                firing.count();
+                self.answer(msg_serial, answer);
+            }
+            Effect::Hold { millis, stored: false } => {
+                self.hold(Held::Publish(publish), now.saturating_add(millis), firing.released());
+                firing.count();
+            }
+            Effect::Hold { millis, stored: true } | Effect::Dribble { millis } => {
+                let answer = self.work(msg_serial, |session| session.publish(publish, now));
+                self.hold(Held::Answer(msg_serial, answer), now.saturating_add(millis), firing.released());
+                firing.count();
+            }
+            Effect::Reset { stored } => {
+                if stored {
+                    // The client is not told now, but learns it if it resumes and sends the frame again.
+                    let _ = self.work(msg_serial, |session| session.publish(publish, now));
+                }
+                firing.count();
+                self.socket.reset();
+                return Next::Break(Ending::lost());
+            }
+            Effect::Truncate => {
+                let answer = self.work(msg_serial, |session| session.publish(publish, now));
+                if let Some(line) = self.socket.line() {
+                    line.break_after(CUT_OFF_AFTER);
+                }
+                firing.count();
+                self.answer(msg_serial, answer);
+                return Next::Break(Ending::lost());
+            }
+        }
+        Next::Continue(())
+    }
+
+    fn hold(&mut self, held: Held, until: Millis, released: CancellationToken) {
+        self.holding = Some(Holding { held, until, released, waiting: VecDeque::new() });
+    }
+}

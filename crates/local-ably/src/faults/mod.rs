@@ -1,0 +1,445 @@
+//! Misbehaviour on demand: faults that are asked for, which publishes, keys, connections and tokens they are for, and how often
+//! each has fired. What a fault then does is done where the answer is made.
+
+mod spec;
+mod tokens;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ably::{ErrorInfo, KeyName};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::lock;
+use crate::auth::{Authorised, Credentials};
+use crate::clock::{Millis, wait};
+use crate::errors::bad_request;
+use spec::{Clients, Extent, Spec};
+use tokens::SeenTokens;
+
+pub(crate) use spec::{Blow, Body, Effect, Refusal, Transport};
+
+/// How many faults there may be at a time; beyond this those that are over go first.
+const FAULTS_MAX: usize = 100;
+
+/// All faults of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    next_id: AtomicU64,
+    /// Oldest first, which is the order in which they are tried.
+    faults: Mutex<Vec<Arc<Fault>>>,
+    seen: Mutex<SeenTokens>,
+}
+
+/// A fault.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    id: u64,
+    given: Map<String, Value>,
+    spec: Spec,
+    extent: Extent,
+    since: Millis,
+    tries: Mutex<Tries>,
+    fired: watch::Sender<u64>,
+    /// Cancelled when the fault is removed: what it holds up goes on.
+    removed: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Tries {
+    claimed: u64,
+    dice: StdRng,
+}
+
+/// One firing of a fault.
+#[derive(Debug)]
+pub(crate) struct Firing<T> {
+    fault: Arc<Fault>,
+    what: T,
+}
+
+impl<T> Firing<T> {
+    /// What is to happen.
+    pub(crate) fn what(&self) -> &T {
+        &self.what
+    }
+
+    /// Counts the firing, once what it stands for has happened.
+    pub(crate) fn count(&self) {
+        self.fault.fired.send_modify(|fired| *fired += 1);
+    }
+
+    /// Done when the fault is removed.
+    pub(crate) fn released(&self) -> CancellationToken {
+        self.fault.removed.clone()
+    }
+}
+
+impl Fault {
+    fn new(id: u64, body: Body, now: Millis) -> Result<Self, ErrorInfo> {
+        let given = body.as_given();
+        let (spec, extent) = body.read()?;
+        let dice = StdRng::seed_from_u64(extent.seed);
+        Ok(Self {
+            id,
+            given,
+            spec,
+            extent,
+            since: now,
+            tries: Mutex::new(Tries { claimed: 0, dice }),
+            fired: watch::Sender::new(0),
+            removed: CancellationToken::new(),
+        })
+    }
+
+    /// Whether it will not fire any more.
+    fn is_over(&self, now: Millis) -> bool {
+        self.is_used_up(lock(&self.tries).claimed) || self.is_past(now)
+    }
+
+    fn is_used_up(&self, claimed: u64) -> bool {
+        self.extent.times.is_some_and(|times| claimed >= times)
+    }
+
+    fn is_past(&self, now: Millis) -> bool {
+        self.extent.millis.is_some_and(|millis| now >= self.since.saturating_add(millis))
+    }
+
+    /// Whether it fires for one that it is for.
+    fn claim(&self, now: Millis) -> bool {
+        if self.is_past(now) {
+            return false;
+        }
+        let mut tries = lock(&self.tries);
+        if self.is_used_up(tries.claimed) {
+            return false;
+        }
+        let fires = self.extent.share.is_none_or(|share| tries.dice.random_bool(share));
+        tries.claimed += u64::from(fires);
+        fires
+    }
+
+    /// The fault as it was given, with its id, how often it has fired, and whether it is over.
+    pub(crate) fn report(&self, now: Millis) -> Value {
+        let mut report = self.given.clone();
+        report.insert("id".to_owned(), self.id.to_string().into());
+        report.insert("fired".to_owned(), (*self.fired.borrow()).into());
+        report.insert("over".to_owned(), self.is_over(now).into());
+        Value::Object(report)
+    }
+
+    /// Waits until it has fired so often, or has been removed, or the time is up.
+    pub(crate) async fn fired(&self, times: u64, at_most: Duration) {
+        let mut fired = self.fired.subscribe();
+        tokio::select! {
+            _ = fired.wait_for(|fired| *fired >= times) => {}
+            () = self.removed.cancelled() => {}
+            () = tokio::time::sleep(at_most) => {}
+        }
+    }
+}
+
+/// What a fault does at once, to connections that there are.
+#[derive(Debug)]
+pub(crate) struct Strike {
+    fault: Arc<Fault>,
+}
+
+impl Strike {
+    /// How a connection ends, if it is struck at all. `has_token` says whether it was authorised by a token.
+    pub(crate) fn blow(&self, key: &KeyName, client_id: Option<&str>, has_token: bool) -> Option<Blow> {
+        let (of, blow) = match &self.fault.spec {
+            Spec::DropConnections { of, blow } => (of, blow.clone()),
+            Spec::ExpireTokens { of } if has_token => (of, Blow::Disconnected(crate::auth::expired())),
+            _ => return None,
+        };
+        of.include(key, client_id).then_some(blow)
+    }
+
+    /// Counts a connection that was struck.
+    pub(crate) fn count(&self) {
+        self.fault.fired.send_modify(|fired| *fired += 1);
+    }
+}
+
+impl Faults {
+    /// Adds a fault. Where it strikes connections that there are, the caller is to see to it.
+    ///
+    /// # Errors
+    /// 40000 for one that makes no sense, or where there are too many.
+    pub(crate) fn add(&self, body: Body, now: Millis) -> Result<(Arc<Fault>, Option<Strike>), ErrorInfo> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let fault = Arc::new(Fault::new(id, body, now)?);
+        let strikes = match &fault.spec {
+            Spec::DropConnections { .. } => true,
+            Spec::ExpireTokens { of } => {
+                lock(&self.seen).expire(id, of.clone(), now);
+                true
+            }
+            _ => false,
+        };
+        let lasts = !matches!(fault.spec, Spec::DropConnections { .. });
+        if lasts {
+            let mut faults = lock(&self.faults);
+            if faults.len() >= FAULTS_MAX {
+                faults.retain(|fault| !fault.is_over(now));
+            }
+            if faults.len() >= FAULTS_MAX {
+                lock(&self.seen).unexpire(id);
+                return Err(bad_request(format!("there are {FAULTS_MAX} faults in force: remove some")));
+            }
+            faults.push(Arc::clone(&fault));
+        }
+        let strike = strikes.then(|| Strike { fault: Arc::clone(&fault) });
+        Ok((fault, strike))
+    }
+
+    /// A fault by its id.
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Fault>> {
+        lock(&self.faults).iter().find(|fault| fault.id.to_string() == id).cloned()
+    }
+
+    /// All faults, oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Fault>> {
+        lock(&self.faults).clone()
+    }
+
+    /// Removes a fault, which lets go what it holds up; false where there is none of that id.
+    pub(crate) fn remove(&self, id: &str) -> bool {
+        let Some(fault) = self.get(id) else { return false };
+        lock(&self.faults).retain(|other| other.id != fault.id);
+        self.let_go(&fault);
+        true
+    }
+
+    /// Removes all faults.
+    pub(crate) fn clear(&self) {
+        let all = std::mem::take(&mut *lock(&self.faults));
+        for fault in all {
+            self.let_go(&fault);
+        }
+    }
+
+    fn let_go(&self, fault: &Fault) {
+        fault.removed.cancel();
+        lock(&self.seen).unexpire(fault.id);
+    }
+
+    /// The first fault that fires for something.
+    fn first<T>(&self, now: Millis, mut of: impl FnMut(&Spec) -> Option<T>) -> Option<Firing<T>> {
+        let faults = lock(&self.faults);
+        faults.iter().find_map(|fault| {
+            let what = of(&fault.spec)?;
+            fault.claim(now).then(|| Firing { fault: Arc::clone(fault), what })
+        })
+    }
+
+    /// What is to become of a publish, if not what should.
+    pub(crate) fn on_publish(
+        &self,
+        transport: Transport,
+        channel: Option<&str>,
+        now: Millis,
+    ) -> Option<Firing<Effect>> {
+        self.first(now, |spec| match spec {
+            Spec::Publish { of, effect } if of.include(transport, channel) => Some(effect.clone()),
+            _ => None,
+        })
+    }
+
+    /// How a connection is refused, if it is. `who` tells its key and its `clientId`; nothing where nobody can be told.
+    pub(crate) fn on_connect(
+        &self,
+        now: Millis,
+        who: impl FnOnce() -> Option<(KeyName, Option<String>)>,
+    ) -> Option<Firing<Refusal>> {
+        let concerns = |spec: &Spec| matches!(spec, Spec::RefuseConnections { .. });
+        // Whoever connects is not looked at twice without need.
+        if !lock(&self.faults).iter().any(|fault| concerns(&fault.spec)) {
+            return None;
+        }
+        let who = who();
+        let includes = |of: &Clients| match &who {
+            Some((key, client_id)) => of.include(key, client_id.as_deref()),
+            None => of.is_everybody(),
+        };
+        self.first(now, |spec| match spec {
+            Spec::RefuseConnections { of, refusal } if includes(of) => Some(refusal.clone()),
+            _ => None,
+        })
+    }
+
+    /// Refuses a key that is to be refused.
+    ///
+    /// # Errors
+    /// The error that the fault is to answer.
+    pub(crate) fn check_key(&self, name: &KeyName, now: Millis) -> Result<(), ErrorInfo> {
+        let refused = self.first(now, |spec| match spec {
+            Spec::RefuseKey { key, error } if key.as_ref().is_none_or(|key| key == name) => {
+                Some(error.clone())
+            }
+            _ => None,
+        });
+        match refused {
+            None => Ok(()),
+            Some(firing) => {
+                firing.count();
+                Err(firing.what)
+            }
+        }
+    }
+
+    /// Refuses credentials whose key is to be refused, and tokens that were told to be over.
+    ///
+    /// # Errors
+    /// The error that a fault is to answer, or 40142.
+    pub(crate) fn check(
+        &self,
+        authorised: &Authorised,
+        credentials: &Credentials,
+        now: Millis,
+    ) -> Result<(), ErrorInfo> {
+        self.check_key(&authorised.key, now)?;
+        if let (Some(token), Credentials::Token(text)) = (authorised.token, credentials) {
+            lock(&self.seen).check(text, token.issued, &authorised.key, &authorised.client, now)?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits until something that a fault holds up may go on.
+pub(crate) async fn held(until: Millis, released: &CancellationToken, shutdown: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(wait(crate::clock::now(), until)) => {}
+        () = released.cancelled() => {}
+        () = shutdown.cancelled() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Millis = 1_700_000_000_000;
+
+    fn add(faults: &Faults, body: Value) -> Arc<Fault> {
+        faults.add(serde_json::from_value(body).unwrap(), NOW).unwrap().0
+    }
+
+    /// Which of so many publishes a fault fires for.
+    fn pattern(faults: &Faults, publishes: usize) -> Vec<bool> {
+        let fires = |_| faults.on_publish(Transport::Rest, Some("a"), NOW).is_some();
+        (0..publishes).map(fires).collect()
+    }
+
+    #[test]
+    fn the_next_n_fire_and_no_more() {
+        let faults = Faults::default();
+        let fault = add(&faults, json!({"kind": "reset", "times": 2}));
+        assert_eq!(pattern(&faults, 4), [true, true, false, false]);
+        assert!(fault.is_over(NOW));
+    }
+
+    #[test]
+    fn a_share_fires_as_often_and_the_same_seed_for_the_same_ones() {
+        let with_seed = |seed: u64| {
+            let faults = Faults::default();
+            add(&faults, json!({"kind": "reset", "share": 0.3, "seed": seed}));
+            pattern(&faults, 1_000)
+        };
+        assert_eq!(with_seed(7), with_seed(7));
+        assert_ne!(with_seed(7), with_seed(8));
+        let fired = with_seed(7).into_iter().filter(|fired| *fired).count();
+        assert!((250..350).contains(&fired), "{fired}");
+    }
+
+    #[test]
+    fn a_fault_for_a_while_ends_then() {
+        let faults = Faults::default();
+        let fault = add(&faults, json!({"kind": "reset", "forMs": 1_000}));
+        assert!(faults.on_publish(Transport::Rest, None, NOW + 999).is_some());
+        assert!(faults.on_publish(Transport::Rest, None, NOW + 1_000).is_none());
+        assert!(!fault.is_over(NOW + 999) && fault.is_over(NOW + 1_000));
+    }
+
+    #[test]
+    fn the_oldest_that_fires_wins_and_the_next_takes_over() {
+        let faults = Faults::default();
+        add(&faults, json!({"kind": "truncate", "times": 1}));
+        add(&faults, json!({"kind": "reset", "times": 1}));
+        let next = || faults.on_publish(Transport::Realtime, Some("a"), NOW).map(|firing| firing.what);
+        assert_eq!(next(), Some(Effect::Truncate));
+        assert_eq!(next(), Some(Effect::Reset { stored: false }));
+        assert_eq!(next(), None);
+    }
+
+    #[test]
+    fn a_firing_is_counted_when_it_has_happened() {
+        let faults = Faults::default();
+        let fault = add(&faults, json!({"kind": "reset"}));
+        let firing = faults.on_publish(Transport::Rest, None, NOW).unwrap();
+        assert_eq!(fault.report(NOW)["fired"], 0);
+        firing.count();
+        assert_eq!(fault.report(NOW), json!({"id": "1", "kind": "reset", "fired": 1, "over": false}));
+    }
+
+    #[test]
+    fn faults_are_bounded_and_those_that_are_over_make_room() {
+        let faults = Faults::default();
+        for _ in 0..FAULTS_MAX {
+            add(&faults, json!({"kind": "reset", "channel": "a", "times": 1}));
+        }
+        let body = || serde_json::from_value(json!({"kind": "expire-tokens"})).unwrap();
+        assert_eq!(faults.add(body(), NOW).unwrap_err().code, 40000);
+        assert!(lock(&faults.seen).is_empty());
+        assert_eq!(pattern(&faults, 1), [true]);
+        faults.add(body(), NOW).unwrap();
+        assert_eq!(faults.all().len(), FAULTS_MAX);
+        faults.clear();
+        assert!(faults.all().is_empty() && lock(&faults.seen).is_empty());
+    }
+
+    #[test]
+    fn what_is_removed_lets_go() {
+        let faults = Faults::default();
+        let fault = add(&faults, json!({"kind": "hang"}));
+        let firing = faults.on_publish(Transport::Rest, None, NOW).unwrap();
+        assert!(!firing.released().is_cancelled());
+        assert!(faults.remove(&fault.id.to_string()) && firing.released().is_cancelled());
+        assert!(!faults.remove(&fault.id.to_string()));
+        assert!(faults.on_publish(Transport::Rest, None, NOW).is_none());
+    }
+
+    #[test]
+    fn one_key_is_refused_or_all_are() {
+        let name = |name: &str| KeyName::parse(name).unwrap();
+        let faults = Faults::default();
+        add(&faults, json!({"kind": "refuse-key", "key": "app.one", "code": 40110, "forMs": 10}));
+        let error = faults.check_key(&name("app.one"), NOW).unwrap_err();
+        assert_eq!((error.code, error.status_code), (40110, 401));
+        assert!(faults.check_key(&name("app.two"), NOW).is_ok());
+        assert!(faults.check_key(&name("app.one"), NOW + 10).is_ok());
+        add(&faults, json!({"kind": "refuse-key", "code": 40400}));
+        assert_eq!(faults.check_key(&name("app.two"), NOW).unwrap_err().status_code, 401);
+    }
+
+    #[test]
+    fn only_those_are_refused_a_connection_that_the_fault_is_for() {
+        let faults = Faults::default();
+        let who = |client: &str| Some((KeyName::parse("app.one").unwrap(), Some(client.to_owned())));
+        assert!(faults.on_connect(NOW, || panic!("nobody is looked at")).is_none());
+        add(&faults, json!({"kind": "refuse-connections", "clientId": "x"}));
+        assert!(faults.on_connect(NOW, || who("x")).is_some());
+        assert!(faults.on_connect(NOW, || who("y")).is_none());
+        assert!(faults.on_connect(NOW, || None).is_none());
+        add(&faults, json!({"kind": "refuse-connections", "by": "http"}));
+        assert!(matches!(faults.on_connect(NOW, || None).unwrap().what, Refusal::Http(_)));
+    }
+}

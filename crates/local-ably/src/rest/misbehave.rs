@@ -1,0 +1,138 @@
+//! What becomes of a publish over REST that a fault meets.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+
+use super::call::{self, accepted};
+use crate::channel::ChannelName;
+use crate::clock::now;
+use crate::faults::{Effect, Transport, held};
+use crate::server::Server;
+use crate::wire::Line;
+
+/// Publishes, unless a fault is to meet the publish.
+pub(super) async fn publishes(
+    State(server): State<Arc<Server>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let path = Path::<String>::from_request_parts(&mut parts, &()).await.ok();
+    let name = path.and_then(|Path(name)| ChannelName::parse(&name).ok());
+    let channel = name.as_ref().map(ChannelName::canonical);
+    let request = Request::from_parts(parts, body);
+    let now = now();
+    let Some(firing) = server.faults().on_publish(Transport::Rest, channel, now) else {
+        return next.run(request).await;
+    };
+    let format = accepted(request.headers());
+    let request = whole(request).await;
+    match firing.what().clone() {
+        Effect::Answer { error, retry_after, stored } => {
+            if stored {
+                // Whatever became of it, this is what its publisher is told.
+                let _ = next.run(request).await;
+            }
+            firing.count();
+            let mut response = call::refusal(format, error);
+            if let Some(seconds) = retry_after {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            response
+        }
+        Effect::Hold { millis, stored } => {
+            let until = now.saturating_add(millis);
+            if stored {
+                let response = next.run(request).await;
+                firing.count();
+                held(until, &firing.released(), server.shutdown()).await;
+                return response;
+            }
+            firing.count();
+            held(until, &firing.released(), server.shutdown()).await;
+            next.run(request).await
+        }
+        Effect::Reset { stored } => {
+            if stored {
+                let _ = next.run(request).await;
+            }
+            line.reset();
+            firing.count();
+            // Not a byte of it is sent.
+            ().into_response()
+        }
+        Effect::Truncate => {
+            let response = next.run(request).await;
+            firing.count();
+            truncated(response).await
+        }
+        Effect::Dribble { millis } => {
+            let response = next.run(request).await;
+            firing.count();
+            dribbling(response, Duration::from_millis(u64::try_from(millis).unwrap_or(0))).await
+        }
+    }
+}
+
+/// A request whose body has arrived: only then is it noticed when its client goes.
+async fn whole(request: Request) -> Request {
+    let (parts, body) = request.into_parts();
+    let mut copy = Request::new(body);
+    *copy.extensions_mut() = parts.extensions.clone();
+    let body = match Bytes::from_request(copy, &()).await {
+        Ok(bytes) => Body::from(bytes),
+        // One that is too long, or broke off, is so for the handler too.
+        Err(rejection) => Body::from_stream(stream::iter([Err::<Bytes, _>(rejection.to_string())])),
+    };
+    Request::from_parts(parts, body)
+}
+
+/// An answer's head, with its length, and its body, which is in memory.
+async fn taken_apart(response: Response) -> (axum::http::response::Parts, Bytes) {
+    let (mut parts, body) = response.into_parts();
+    // The handler's bodies are whole and bounded: this neither fails nor waits.
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    (parts, bytes)
+}
+
+/// An answer that says how long it is, and then breaks off half way.
+async fn truncated(response: Response) -> Response {
+    let (parts, bytes) = taken_apart(response).await;
+    let half = bytes.slice(..bytes.len() / 2);
+    let body = stream::unfold(Some(half), |half| async move {
+        match half {
+            Some(half) => Some((Ok(half), None)),
+            None => {
+                // What there is leaves first: an error right away would keep it back.
+                tokio::task::yield_now().await;
+                Some((Err("the local Ably was told to break off"), None))
+            }
+        }
+    });
+    Response::from_parts(parts, Body::from_stream(body))
+}
+
+/// An answer whose head comes at once, and whose body byte by byte over a time.
+async fn dribbling(response: Response, over: Duration) -> Response {
+    let (parts, bytes) = taken_apart(response).await;
+    let pause = over / u32::try_from(bytes.len()).unwrap_or(u32::MAX).max(1);
+    let body = stream::unfold(bytes, move |mut left| async move {
+        if left.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(pause).await;
+        let next = left.split_to(1);
+        Some((Ok::<_, Infallible>(next), left))
+    });
+    Response::from_parts(parts, Body::from_stream(body))
+}
