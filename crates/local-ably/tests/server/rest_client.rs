@@ -1,11 +1,14 @@
 //! The REST client that the service publishes with, over real `reqwest`: both sides of one contract.
 
+use std::time::Duration;
+
 use ably::Key;
 use ably::rest::{
     Endpoint, ErrorClass, Hosts, PublishBody, PublishError, PublishMessage, Published, RestClient,
     Surroundings, Timeouts,
 };
-use serde_json::json;
+use local_ably::{Options, Plan};
+use serde_json::{Value, json};
 
 use crate::harness::{Format, KEY, SMALL_KEY, Server};
 
@@ -30,8 +33,18 @@ async fn publish(
     channel: &str,
     body: &PublishBody,
 ) -> Result<Published, PublishError> {
+    publish_within(Timeouts::default(), server, key, channel, body).await
+}
+
+async fn publish_within(
+    timeouts: Timeouts,
+    server: &Server,
+    key: &str,
+    channel: &str,
+    body: &PublishBody,
+) -> Result<Published, PublishError> {
     let hosts = Hosts::only(Endpoint::parse(&server.url()).unwrap());
-    let client = RestClient::new(hosts, Key::parse(key).unwrap(), Timeouts::default(), Still).unwrap();
+    let client = RestClient::new(hosts, Key::parse(key).unwrap(), timeouts, Still).unwrap();
     client.publish(channel, body).await
 }
 
@@ -100,4 +113,89 @@ async fn a_server_that_is_gone_is_a_reason_to_try_again() {
     server.shutdown().await;
     let error = client.publish(CHANNEL, &PublishBody::one(&message("x")).unwrap()).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Transient { retry_after: None });
+}
+
+/// How a publish fails that a fault meets, and what is stored of it.
+async fn publish_through(fault: &Value) -> (PublishError, Vec<String>) {
+    let server = Server::start().await;
+    let id = server.fault(fault).await;
+    let timeouts = Timeouts { attempt: Duration::from_millis(500), ..Timeouts::default() };
+    let body = PublishBody::one(&message("x")).unwrap();
+    let error = publish_within(timeouts, &server, KEY, "job", &body).await.unwrap_err();
+    server.fired(&id, 1).await;
+    let refuses_key = fault["kind"] == "refuse-key";
+    // What is held up is looked at before it is let go; a key that is refused can look at nothing.
+    let stored = if refuses_key { Vec::new() } else { server.stored("job").await };
+    server.remove_fault(&id).await;
+    if refuses_key {
+        assert!(server.stored("job").await.is_empty());
+    }
+    // Whatever became of it, to send it again publishes it once.
+    publish(&server, KEY, "job", &body).await.unwrap();
+    assert_eq!(server.stored("job").await, ["location.updated"], "{fault}");
+    (error, stored)
+}
+
+#[tokio::test]
+async fn every_fault_is_classed_by_whom_it_blames_and_a_retry_never_doubles() {
+    use ErrorClass::{BlamesAccess, BlamesMessage, Throttled, Transient};
+    let transient = Transient { retry_after: None };
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    for (fault, class, is_stored) in [
+        (json!({"kind": "error", "status": 500}), transient, false),
+        (json!({"kind": "error", "status": 502}), transient, false),
+        (
+            json!({"kind": "error", "status": 503, "retryAfter": 2}),
+            Transient { retry_after: seconds(2) },
+            false,
+        ),
+        (json!({"kind": "error", "status": 504, "stored": true}), transient, true),
+        (json!({"kind": "error", "status": 429}), Throttled { retry_after: None }, false),
+        (
+            json!({"kind": "error", "code": 42913, "retryAfter": 7}),
+            Throttled { retry_after: seconds(7) },
+            false,
+        ),
+        (json!({"kind": "error", "code": 40009}), BlamesMessage, false),
+        (json!({"kind": "hang"}), transient, false),
+        (json!({"kind": "hang", "stored": true}), transient, true),
+        (json!({"kind": "reset"}), transient, false),
+        (json!({"kind": "reset", "stored": true}), transient, true),
+        (json!({"kind": "truncate"}), transient, true),
+        (json!({"kind": "slow", "holdMs": 5_000}), transient, true),
+        (json!({"kind": "refuse-key"}), BlamesAccess, false),
+        (json!({"kind": "refuse-key", "code": 40110}), BlamesAccess, false),
+        (json!({"kind": "refuse-key", "code": 40111}), BlamesAccess, false),
+        (json!({"kind": "refuse-key", "code": 40112}), BlamesAccess, false),
+        (json!({"kind": "refuse-key", "code": 40400}), BlamesAccess, false),
+        (json!({"kind": "refuse-key", "code": 40160}), BlamesAccess, false),
+    ] {
+        let (error, stored) = publish_through(&fault).await;
+        assert_eq!(error.class, class, "{fault}: {error}");
+        assert_eq!(stored.len(), usize::from(is_stored), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn the_limits_are_classed_as_too_much_and_the_hourly_one_as_the_accounts() {
+    let server = Server::with(Options { limits: Some(Plan::Free), ..Options::default() }).await;
+    let many = |count: usize, size: usize| {
+        let one =
+            |index| PublishMessage { data: "x".repeat(size), ..message(&format!("{size}.{count}:{index}")) };
+        PublishBody::array(&(0..count).map(one).collect::<Vec<_>>()).unwrap()
+    };
+    publish(&server, KEY, "busy", &many(50, 0)).await.unwrap();
+    let error = publish(&server, KEY, "busy", &many(49, 0)).await.unwrap_err();
+    assert_eq!((error.code, error.class), (Some(42913), ErrorClass::Throttled { retry_after: None }));
+    let mut seen = Vec::new();
+    while !seen.contains(&Some(42918)) && seen.len() < 500 {
+        let body = PublishBody::one(&message(&seen.len().to_string())).unwrap();
+        if let Err(error) = publish(&server, KEY, &format!("quiet:{}", seen.len()), &body).await {
+            assert_eq!(error.class, ErrorClass::Throttled { retry_after: None }, "{error}");
+            seen.push(error.code);
+        } else {
+            seen.push(None);
+        }
+    }
+    assert_eq!(seen.last(), Some(&Some(42918)), "{seen:?}");
 }
