@@ -77,12 +77,25 @@ pub(crate) fn authorise(
     credentials: &Credentials,
     now: Millis,
 ) -> Result<Authorised, ErrorInfo> {
-    let authorised = match credentials {
-        Credentials::Key(key) => by_key(apps, key.expose()),
-        Credentials::Token(token) => by_token(apps, mint, token.expose(), now),
-    }?;
+    let authorised = identify(apps, mint, credentials, now)?;
     apps.faults().check(&authorised, credentials, now)?;
     Ok(authorised)
+}
+
+/// Whose credentials these are, whatever faults there may be for them.
+///
+/// # Errors
+/// As [`authorise`].
+pub(crate) fn identify(
+    apps: &Apps,
+    mint: &TokenMint,
+    credentials: &Credentials,
+    now: Millis,
+) -> Result<Authorised, ErrorInfo> {
+    match credentials {
+        Credentials::Key(key) => by_key(apps, key.expose()),
+        Credentials::Token(token) => by_token(apps, mint, token.expose(), now),
+    }
 }
 
 /// No credentials at all.

@@ -38,8 +38,6 @@ impl Session {
     }
 
     pub(super) fn obey(&mut self, command: Command, now: Millis) -> Next {
-        // Answers keep the order of their frames, so where one is held up the next wait.
-        let Some(command) = self.hold_back(command) else { return Next::Continue(()) };
         match command {
             Command::Heartbeat { id } => self.heartbeat(id),
             Command::Close => return Next::Break(Ending::closed()),

@@ -12,8 +12,10 @@ use crate::clock::{Millis, now, wait};
 use crate::faults::{Effect, Transport};
 use crate::protocol::{Command, Publish};
 
-/// How many frames wait behind one that is held up, at most; then the connection is cut.
-const WAITING_MAX: usize = 1_000;
+/// How much waits behind a frame that is held up, in bytes; then the connection is cut.
+const WAITING_MAX: usize = 16 << 20;
+/// What a frame that waits takes besides its own bytes, at least.
+const FRAME_OVERHEAD: usize = 1_024;
 /// How much of an answer is still sent that is cut off, in bytes: no frame is so short.
 const CUT_OFF_AFTER: usize = 3;
 
@@ -23,8 +25,10 @@ pub(super) struct Holding {
     held: Held,
     until: Millis,
     released: CancellationToken,
-    /// Frames that are to be answered after it.
-    waiting: VecDeque<Command>,
+    /// Frames that are to be answered after it, with their bytes.
+    waiting: VecDeque<(Command, usize)>,
+    /// The bytes of all that waits.
+    bytes: usize,
 }
 
 /// At what point a publish is held up.
@@ -46,18 +50,19 @@ pub(super) async fn released(holding: Option<&Holding>) {
 }
 
 impl Session {
-    /// Lets a frame wait where one before it is held up that is to be answered first; nothing is left of it then.
-    pub(super) fn hold_back(&mut self, command: Command) -> Option<Command> {
+    /// Lets a frame wait where one before it is held up: answers keep the order of their frames. Nothing is left of it then.
+    pub(super) fn hold_back(&mut self, command: Command, bytes: usize) -> Option<Command> {
         let Some(holding) = &mut self.holding else { return Some(command) };
         let is_answered =
             matches!(command, Command::Publish(_) | Command::Presence { .. } | Command::Refused { .. });
         if !is_answered {
             return Some(command);
         }
-        if holding.waiting.len() >= WAITING_MAX {
+        holding.bytes += bytes + FRAME_OVERHEAD;
+        if holding.bytes > WAITING_MAX {
             self.socket.cut().cancel();
         } else {
-            holding.waiting.push_back(command);
+            holding.waiting.push_back((command, bytes));
         }
         None
     }
@@ -65,6 +70,10 @@ impl Session {
     /// Goes on with what was held up, and with what waited behind it.
     pub(super) fn go_on(&mut self, now: Millis) -> Next {
         let Some(Holding { held, waiting, .. }) = self.holding.take() else { return Next::Continue(()) };
+        if self.socket.is_superseded() {
+            // The client sends again, on its new socket, what has no answer yet.
+            return Next::Continue(());
+        }
         match held {
             Held::Answer(msg_serial, answer) => self.answer(msg_serial, answer),
             Held::Publish(publish) => {
@@ -74,8 +83,10 @@ impl Session {
             }
         }
         // Where another of them is held up, the rest wait again.
-        for command in waiting {
-            self.obey(command, now)?;
+        for (command, bytes) in waiting {
+            if let Some(command) = self.hold_back(command, bytes) {
+                self.obey(command, now)?;
+            }
         }
         Next::Continue(())
     }
@@ -137,6 +148,6 @@ impl Session {
     }
 
     fn hold(&mut self, held: Held, until: Millis, released: CancellationToken) {
-        self.holding = Some(Holding { held, until, released, waiting: VecDeque::new() });
+        self.holding = Some(Holding { held, until, released, waiting: VecDeque::new(), bytes: 0 });
     }
 }

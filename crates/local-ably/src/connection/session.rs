@@ -302,6 +302,12 @@ impl Session {
             self.heard_from = true;
             self.authorised.app.connections().heard_from(&self.socket);
         }
-        if self.socket.is_superseded() { self.obey_superseded(command) } else { self.obey(command, now()) }
+        if self.socket.is_superseded() {
+            return self.obey_superseded(command);
+        }
+        match self.hold_back(command, bytes.len()) {
+            Some(command) => self.obey(command, now()),
+            None => Next::Continue(()),
+        }
     }
 }

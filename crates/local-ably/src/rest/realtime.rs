@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 
 use super::Call;
-use crate::auth::authorise;
+use crate::auth::identify;
 use crate::clock::now;
 use crate::connection::{self, ConnectRequest, FRAME_MAX};
 use crate::errors::not_found;
@@ -31,7 +31,7 @@ pub(super) async fn connect(
     let request = ConnectRequest::parse(&query.unwrap_or_default());
     let now = now();
     let firing = server.faults().on_connect(now, || {
-        let authorised = authorise(server.apps(), server.mint(), request.credentials()?, now).ok()?;
+        let authorised = identify(server.apps(), server.mint(), request.credentials()?, now).ok()?;
         let client = authorised.client.narrowed(request.client_id()).ok()?;
         Some((authorised.key, client.shown()))
     });

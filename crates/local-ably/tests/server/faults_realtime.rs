@@ -280,3 +280,44 @@ async fn connections_whose_tokens_expire_are_disconnected_and_come_back_with_new
         server.connect_with(Format::Json, &format!("access_token={token}&resume={resume}")).await;
     assert_eq!(resumed["connectionId"], connected["connectionId"]);
 }
+
+#[tokio::test]
+async fn what_hangs_on_a_socket_that_another_supersedes_is_sent_again_there_and_published_once() {
+    let server = Server::start().await;
+    let id = server.fault(&json!({"kind": "hang", "times": 1})).await;
+    let (mut old, connected) = server.connect(Format::Json).await;
+    let key = connected["connectionDetails"]["connectionKey"].as_str().unwrap();
+    send(&mut old, 0, "first").await;
+    send(&mut old, 1, "second").await;
+    server.fired(&id, 1).await;
+    old.expect_nothing().await;
+    let (mut new, _) = server.connect_with(Format::Json, &format!("key={KEY}&resume={key}")).await;
+    server.remove_fault(&id).await;
+    old.expect_nothing().await;
+    assert!(server.stored("a").await.is_empty(), "the old socket has no say any more");
+    for (msg_serial, name) in [(0, "first"), (1, "second")] {
+        assert_eq!(new.publish("a", msg_serial, json!({"name": name})).await["action"], 1);
+    }
+    assert_eq!(server.stored("a").await, ["first", "second"]);
+}
+
+#[tokio::test]
+async fn what_waits_behind_a_hanging_publish_is_bounded() {
+    let server = Server::start().await;
+    let id = server.fault(&json!({"kind": "hang"})).await;
+    let (mut socket, _) = server.connect(Format::Json).await;
+    send(&mut socket, 0, "first").await;
+    server.fired(&id, 1).await;
+    // Sixteen mebibytes and something, in frames that are not too long.
+    let data = "x".repeat(500_000);
+    for msg_serial in 1..36 {
+        let frame =
+            json!({"action": 15, "channel": "a", "msgSerial": msg_serial, "messages": [{"data": data}]});
+        if socket.try_send(frame).await.is_err() {
+            break;
+        }
+    }
+    socket.expect_end().await;
+    let (mut other, _) = server.connect(Format::Json).await;
+    other.expect_nothing().await;
+}

@@ -259,11 +259,19 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) async fn send(&mut self, frame: Value) {
+        self.try_send(frame).await.unwrap();
+    }
+
+    /// Sends a frame on a socket that the server may have ended.
+    pub(crate) async fn try_send(
+        &mut self,
+        frame: Value,
+    ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
         let message = match self.format {
             Format::Json => Message::Text(frame.to_string().into()),
             Format::Msgpack => Message::Binary(self.format.write(&frame).into()),
         };
-        self.stream.send(message).await.unwrap();
+        self.stream.send(message).await
     }
 
     pub(crate) async fn send_message(&mut self, message: Message) {

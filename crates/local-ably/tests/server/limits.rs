@@ -22,27 +22,31 @@ fn messages(count: usize, data: &str) -> Value {
     (0..count).map(|_| json!({"data": data})).collect()
 }
 
+// A publish of more than a second's worth is taken once and paid off over the next seconds, however slow the test is.
+
 #[tokio::test]
 async fn a_channel_takes_50_messages_a_second_over_rest_and_no_more() {
     let server = start(Plan::Pro).await;
-    assert_eq!(server.post("/channels/a/messages", &messages(50, "")).await.0, 201);
-    let (status, body) = server.post("/channels/a/messages", &messages(50, "")).await;
+    assert_eq!(server.post("/channels/a/messages", &messages(500, "")).await.0, 201);
+    let (status, body) = server.post("/channels/a/messages", &json!({})).await;
     assert_eq!((status.as_u16(), &body["error"]["code"]), (429, &json!(42913)));
     assert_eq!(server.post("/channels/b/messages", &messages(50, "")).await.0, 201);
     let metric = metric(&server, "channel.maxRate").await;
     assert_eq!((&metric["permitted"], &metric["perMs"]), (&json!(50), &json!(1000)));
-    assert_eq!((&metric["admitted"], &metric["refused"]), (&json!(100), &json!(50)));
+    assert_eq!((&metric["admitted"], &metric["refused"]), (&json!(550), &json!(1)));
 }
 
 #[tokio::test]
 async fn a_channel_takes_a_mebibyte_a_second() {
     let server = start(Plan::Pro).await;
     let large = messages(1, &"x".repeat(250_000));
-    for _ in 0..4 {
-        assert_eq!(server.post("/channels/a/messages", &large).await.0, 201);
+    let mut codes = Vec::new();
+    while codes.last() != Some(&Some(42914)) && codes.len() < 500 {
+        let (_, body) = server.post("/channels/a/messages", &large).await;
+        codes.push(body["error"]["code"].as_i64());
     }
-    let (status, body) = server.post("/channels/a/messages", &messages(4, &"x".repeat(65_000))).await;
-    assert_eq!((status.as_u16(), &body["error"]["code"]), (429, &json!(42914)));
+    assert!(codes.len() > 4 && codes[..4].iter().all(Option::is_none), "{codes:?}");
+    assert_eq!(codes.last(), Some(&Some(42914)));
 }
 
 #[tokio::test]
@@ -50,34 +54,30 @@ async fn a_connection_publishes_50_messages_a_second_and_stays_open() {
     let server = start(Plan::Pro).await;
     let (mut socket, connected) = server.connect(Format::Json).await;
     assert_eq!(connected["connectionDetails"]["maxInboundRate"], 50);
-    socket.send(json!({"action": 15, "channel": "a", "msgSerial": 0, "messages": messages(50, "")})).await;
+    socket.send(json!({"action": 15, "channel": "a", "msgSerial": 0, "messages": messages(500, "")})).await;
     assert_eq!(socket.answer().await["action"], 1);
-    socket.send(json!({"action": 15, "channel": "b", "msgSerial": 1, "messages": messages(50, "")})).await;
-    let nack = socket.answer().await;
-    assert_eq!(
-        (&nack["action"], &nack["error"]["code"], &nack["error"]["statusCode"]),
-        (&json!(2), &json!(42911), &json!(429))
-    );
+    let nack = socket.publish("b", 1, json!({})).await;
+    assert_eq!((&nack["action"], &nack["msgSerial"]), (&json!(2), &json!(1)));
+    assert_eq!((&nack["error"]["code"], &nack["error"]["statusCode"]), (&json!(42911), &json!(429)));
     socket.expect_nothing().await;
     let (mut other, _) = server.connect(Format::Json).await;
-    let nack = other.publish("a", 0, json!({})).await;
-    assert!(nack["action"] == 1 || nack["error"]["code"] == 42913, "{nack}");
-    assert_eq!(other.publish("c", 1, json!({})).await["action"], 1);
+    assert_eq!(other.publish("b", 0, json!({})).await["action"], 1);
+    assert_eq!(other.publish("a", 1, json!({})).await["error"]["code"], 42913, "its channel has had enough");
 }
 
 #[tokio::test]
 async fn the_account_counts_what_is_received_as_well() {
     let server = start(Plan::Free).await;
     let mut readers = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..40 {
         let (mut socket, _) = server.connect(Format::Json).await;
         socket.attach("a").await;
         readers.push(socket);
     }
-    assert_eq!(server.post("/channels/a/messages", &messages(50, "")).await.0, 201);
-    let (status, body) = server.post("/channels/b/messages", &messages(1, "")).await;
+    assert_eq!(server.post("/channels/a/messages", &messages(100, "")).await.0, 201);
+    let (status, body) = server.post("/channels/b/messages", &json!({})).await;
     assert_eq!((status.as_u16(), &body["error"]["code"]), (429, &json!(42917)));
-    assert_eq!(metric(&server, "messages.maxRate").await["admitted"], 50 * 21);
+    assert_eq!(metric(&server, "messages.maxRate").await["admitted"], 100 * 41);
 }
 
 #[tokio::test]

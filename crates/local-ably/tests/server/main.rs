@@ -5,6 +5,7 @@ mod channels;
 mod connecting;
 mod control;
 mod faults;
+mod faults_md;
 mod faults_realtime;
 mod guard;
 mod harness;

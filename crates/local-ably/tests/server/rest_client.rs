@@ -184,8 +184,8 @@ async fn the_limits_are_classed_as_too_much_and_the_hourly_one_as_the_accounts()
             |index| PublishMessage { data: "x".repeat(size), ..message(&format!("{size}.{count}:{index}")) };
         PublishBody::array(&(0..count).map(one).collect::<Vec<_>>()).unwrap()
     };
-    publish(&server, KEY, "busy", &many(50, 0)).await.unwrap();
-    let error = publish(&server, KEY, "busy", &many(49, 0)).await.unwrap_err();
+    publish(&server, KEY, "busy", &many(500, 0)).await.unwrap();
+    let error = publish(&server, KEY, "busy", &many(1, 0)).await.unwrap_err();
     assert_eq!((error.code, error.class), (Some(42913), ErrorClass::Throttled { retry_after: None }));
     let mut seen = Vec::new();
     while !seen.contains(&Some(42918)) && seen.len() < 500 {
