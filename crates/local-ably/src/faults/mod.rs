@@ -99,7 +99,8 @@ impl Fault {
 
     /// Whether it will not fire any more.
     fn is_over(&self, now: Millis) -> bool {
-        self.is_used_up(lock(&self.tries).claimed) || self.is_past(now)
+        let is_done = matches!(self.spec, Spec::DropConnections { .. });
+        is_done || self.is_used_up(lock(&self.tries).claimed) || self.is_past(now)
     }
 
     fn is_used_up(&self, claimed: u64) -> bool {

@@ -196,7 +196,7 @@ async fn connections_that_are_dropped_by_disconnected_are_told_and_counted() {
         server.control(reqwest::Method::POST, "/control/faults").header("content-type", "application/json");
     let body = json!({"kind": "drop-connections", "by": "disconnected", "code": 50002, "status": 500});
     let (_, fault) = crate::harness::answer(request.body(body.to_string())).await;
-    assert_eq!(fault["fired"], 1);
+    assert_eq!((&fault["fired"], &fault["over"]), (&json!(1), &json!(true)));
     assert_eq!(socket.expect_error(6).await, (50002, 500));
     socket.expect_end().await;
     let key = connected["connectionDetails"]["connectionKey"].as_str().unwrap();
