@@ -93,7 +93,7 @@ inBothFormats(world, "a driver on duty sees nobody else, and cannot come on duty
   assert.deepEqual(await blind.members(otherId, dispatcherId), []);
   await refused("members by REST", clients.rest(world.session({ role: "driver", jobs: [] })).channels.get(ON_DUTY).presence.get());
 
-  await assert.rejects(driver.channels.get(ON_DUTY).presence.enterClient(otherId), /clientId/i);
+  await assert.rejects(driver.channels.get(ON_DUTY).presence.enterClient(otherId), { code: 40012, statusCode: 400 });
   assert.deepEqual(watch.of(otherId).map(({ action }) => action), ["enter"]);
 });
 
