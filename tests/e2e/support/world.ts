@@ -10,7 +10,7 @@ import { LOOPBACK } from "../../../scripts/dev/ports.mjs";
 import { wranglerArguments, wranglerEnvironment } from "../../../scripts/dev/service.mjs";
 import { sign } from "../../../scripts/dev/session.mjs";
 import { type Ably, startAbly } from "./ably.ts";
-import { eventually, within } from "./wait.ts";
+import { within } from "./wait.ts";
 
 export type Role = "driver" | "dispatcher" | "customer" | "admin" | "service";
 
@@ -71,7 +71,8 @@ export class World {
       });
     });
     const url = await within("the service to be ready", Promise.race([ready, parts.ended as Promise<never>]), 120_000);
-    await eventually("the service to answer", async () => ((await fetch(`${url}/healthz`)).ok ? true : undefined));
+    const anonymous = await fetch(`${url}/api/ably-token`);
+    if (anonymous.status !== 401) throw new Error(`the service answers ${anonymous.status}:\n${log.join("\n")}`);
     return new World(ably, url, secret, log);
   }
 
