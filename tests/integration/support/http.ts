@@ -52,7 +52,7 @@ export class Client {
     this.#url = url;
   }
 
-  send(method: string, path: string, { headers = {}, body }: Sent = {}): Promise<Answer> {
+  send(method: string, path: string, { headers = {}, body }: Sent = {}, finish = true): Promise<Answer> {
     const bytes = Array.isArray(body) ? body : Buffer.from(body ?? "");
     const lengths: Headers =
       body === undefined ? {} : Array.isArray(body) ? { "transfer-encoding": "chunked" } : { "content-length": String(bytes.length) };
@@ -64,14 +64,17 @@ export class Client {
         (incoming) => {
           const chunks: Buffer[] = [];
           incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
-          incoming.on("end", () => resolve(new Answer(incoming.statusCode ?? 0, incoming.rawHeaders, Buffer.concat(chunks))));
+          incoming.on("end", () => {
+            resolve(new Answer(incoming.statusCode ?? 0, incoming.rawHeaders, Buffer.concat(chunks)));
+            if (!finish) outgoing.destroy();
+          });
           incoming.on("error", reject);
         },
       );
       outgoing.setTimeout(HANGS_MS, () => outgoing.destroy(new Error(`${method} was not answered within ${HANGS_MS} ms`)));
       outgoing.on("error", reject);
       for (const chunk of Array.isArray(bytes) ? bytes : [bytes]) if (chunk.length > 0) outgoing.write(chunk);
-      outgoing.end();
+      if (finish) outgoing.end();
     });
   }
 

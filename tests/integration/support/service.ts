@@ -69,6 +69,11 @@ export class Service {
     return this.#client.send(method, path, sent);
   }
 
+  /** Begins a request with a body that never ends, and takes the answer to what has arrived. */
+  unfinished(method: string, path: string, headers: Headers): Promise<Answer> {
+    return this.#client.send(method, path, { headers, body: [Buffer.from("{")] }, false);
+  }
+
   /** Posts to a job, as its driver where no other headers are given. */
   post(jobId: string, body: unknown, headers: Headers = driverOf(jobId)): Promise<Answer> {
     return this.send("POST", `/api/jobs/${jobId}/location`, { headers, body: typeof body === "string" ? body : JSON.stringify(body) });
