@@ -10,6 +10,7 @@ import { ROOT } from "../../../scripts/setup/environment.mjs";
 import { bundleWorker } from "../../../scripts/testing/bundle.mjs";
 import { FakeAbly } from "./fake-ably.ts";
 import { Client } from "./http.ts";
+import { until } from "./until.ts";
 import type { Answer, Headers, Sent } from "./http.ts";
 
 // Nothing leaves the laptop, and Wrangler's own log would be a file outside the clone.
@@ -84,8 +85,18 @@ export class Service {
     return this.send("GET", `/api/jobs/${jobId}/location`, { headers });
   }
 
-  /** Forgets all of the job's object but what it has stored. */
+  /**
+   * Throws the job's object out of memory, so that the next request finds nothing but what it has stored. The harness does that to
+   * an object at rest only: so it waits until all is published, and that is written down.
+   */
   async evict(jobId: string): Promise<void> {
+    const confirmed = "SELECT 1 FROM meta WHERE sent >= (SELECT max(seq) FROM log)";
+    await until(`${jobId} to come to rest`, async () => (await this.sql(jobId, confirmed)).length > 0);
+    await this.forget(jobId);
+  }
+
+  /** The same for an object that is at rest. */
+  async forget(jobId: string): Promise<void> {
     await this.#harness.getWorker().evictDurableObject("Job", { name: jobId });
   }
 
