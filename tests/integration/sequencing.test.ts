@@ -40,6 +40,7 @@ describe("sequencing", () => {
     assert.equal(new Set(all.map(({ epoch }) => epoch)).size, 1);
     await until("all to be published", () => published(job).length >= 60);
     assert.deepEqual(published(job), upTo(60));
+    assert.equal(service.ably.mostInFlight(job), 1);
     const ids = service.ably.publishes(job).map(({ message }) => message.id);
     assert.equal(new Set(ids).size, ids.length);
   });

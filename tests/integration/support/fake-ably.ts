@@ -89,8 +89,7 @@ export class FakeAbly {
   readonly #sockets = new Map<string, Socket>();
   /** Whatever else the Worker fetched. */
   readonly strays: string[] = [];
-  /** The most publishes of one job that were under way at once. */
-  mostInFlight = 0;
+  readonly #mostInFlight = new Map<string, number>();
   readonly #fetch = globalThis.fetch;
 
   constructor() {
@@ -110,6 +109,11 @@ export class FakeAbly {
 
   publishes(jobId: string): Publish[] {
     return this.#publishes.get(jobId) ?? [];
+  }
+
+  /** The most publishes of a job that were under way at once. */
+  mostInFlight(jobId: string): number {
+    return this.#mostInFlight.get(jobId) ?? 0;
   }
 
   /** Waits until so many publishes of a job have arrived, retries included. */
@@ -134,7 +138,7 @@ export class FakeAbly {
     }
     const flying = (this.#inFlight.get(jobId) ?? 0) + 1;
     this.#inFlight.set(jobId, flying);
-    this.mostInFlight = Math.max(this.mostInFlight, flying);
+    this.#mostInFlight.set(jobId, Math.max(this.mostInFlight(jobId), flying));
     try {
       const body = await request.text();
       const message = JSON.parse(body);
