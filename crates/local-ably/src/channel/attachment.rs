@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use ably::{ErrorInfo, Operations};
+use ably::{ErrorInfo, Message, Operations};
 
-use super::log::Publication;
+use super::timeline::Publication;
 use crate::connection::Socket;
 use crate::protocol::{Frame, Modes, SharedFrame};
 
@@ -61,8 +61,8 @@ impl Attachment {
     }
 
     /// Whether a publication is for this socket: its own may be unwanted.
-    pub(super) fn wants(&self, publication: &Publication) -> bool {
-        self.socket.echoes() || publication.connection_id() != Some(self.connection_id())
+    pub(super) fn wants(&self, publication: &Publication<Message>) -> bool {
+        self.socket.echoes() || publication.connection_id.as_deref() != Some(self.connection_id())
     }
 
     /// Sends a frame to this socket alone.

@@ -1,6 +1,7 @@
 //! Channels: pure state, told the time, that pushes frames into the queues of sockets and knows nothing of I/O.
 
 mod attachment;
+mod history;
 mod log;
 mod members;
 mod name;
@@ -9,6 +10,7 @@ mod publish;
 mod serial;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,12 +25,13 @@ use crate::protocol::{Action, Attach, Flags, Frame, Modes, SharedFrame};
 use crate::random;
 
 use attachment::Attachment;
+pub(crate) use history::{HistoryQuery, Page};
 use log::Log;
-pub(crate) use log::{HistoryQuery, Memory, Page};
 use members::Members;
 pub(crate) use name::ChannelName;
 use params::AttachParams;
-pub(crate) use publish::{Prepared, Publisher, SIZE_MAX, prepare};
+pub(crate) use publish::{MESSAGES_MAX, Prepared, Publisher, SIZE_MAX, prepare};
+pub(crate) use timeline::Memory;
 
 /// How long a channel that nobody is attached to is kept: as long as a client may come back and resume on it.
 const IDLE_TTL: Millis = crate::app::STATE_TTL;
@@ -267,17 +270,20 @@ impl Channel {
 
     /// Adds members that belong to no socket and never leave: those of a provisioned app.
     pub(crate) fn add_fixtures(&mut self, connection_id: &str, members: Vec<PresenceMessage>, now: Millis) {
-        self.members.add_fixtures(connection_id, members, now);
+        let events = self.members.add_fixtures(connection_id, members, now);
+        self.log.append_presence(connection_id, &events, now);
         self.note_idle(now);
     }
 
-    fn announce(&self, own_connection: &str, frame_id: &str, events: Vec<PresenceMessage>, now: Millis) {
+    fn announce(&mut self, own_connection: &str, frame_id: &str, events: Vec<PresenceMessage>, now: Millis) {
         if events.is_empty() {
             return;
         }
+        let channel_serial = self.log.append_presence(frame_id, &events, now);
         let shared = SharedFrame::from(Frame {
             id: Some(frame_id.to_owned()),
             connection_id: events.first().and_then(|event| event.connection_id.clone()),
+            channel_serial: Some(channel_serial),
             timestamp: Some(now),
             presence: Some(events),
             ..Frame::on(Action::Presence, &self.name)
@@ -331,6 +337,18 @@ impl Channel {
     /// 40000 for a position that cannot be read.
     pub(crate) fn history(&self, query: &HistoryQuery, now: Millis) -> Result<Page<Message>, ErrorInfo> {
         self.log.history(query, now)
+    }
+
+    /// Who entered, was updated and left: actions 2, 3 and 4, in the order and with the paging of [`Self::history`].
+    ///
+    /// # Errors
+    /// 40000 for a position that cannot be read.
+    pub(crate) fn presence_history(
+        &self,
+        query: &HistoryQuery,
+        now: Millis,
+    ) -> Result<Page<PresenceMessage>, ErrorInfo> {
+        self.log.presence_history(query, now)
     }
 
     /// How many of each there are.

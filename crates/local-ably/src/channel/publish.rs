@@ -7,8 +7,8 @@ use crate::errors::{bad_request, check_encoding, too_large};
 
 /// The most that the messages of one publish may hold, in bytes.
 pub(crate) const SIZE_MAX: usize = 65_536;
-/// The most messages of one publish.
-const MESSAGES_MAX: usize = 1_000;
+/// The most messages, or presence messages, of one frame.
+pub(crate) const MESSAGES_MAX: usize = 1_000;
 /// The longest id of a message, in bytes. Ably names no limit; this one bounds memory.
 const ID_LENGTH_MAX: usize = 1_024;
 

@@ -5,7 +5,7 @@ use ably::{ErrorInfo, Operation, PresenceMessage, Secret};
 use super::session::{Ending, Next, Session};
 use crate::app::{Answer, lock};
 use crate::auth::{ClientIdentity, Credentials, authorise, no_credentials};
-use crate::channel::{ChannelName, Publisher, SIZE_MAX, prepare};
+use crate::channel::{ChannelName, MESSAGES_MAX, Publisher, SIZE_MAX, prepare};
 use crate::clock::Millis;
 use crate::errors::{bad_request, check_encoding, foreign_client_id, incompatible_client_id, too_large};
 use crate::protocol::{Action, Attach, Command, Frame, PublishResult};
@@ -159,6 +159,9 @@ impl Session {
     ) -> Answer {
         let name = ChannelName::parse(sent_name)?;
         self.authorised.require(name.canonical(), Operation::Presence)?;
+        if messages.len() > MESSAGES_MAX {
+            return Err(bad_request(format!("a frame has at most {MESSAGES_MAX} presence messages")));
+        }
         let size = messages.iter().map(PresenceMessage::size).sum();
         if size > SIZE_MAX {
             return Err(too_large(size, SIZE_MAX));
