@@ -7,6 +7,11 @@ pub(crate) fn bad_request(message: impl Into<String>) -> ErrorInfo {
     ErrorInfo::new(40000, 400, message)
 }
 
+/// A parameter has a value that it cannot have.
+pub(crate) fn invalid_parameter(message: impl Into<String>) -> ErrorInfo {
+    ErrorInfo::new(40003, 400, message)
+}
+
 /// The credentials do not allow an operation on a channel.
 pub(crate) fn not_allowed(channel: &str, operation: Operation) -> ErrorInfo {
     ErrorInfo::new(

@@ -1,11 +1,15 @@
 //! The HTTP side: one handler for each endpoint, and what they have in common.
 
 mod apps;
+mod batch;
 mod call;
 mod channels;
 mod guard;
+mod paging;
+mod presence;
 mod publish;
 mod realtime;
+mod stats;
 mod time;
 mod tokens;
 
@@ -29,9 +33,13 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>) -> Router {
         .route("/", get(realtime::connect))
         .route("/time", get(time::time))
         .route("/channels/{channel}", get(channels::status))
-        .route("/channels/{channel}/messages", get(channels::history).post(publish::publish))
+        .route("/channels/{channel}/messages", get(channels::messages).post(publish::publish))
         .route("/channels/{channel}/history", get(channels::history))
         .route("/channels/{channel}/presence", get(channels::presence))
+        .route("/channels/{channel}/presence/history", get(channels::presence_history))
+        .route("/messages", post(publish::publish_batch))
+        .route("/presence", get(presence::batch))
+        .route("/stats", get(stats::read).post(stats::write))
         .route("/keys/{key}/requestToken", post(tokens::request_token))
         .route("/apps", post(apps::create))
         .route("/apps/{app}", delete(apps::remove))

@@ -1,5 +1,6 @@
 //! A server of one's own for each test, and clients that speak the wire's own language.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ably::{Capability, Key};
@@ -206,6 +207,64 @@ impl Server {
         )
         .await
     }
+}
+
+/// A page: its items, and the queries of its links by their rel.
+pub(crate) struct Page {
+    pub(crate) items: Vec<Value>,
+    pub(crate) links: BTreeMap<String, String>,
+}
+
+impl Server {
+    /// A page of the list at a path that ends with `word`. Each link has a header of its own, without a comma.
+    pub(crate) async fn page(&self, path: &str, word: &str, query: &str) -> Page {
+        let response = self.request(Method::GET, &format!("{path}/{word}?{query}")).send().await.unwrap();
+        let status = response.status();
+        let mut links = BTreeMap::new();
+        for link in response.headers().get_all("link") {
+            let link = link.to_str().unwrap();
+            assert!(!link.contains(','), "{link}");
+            let (target, rel) = link.split_once(">; rel=\"").unwrap();
+            let query = target.strip_prefix(&format!("<./{word}?")).unwrap_or_else(|| panic!("{link}"));
+            let before = links.insert(rel.strip_suffix('"').unwrap().to_owned(), query.to_owned());
+            assert!(before.is_none(), "{link}");
+        }
+        let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+        assert_eq!(status, 200, "{body}");
+        Page { items: body.as_array().unwrap().clone(), links }
+    }
+
+    /// All pages of a list, followed by their `next` links.
+    pub(crate) async fn pages(&self, path: &str, word: &str, query: &str) -> Vec<Vec<Value>> {
+        let mut pages = Vec::new();
+        let mut query = query.to_owned();
+        loop {
+            let page = self.page(path, word, &query).await;
+            pages.push(page.items);
+            match page.links.get("next") {
+                Some(next) => query = next.clone(),
+                None => return pages,
+            }
+        }
+    }
+
+    /// Posts a body in a format, and answers in it too.
+    pub(crate) async fn post_in(&self, format: Format, path: &str, body: &Value) -> (u16, Value) {
+        answer_in(format, self.request(Method::POST, path), body).await
+    }
+
+    pub(crate) async fn get_in(&self, format: Format, path: &str) -> (u16, Value) {
+        let response =
+            self.request(Method::GET, path).header("accept", format.media_type()).send().await.unwrap();
+        (response.status().as_u16(), format.read(&response.bytes().await.unwrap()))
+    }
+}
+
+/// Sends a body in a format. Answers status and body, which is in that format too.
+pub(crate) async fn answer_in(format: Format, request: RequestBuilder, body: &Value) -> (u16, Value) {
+    let request = request.header("accept", format.media_type()).header("content-type", format.media_type());
+    let response = request.body(format.write(body)).send().await.unwrap();
+    (response.status().as_u16(), format.read(&response.bytes().await.unwrap()))
 }
 
 /// Sends a request. Answers status and body, which is JSON unless it is empty.

@@ -1,10 +1,12 @@
 //! The server over real sockets: one test for each rule, in both formats where they could differ.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod batch;
 mod channels;
 mod connecting;
 mod guard;
 mod harness;
+mod paging;
 mod presence;
 mod program;
 mod reauthorising;
