@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use ably::{Capability, Key};
 use clap::Parser;
-use local_ably::{KeyOptions, Options, Running};
+use local_ably::{KeyOptions, NamespaceOptions, Options, Running};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -27,6 +27,10 @@ struct Arguments {
     // Read as text and parsed later: an error of clap's would quote the secret.
     #[arg(long = "key", env = "LOCAL_ABLY_KEY", hide_env_values = true)]
     keys: Vec<String>,
+
+    /// A namespace with rules of its own, such as chat=persisted,mutableMessages. May be given more than once
+    #[arg(long = "namespace", value_name = "ID=RULES", value_parser = parse_namespace)]
+    namespaces: Vec<NamespaceOptions>,
 
     /// A Host to serve besides loopback, with or without its port. May be given more than once
     #[arg(long = "allow-host", value_name = "HOST")]
@@ -52,6 +56,20 @@ fn parse_key(text: &str) -> Result<KeyOptions, String> {
             .map_err(|error| format!("the capability of {}: {error}", options.key.name()))?;
     }
     Ok(options)
+}
+
+/// Parses a namespace and its rules.
+fn parse_namespace(text: &str) -> Result<NamespaceOptions, String> {
+    let (id, rules) = text.split_once('=').ok_or("a namespace is an id, a = and its rules")?;
+    let mut namespace = NamespaceOptions { id: id.to_owned(), ..NamespaceOptions::default() };
+    for rule in rules.split(',') {
+        match rule {
+            "persisted" => namespace.persisted = true,
+            "mutableMessages" => namespace.mutable_messages = true,
+            _ => return Err(format!("{rule:?} is no rule: there are persisted and mutableMessages")),
+        }
+    }
+    Ok(namespace)
 }
 
 #[tokio::main]
@@ -82,8 +100,12 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         }
         _ => format!("cannot listen on {address}: {error}"),
     })?;
-    let options =
-        Options { keys, allow_hosts: arguments.allow_hosts, allow_origins: arguments.allow_origins };
+    let options = Options {
+        keys,
+        namespaces: arguments.namespaces,
+        allow_hosts: arguments.allow_hosts,
+        allow_origins: arguments.allow_origins,
+    };
     let running = local_ably::serve(listener, options).await.map_err(|error| error.to_string())?;
     // Whoever reads that the server listens may at once tell it to end.
     let ended = end_signal()?;

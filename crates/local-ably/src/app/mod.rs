@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use ably::{Capability, ErrorInfo, Key, KeyName};
 
 use crate::auth::Nonces;
-use crate::channel::Memory;
+use crate::channel::{Memory, Rules};
 use crate::clock::Millis;
 
 pub(crate) use channels::{ChannelRef, Channels};
@@ -39,6 +39,14 @@ impl KeyRecord {
     }
 }
 
+/// Channels whose names begin alike, and the rules that they have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Namespace {
+    /// What their names are, or begin with before a `:`.
+    pub(crate) id: String,
+    pub(crate) rules: Rules,
+}
+
 /// An app.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -52,11 +60,16 @@ pub(crate) struct App {
 
 impl App {
     /// An app with keys, which are all its own.
-    pub(crate) fn new(id: impl Into<String>, keys: Vec<KeyRecord>, memory: &Arc<Memory>) -> Self {
+    pub(crate) fn new(
+        id: impl Into<String>,
+        keys: Vec<KeyRecord>,
+        namespaces: Vec<Namespace>,
+        memory: &Arc<Memory>,
+    ) -> Self {
         Self {
             id: id.into(),
             keys: keys.into_iter().map(Arc::new).collect(),
-            channels: Mutex::new(Channels::new(Arc::clone(memory))),
+            channels: Mutex::new(Channels::new(namespaces, Arc::clone(memory))),
             connections: Mutex::default(),
             nonces: Mutex::default(),
         }

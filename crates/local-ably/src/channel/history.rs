@@ -25,6 +25,24 @@ pub(crate) struct Page<T> {
     pub(crate) next: Option<String>,
 }
 
+/// Cuts a page out of what is in order already, each with its place.
+pub(super) fn cut<T>(
+    in_order: impl Iterator<Item = (String, T)>,
+    forwards: bool,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Page<T> {
+    let beyond = |place: &str| match cursor {
+        None => true,
+        Some(cursor) if forwards => place > cursor,
+        Some(cursor) => place < cursor,
+    };
+    let mut rest = in_order.filter(|(place, _)| beyond(place)).peekable();
+    let (places, items): (Vec<String>, Vec<T>) = rest.by_ref().take(limit).unzip();
+    let next = rest.peek().and(places.last().cloned());
+    Page { items, next }
+}
+
 /// Reads a page of a timeline, newest first unless asked otherwise. `until` is the query's `until_serial`, read.
 pub(super) fn page<T: Clone>(
     timeline: &Timeline<T>,
@@ -38,21 +56,12 @@ pub(super) fn page<T: Clone>(
         .iter()
         .filter(|publication| (start..=end).contains(&publication.timestamp))
         .filter(|publication| until.is_none_or(|until| publication.serial <= until))
-        .flat_map(|publication| {
-            publication.items.iter().enumerate().map(|(index, item)| (publication.place(index), item))
-        })
+        .filter(|publication| !publication.amends)
+        .flat_map(|publication| publication.current().map(|(index, item)| (publication.place(index), item)))
         .collect();
     if !query.forwards {
         in_order.reverse();
     }
-    let beyond = |place: &str| match query.cursor.as_deref() {
-        None => true,
-        Some(cursor) if query.forwards => place > cursor,
-        Some(cursor) => place < cursor,
-    };
-    let mut rest = in_order.into_iter().filter(|(place, _)| beyond(place)).peekable();
-    let (places, items): (Vec<String>, Vec<T>) =
-        rest.by_ref().take(query.limit).map(|(place, item)| (place, item.clone())).unzip();
-    let next = rest.peek().and(places.last().cloned());
-    Page { items, next }
+    let page = cut(in_order.into_iter(), query.forwards, query.cursor.as_deref(), query.limit);
+    Page { items: page.items.into_iter().cloned().collect(), next: page.next }
 }

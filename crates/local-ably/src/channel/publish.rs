@@ -29,7 +29,6 @@ pub(crate) struct Prepared {
     key: String,
     connection_id: Option<String>,
     messages: Vec<Message>,
-    size: usize,
 }
 
 impl Prepared {
@@ -37,8 +36,8 @@ impl Prepared {
         &self.key
     }
 
-    pub(super) fn into_parts(self) -> (String, Option<String>, Vec<Message>, usize) {
-        (self.key, self.connection_id, self.messages, self.size)
+    pub(super) fn into_parts(self) -> (String, Option<String>, Vec<Message>) {
+        (self.key, self.connection_id, self.messages)
     }
 }
 
@@ -58,7 +57,7 @@ pub(crate) fn prepare(mut messages: Vec<Message>, publisher: &Publisher<'_>) -> 
         return Err(too_large(size, SIZE_MAX));
     }
     if messages.iter().any(|message| !matches!(message.action, None | Some(MessageAction::Create))) {
-        return Err(bad_request("the local Ably does not change or delete messages"));
+        return Err(bad_request("what is published here is new messages, not changes of others"));
     }
     messages.iter().try_for_each(|message| check_encoding(&message.payload))?;
     let own_key = key_of_ids(&messages)?;
@@ -66,13 +65,13 @@ pub(crate) fn prepare(mut messages: Vec<Message>, publisher: &Publisher<'_>) -> 
         message.client_id = publisher.client.stamp(message.client_id.take())?;
         message.connection_id = publisher.connection_id.map(str::to_owned);
         message.connection_key = None;
+        message.annotations = None;
         message.id.get_or_insert_with(|| format!("{}:{index}", publisher.base_id));
     }
     Ok(Prepared {
         key: own_key.unwrap_or_else(|| publisher.base_id.to_owned()),
         connection_id: publisher.connection_id.map(str::to_owned),
         messages,
-        size,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Things that happened on a channel, in order, bounded by time, by count and by size.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,11 +33,20 @@ pub(super) struct Publication<T> {
     pub(super) connection_id: Option<String>,
     pub(super) timestamp: Millis,
     pub(super) items: Vec<T>,
+    /// What some items have become since, by their index.
+    pub(super) revised: BTreeMap<usize, T>,
+    /// It says something about earlier items, so that those who look back see it in them.
+    pub(super) amends: bool,
     /// What it takes in memory, roughly.
     pub(super) bytes: usize,
 }
 
 impl<T> Publication<T> {
+    /// What the items are by now, each with its index.
+    pub(super) fn current(&self) -> impl Iterator<Item = (usize, &T)> {
+        self.items.iter().enumerate().map(|(index, item)| (index, self.revised.get(&index).unwrap_or(item)))
+    }
+
     /// The place of an item: `<channelSerial>:<3-digit index>`. Places sort as text in the order in which things happened.
     pub(super) fn place(&self, index: usize) -> String {
         place(&self.channel_serial, index)
@@ -89,6 +98,30 @@ impl<T> Timeline<T> {
     /// What there is, oldest first.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Publication<T>>> {
         self.publications.iter()
+    }
+
+    /// The publication of a serial, if it is still there.
+    pub(super) fn find(&self, serial: Serial) -> Option<&Arc<Publication<T>>> {
+        self.publications.get(self.index_of(serial)?)
+    }
+
+    fn index_of(&self, serial: Serial) -> Option<usize> {
+        self.publications.binary_search_by_key(&serial, |publication| publication.serial).ok()
+    }
+
+    /// Notes what an item of a publication has become. `size` says what an item takes in memory.
+    pub(super) fn revise(&mut self, serial: Serial, index: usize, item: T, size: impl Fn(&T) -> usize)
+    where
+        T: Clone,
+    {
+        let found = self.index_of(serial).and_then(|found| self.publications.get_mut(found));
+        let Some(publication) = found.map(Arc::make_mut) else { return };
+        let grown = size(&item);
+        let shrunk = publication.revised.insert(index, item).as_ref().map_or(0, size);
+        publication.bytes = publication.bytes + grown - shrunk;
+        self.bytes = self.bytes + grown - shrunk;
+        self.memory.0.fetch_add(grown, Ordering::Relaxed);
+        self.memory.0.fetch_sub(shrunk, Ordering::Relaxed);
     }
 
     /// Adds what has just happened.

@@ -1,14 +1,17 @@
 //! What a session does with each frame.
 
-use ably::{ErrorInfo, Operation, PresenceMessage, Secret};
+use ably::{Annotation, ErrorInfo, Operation, PresenceMessage, Secret};
 
 use super::session::{Ending, Next, Session};
 use crate::app::{Answer, lock};
 use crate::auth::{ClientIdentity, Credentials, authorise, no_credentials};
-use crate::channel::{ChannelName, MESSAGES_MAX, Publisher, SIZE_MAX, prepare};
+use crate::channel::{
+    Annotator, ChannelName, MESSAGES_MAX, Publisher, SIZE_MAX, is_change, prepare, prepare_annotations,
+    prepare_change,
+};
 use crate::clock::Millis;
 use crate::errors::{bad_request, check_encoding, foreign_client_id, incompatible_client_id, too_large};
-use crate::protocol::{Action, Attach, Command, Frame, PublishResult};
+use crate::protocol::{Action, Attach, Command, Frame, Modes, PublishResult};
 use crate::random;
 
 /// How many channels a connection may be attached to.
@@ -23,6 +26,7 @@ impl Session {
             Command::Disconnect => return Next::Break(Ending::lost()),
             Command::Publish { msg_serial: Some(msg_serial), .. }
             | Command::Presence { msg_serial: Some(msg_serial), .. }
+            | Command::Annotate { msg_serial: Some(msg_serial), .. }
             | Command::Refused { msg_serial, .. } => {
                 let error = ErrorInfo::new(80003, 400, "the connection was resumed by another socket");
                 self.socket.send(Frame::nack(msg_serial, error));
@@ -67,6 +71,9 @@ impl Session {
             }
             Command::Presence { channel, msg_serial, presence } => {
                 self.answer(msg_serial, |session| session.presence(&channel, msg_serial, presence, now));
+            }
+            Command::Annotate { channel, msg_serial, annotations } => {
+                self.answer(msg_serial, |session| session.annotate(&channel, msg_serial, annotations, now));
             }
             Command::Refused { msg_serial, reason } => {
                 self.socket.send(Frame::nack(msg_serial, bad_request(reason)));
@@ -137,17 +144,47 @@ impl Session {
         now: Millis,
     ) -> Answer {
         let name = ChannelName::parse(sent_name)?;
-        self.authorised.require(name.canonical(), Operation::Publish)?;
         let publisher = Publisher {
             client: &self.client,
             connection_id: Some(self.socket.connection().id()),
             base_id: &self.base_id(msg_serial),
         };
+        if is_change(&messages) {
+            let change = prepare_change(messages, &publisher)?;
+            let operations = self.authorised.operations_on(name.canonical());
+            let channel = self.authorised.app.channel(name.canonical(), now)?;
+            let mut channel = lock(&channel);
+            channel.require_mode(self.socket.id(), Modes::PUBLISH)?;
+            let version = channel.change(change, operations.as_ref(), now)?;
+            return Ok(PublishResult { serials: vec![version] });
+        }
+        self.authorised.require(name.canonical(), Operation::Publish)?;
         let prepared = prepare(messages, &publisher)?;
         let channel = self.authorised.app.channel(name.canonical(), now)?;
         let mut channel = lock(&channel);
-        channel.require_publish_mode(self.socket.id())?;
+        channel.require_mode(self.socket.id(), Modes::PUBLISH)?;
         Ok(PublishResult { serials: channel.publish(prepared, now).serials })
+    }
+
+    fn annotate(
+        &self,
+        sent_name: &str,
+        msg_serial: Option<i64>,
+        annotations: Vec<Annotation>,
+        now: Millis,
+    ) -> Answer {
+        let name = ChannelName::parse(sent_name)?;
+        self.authorised.require(name.canonical(), Operation::AnnotationPublish)?;
+        let annotator = Annotator {
+            client: &self.client,
+            connection_id: Some(self.socket.connection().id()),
+            base_id: &self.base_id(msg_serial),
+        };
+        let annotations = prepare_annotations(annotations, None, &annotator)?;
+        let channel = self.authorised.app.channel(name.canonical(), now)?;
+        let mut channel = lock(&channel);
+        channel.require_mode(self.socket.id(), Modes::ANNOTATION_PUBLISH)?;
+        Ok(PublishResult { serials: channel.annotate(annotations, &annotator, now)? })
     }
 
     fn presence(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ably::{Message, PresenceMessage};
+use ably::{Annotation, Message, PresenceMessage};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -35,6 +35,11 @@ pub(crate) enum Command {
         channel: String,
         msg_serial: Option<i64>,
         presence: Vec<PresenceMessage>,
+    },
+    Annotate {
+        channel: String,
+        msg_serial: Option<i64>,
+        annotations: Vec<Annotation>,
     },
     Auth {
         access_token: Option<String>,
@@ -69,6 +74,7 @@ struct Wire {
     params: Option<BTreeMap<String, Param>>,
     messages: Option<Vec<Message>>,
     presence: Option<Vec<PresenceMessage>>,
+    annotations: Option<Vec<Annotation>>,
     auth: Option<WireAuth>,
 }
 
@@ -167,12 +173,16 @@ impl Wire {
             },
             Some(16) => Command::Sync { channel },
             Some(17) => Command::Auth { access_token: self.auth.and_then(|auth| auth.access_token) },
-            Some(action) if ANSWERED.contains(&action) => match self.msg_serial {
-                Some(msg_serial) => Command::Refused {
-                    msg_serial,
-                    reason: "the local Ably has no annotations and no objects".to_owned(),
-                },
+            Some(19) => match self.msg_serial {
+                Some(msg_serial) => {
+                    Command::Refused { msg_serial, reason: "the local Ably has no LiveObjects".to_owned() }
+                }
                 None => Command::Nothing,
+            },
+            Some(21) => Command::Annotate {
+                channel,
+                msg_serial: self.msg_serial,
+                annotations: self.annotations.unwrap_or_default(),
             },
             _ => Command::Nothing,
         }
