@@ -72,7 +72,9 @@ pub(crate) fn prepare_change(
         Some(MessageAction::Delete) => Kind::Delete,
         Some(MessageAction::Append) => Kind::Append,
         _ => {
-            return Err(bad_request("clients create, update, delete or append to messages, and nothing else"));
+            return Err(bad_request(
+                "clients create, update, delete or append to messages, and nothing else",
+            ));
         }
     };
     check_encoding(&message.payload)?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use ably::{Annotation, ErrorInfo, Message, MessageAction, PresenceMessage, Version};
+use serde_json::Value;
 
 use super::change::{Change, Changed};
 use super::history::{self, HistoryQuery, Page};
@@ -167,7 +168,7 @@ impl Log {
         }
     }
 
-    /// Adds a publish.
+    /// Adds a publish. One of ephemeral messages alone is only numbered.
     pub(super) fn append(
         &mut self,
         prepared: Prepared,
@@ -183,7 +184,11 @@ impl Log {
                 Some(Version { serial: Some(serial.clone()), timestamp: Some(now), ..Version::default() });
             message.serial = Some(serial.clone());
         }
-        let publication = self.keep_messages(publication);
+        let publication = if publication.items.iter().all(is_ephemeral) {
+            Arc::new(publication)
+        } else {
+            self.keep_messages(publication)
+        };
         self.known.insert(id.clone(), (self.last, serials.len()));
         self.known_in_order.push_back((now, id.clone()));
         self.trim(now);
@@ -421,6 +426,12 @@ impl Log {
         let until = query.until_serial.as_deref();
         until.map(|serial| Serial::parse(serial, &self.series).ok_or_else(unreadable)).transpose()
     }
+}
+
+/// Whether a message is for those who are there, and for nobody who looks back or resumes.
+fn is_ephemeral(message: &Message) -> bool {
+    let extras = message.extras.as_ref();
+    extras.and_then(|extras| extras.get("ephemeral")).and_then(Value::as_bool).unwrap_or(false)
 }
 
 fn id_len(text: &Option<String>) -> usize {

@@ -5,6 +5,7 @@ mod batch;
 mod call;
 mod channels;
 mod guard;
+mod message;
 mod paging;
 mod presence;
 mod publish;
@@ -34,6 +35,12 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>) -> Router {
         .route("/time", get(time::time))
         .route("/channels/{channel}", get(channels::status))
         .route("/channels/{channel}/messages", get(channels::messages).post(publish::publish))
+        .route("/channels/{channel}/messages/{serial}", get(message::read).patch(message::change))
+        .route("/channels/{channel}/messages/{serial}/versions", get(message::versions))
+        .route(
+            "/channels/{channel}/messages/{serial}/annotations",
+            get(message::annotations).post(message::annotate),
+        )
         .route("/channels/{channel}/history", get(channels::history))
         .route("/channels/{channel}/presence", get(channels::presence))
         .route("/channels/{channel}/presence/history", get(channels::presence_history))

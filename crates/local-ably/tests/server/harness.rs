@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures_util::{SinkExt, StreamExt};
 use hmac::{Hmac, Mac};
-use local_ably::{KeyOptions, Options, Running, serve};
+use local_ably::{KeyOptions, NamespaceOptions, Options, Running, serve};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -143,7 +143,12 @@ impl Server {
         };
         let all = |key| KeyOptions::unrestricted(Key::parse(key).unwrap());
         let keys = vec![all(KEY), small, all(OTHER_KEY)];
-        let running = serve(listener, Options { keys, ..options }).await.unwrap();
+        let persisted =
+            NamespaceOptions { id: "persisted".into(), persisted: true, ..NamespaceOptions::default() };
+        let mutable =
+            NamespaceOptions { id: "mutable".into(), mutable_messages: true, ..NamespaceOptions::default() };
+        let namespaces = vec![persisted, mutable];
+        let running = serve(listener, Options { keys, namespaces, ..options }).await.unwrap();
         Self { running, http: reqwest::Client::new() }
     }
 
@@ -377,6 +382,17 @@ impl Socket {
             let frame = self.receive().await;
             if frame["action"] == 1 || frame["action"] == 2 {
                 return frame;
+            }
+        }
+    }
+
+    /// DETACHED of a channel, after whatever was on its way.
+    pub(crate) async fn expect_detached(&mut self, channel: &str) {
+        loop {
+            let frame = self.receive().await;
+            if frame["action"] == 13 {
+                assert_eq!(frame["channel"], channel);
+                return;
             }
         }
     }

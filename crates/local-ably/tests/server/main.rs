@@ -6,6 +6,8 @@ mod channels;
 mod connecting;
 mod guard;
 mod harness;
+mod mutating;
+mod occupancy;
 mod paging;
 mod presence;
 mod program;
