@@ -16,7 +16,7 @@ use crate::app::{Opened, STATE_TTL};
 use crate::auth::{Authorised, ClientIdentity, authorise, expired, no_credentials};
 use crate::channel::SIZE_MAX;
 use crate::clock::{Millis, now, wait};
-use crate::errors::{bad_request, too_large};
+use crate::errors::{bad_request, incompatible_client_id, too_large};
 use crate::protocol::{Action, Command, ConnectionDetails, Format, Frame, SharedFrame};
 use crate::server::Server;
 
@@ -119,6 +119,15 @@ fn open(server: &Arc<Server>, request: ConnectRequest) -> Opening {
     let credentials = request.credentials.as_ref().ok_or_else(no_credentials).map_err(refuse)?;
     let authorised = authorise(server.apps(), server.mint(), credentials, now).map_err(refuse)?;
     let client = authorised.client.narrowed(request.client_id.as_deref()).map_err(refuse)?;
+    if let Some(key) = &request.resume
+        && server
+            .apps()
+            .all()
+            .iter()
+            .any(|app| app.id() != authorised.app.id() && app.connections().id_of(key).is_some())
+    {
+        return Err(refuse(incompatible_client_id()));
+    }
     let mut made = None;
     let opened = authorised
         .app

@@ -1,6 +1,7 @@
 //! The server over real sockets: one test for each rule, in both formats where they could differ.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod attaching;
 mod batch;
 mod channels;
 mod connecting;
@@ -11,6 +12,7 @@ mod occupancy;
 mod paging;
 mod presence;
 mod program;
+mod publishing;
 mod reauthorising;
 mod rest;
 mod rest_client;
