@@ -54,7 +54,7 @@ for (const [variable, value] of WRONG) {
         assert.match(text, /misconfigured/);
       }
 
-      const lines = service.logs().map(({ text }) => JSON.parse(text));
+      const lines = (await service.logged(2 + answers.length)).map(({ text }) => JSON.parse(text));
       const named = lines.filter((line) => line.variable !== undefined);
       assert.ok(named.length >= 1);
       for (const line of named) {
@@ -78,7 +78,7 @@ test("several wrong settings are all named at once", async () => {
   const service = await Service.start({ ABLY_API_KEY: undefined, SESSION_SECRET: ODD, MAX_FIX_AGE_HOURS: ODD });
   try {
     await service.send("GET", "/api/ably-token");
-    const variables = service.logs().map(({ text }) => JSON.parse(text).variable);
+    const variables = (await service.logged(4)).map(({ text }) => JSON.parse(text).variable);
     assert.deepEqual(variables.filter(Boolean).sort(), ["ABLY_API_KEY", "MAX_FIX_AGE_HOURS", "SESSION_SECRET"]);
   } finally {
     await service.stop();

@@ -111,8 +111,15 @@ export class Service {
     return this.#harness.getWorker().listDurableObjectIds("Job");
   }
 
+  /** What was logged since the start or the last `clearLogs`. Lines arrive after the answers that they are about. */
   logs(): LogLine[] {
     return this.#harness.getLogs().map(({ level, message }) => ({ level, text: message }));
+  }
+
+  /** The same, once there are so many lines. */
+  async logged(count: number): Promise<LogLine[]> {
+    await until(`${count} lines of the log`, () => this.logs().length >= count);
+    return this.logs();
   }
 
   clearLogs(): void {
