@@ -51,29 +51,24 @@ export class World {
    */
   static async forThisFile(settings: Record<string, string> = {}, start: () => Promise<Ably> = startAbly): Promise<World> {
     const ably = await start();
-    after(() => ably.stop());
     const parts = new Parts();
     // Where Wrangler keeps the objects' storage: the runs of a laptop do not share one.
     const state = mkdtempSync(join(tmpdir(), "towline-e2e-"));
-    after(async () => {
-      await parts.stop();
+    const stop = async () => {
+      await Promise.all([parts.stop(), ably.stop()]);
       rmSync(state, { recursive: true, force: true });
-    });
-    const secret = randomBytes(32).toString("base64url");
-    const log: string[] = [];
-    const ready = new Promise<string>((resolve) => {
-      const args = [...wranglerArguments(LOOPBACK, 0), "--inspector-port", "0", "--persist-to", state];
-      const env = wranglerEnvironment({ SESSION_SECRET: secret, SESSION_COOKIE: COOKIE, ...ably.settings, ...settings });
-      parts.start("The service", "wrangler", args, env, (line) => {
-        log.push(line);
-        const [, url] = /Ready on (http:\/\/\S+)/.exec(line) ?? [];
-        if (url !== undefined) resolve(url);
-      });
-    });
-    const url = await within("the service to be ready", Promise.race([ready, parts.ended as Promise<never>]), 120_000);
-    const anonymous = await fetch(`${url}/api/ably-token`);
-    if (anonymous.status !== 401) throw new Error(`the service answers ${anonymous.status}:\n${log.join("\n")}`);
-    return new World(ably, url, secret, log);
+    };
+    try {
+      const secret = randomBytes(32).toString("base64url");
+      const own = { SESSION_SECRET: secret, SESSION_COOKIE: COOKIE, ...ably.settings, ...settings };
+      const { url, log } = await startService(parts, state, own);
+      after(stop);
+      return new World(ably, url, secret, log);
+    } catch (error) {
+      // A file whose tests cannot begin runs no hook.
+      await stop();
+      throw error;
+    }
   }
 
   /** A session token, as the platform's back end issues it at sign-in. */
@@ -85,4 +80,21 @@ export class World {
   get authUrl() {
     return `${this.url}/api/ably-token`;
   }
+}
+
+/** Starts the service, and waits until it answers as one that is configured. */
+async function startService(parts: Parts, state: string, settings: Record<string, string>) {
+  const log: string[] = [];
+  const ready = new Promise<string>((resolve) => {
+    const args = [...wranglerArguments(LOOPBACK, 0), "--inspector-port", "0", "--persist-to", state];
+    parts.start("The service", "wrangler", args, wranglerEnvironment(settings), (line) => {
+      log.push(line);
+      const [, url] = /Ready on (http:\/\/\S+)/.exec(line) ?? [];
+      if (url !== undefined) resolve(url);
+    });
+  });
+  const url = await within("the service to be ready", Promise.race([ready, parts.ended as Promise<never>]), 120_000);
+  const anonymous = await fetch(`${url}/api/ably-token`);
+  if (anonymous.status !== 401) throw new Error(`the service answers ${anonymous.status}:\n${log.join("\n")}`);
+  return { url, log };
 }
