@@ -249,6 +249,7 @@ impl Session {
         self.client = client;
         self.authorised = authorised;
         self.plan_prompt(now);
+        self.heed_revocations();
         // Another socket may have taken the connection over this very moment: then this one need not know.
         let key = self.authorised.app.connections().reauthorised(&self.socket, &self.client);
         if let Some(key) = key {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::handshake::ConnectRequest;
 use super::socket::Socket;
 use crate::app::{Opened, STATE_TTL};
-use crate::auth::{Authorised, ClientIdentity, authorise, expired, no_credentials};
+use crate::auth::{Authorised, ClientIdentity, authorise, expired, no_credentials, revoked};
 use crate::channel::SIZE_MAX;
 use crate::clock::{Millis, now, wait};
 use crate::errors::{bad_request, incompatible_client_id, too_large};
@@ -72,6 +72,8 @@ pub(super) struct Session {
     pub(super) asked_client_id: Option<String>,
     idle: Millis,
     prompt_at: Option<Millis>,
+    /// When the token stops being good because it was revoked.
+    revoked_at: Option<Millis>,
     /// Whether the socket has sent a frame.
     heard_from: bool,
 }
@@ -158,6 +160,7 @@ fn open(server: &Arc<Server>, request: ConnectRequest) -> Opening {
         asked_client_id: request.client_id,
         idle: request.idle,
         prompt_at: None,
+        revoked_at: None,
         heard_from: false,
     };
     session.plan_prompt(now);
@@ -191,6 +194,9 @@ impl Session {
         let silence_max = wait(0, 2 * self.idle + SILENCE_MARGIN);
         let mut silent_until = Instant::now() + silence_max;
         let socket = Arc::clone(&self.socket);
+        // Watched from before the first look, so that none is missed.
+        let mut revocations = self.authorised.app.watch_revocations();
+        self.look_for_revocations();
         loop {
             let due =
                 self.due().map_or(silent_until, |at| silent_until.min(Instant::now() + wait(now(), at)));
@@ -216,6 +222,7 @@ impl Session {
                         return ending;
                     }
                 }
+                Ok(()) = revocations.changed() => self.look_for_revocations(),
                 () = socket.cut().cancelled() => return Ending::lost(),
                 () = socket.ended().cancelled() => return Ending::lost(),
                 () = self.server.shutdown().cancelled() => {
@@ -228,13 +235,28 @@ impl Session {
 
     /// When time alone makes something happen next.
     fn due(&self) -> Option<Millis> {
-        let expires = self.authorised.token.map(|token| token.expires);
-        self.prompt_at.or(expires)
+        let expires = self.authorised.token.as_ref().map(|token| token.expires);
+        [self.prompt_at, self.revoked_at, expires].into_iter().flatten().min()
+    }
+
+    /// Notes whether the token was revoked. A client that has time left to change it is asked to, once.
+    fn look_for_revocations(&mut self) {
+        let asked_before = self.revoked_at.is_some();
+        self.heed_revocations();
+        if !asked_before && self.revoked_at.is_some_and(|at| at > now()) {
+            self.socket.send(Frame::new(Action::Auth));
+        }
+    }
+
+    /// Notes whether the token was revoked, and from when on that counts.
+    pub(super) fn heed_revocations(&mut self) {
+        let token = self.authorised.token.as_ref();
+        self.revoked_at = token.and_then(|token| self.authorised.app.revocations().apply_at(token));
     }
 
     /// Asks for another token in good time, unless this one lives too short for that.
     pub(super) fn plan_prompt(&mut self, now: Millis) {
-        let prompt_at = self.authorised.token.map(|token| token.expires - PROMPT_BEFORE);
+        let prompt_at = self.authorised.token.as_ref().map(|token| token.expires - PROMPT_BEFORE);
         self.prompt_at = prompt_at.filter(|at| *at > now);
     }
 
@@ -243,7 +265,10 @@ impl Session {
             self.prompt_at = None;
             self.socket.send(Frame::new(Action::Auth));
         }
-        if self.authorised.token.is_some_and(|token| token.expires <= now) {
+        if self.revoked_at.is_some_and(|at| at <= now) {
+            return Next::Break(Ending::disconnected(revoked()));
+        }
+        if self.authorised.token.as_ref().is_some_and(|token| token.expires <= now) {
             return Next::Break(Ending::disconnected(expired()));
         }
         Next::Continue(())

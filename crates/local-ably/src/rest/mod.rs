@@ -10,6 +10,7 @@ mod paging;
 mod presence;
 mod publish;
 mod realtime;
+mod revocation;
 mod stats;
 mod time;
 mod tokens;
@@ -48,6 +49,7 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>) -> Router {
         .route("/presence", get(presence::batch))
         .route("/stats", get(stats::read).post(stats::write))
         .route("/keys/{key}/requestToken", post(tokens::request_token))
+        .route("/keys/{key}/revokeTokens", post(revocation::revoke_tokens))
         .route("/apps", post(apps::create))
         .route("/apps/{app}", delete(apps::remove))
         .fallback(call::unknown_path)

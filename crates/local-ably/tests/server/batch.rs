@@ -56,14 +56,13 @@ async fn channels_may_be_one_text_and_messages_one_object_and_the_body_one_spec(
 #[tokio::test]
 async fn what_fails_on_one_channel_fails_there_alone() {
     let server = Server::start().await;
-    let (name, secret) = SMALL_KEY.split_once(':').unwrap();
     let specs = json!([
         {"channels": ["talk:1", "news", ":bad", "talk:2"], "messages": {"data": "x"}},
         {"channels": ["talk:1"], "messages": {"data": "x".repeat(70_000)}},
         {"channels": ["talk:1"], "messages": [{"id": "a:0"}, {"id": "b:1"}]},
         {"channels": ["talk:1"], "messages": {"data": "last"}},
     ]);
-    let request = server.anonymous(Method::POST, "/messages").basic_auth(name, Some(secret));
+    let request = server.request_by(SMALL_KEY, Method::POST, "/messages");
     let (status, body) = answer(request.body(specs.to_string())).await;
     assert_eq!(status, 201);
     let codes: Vec<Vec<_>> = body
@@ -157,10 +156,9 @@ async fn a_batch_that_is_none_or_too_much_is_refused_whole() {
 #[tokio::test]
 async fn version_2_gets_flat_results_and_40020_where_one_failed() {
     let server = Server::start().await;
-    let (name, secret) = SMALL_KEY.split_once(':').unwrap();
     let post = |version: &'static str, channels: Value| {
         let body = json!({"channels": channels, "messages": {"data": "x"}}).to_string();
-        let request = server.anonymous(Method::POST, "/messages").basic_auth(name, Some(secret));
+        let request = server.request_by(SMALL_KEY, Method::POST, "/messages");
         answer(request.header("x-ably-version", version).body(body))
     };
     for version in ["2", "1.2"] {
@@ -186,11 +184,9 @@ async fn batch_presence_tells_who_is_on_each_channel_or_why_not() {
         socket.attach(channel).await;
         socket.presence(channel, serial as u64, json!({"action": 2, "clientId": "c", "data": channel})).await;
     }
-    let (name, secret) = SMALL_KEY.split_once(':').unwrap();
     for format in BOTH {
         let request = server
-            .anonymous(Method::GET, "/presence?channels=talk%3A1,talk:2,other,:bad,talk:empty")
-            .basic_auth(name, Some(secret))
+            .request_by(SMALL_KEY, Method::GET, "/presence?channels=talk%3A1,talk:2,other,:bad,talk:empty")
             .header("accept", format.media_type());
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);

@@ -24,6 +24,8 @@ pub(crate) const SMALL_KEY: &str = "AbCdEf.small:another0123456789";
 /// What the small key may do.
 pub(crate) const SMALL_CAPABILITY: &str =
     r#"{"news":["subscribe"],"talk:*":["publish","subscribe","presence"]}"#;
+/// A key of the same app that may do everything, and whose tokens can be revoked.
+pub(crate) const REVOCABLE_KEY: &str = "AbCdEf.revocable:fourth0123456789";
 /// A key of another app.
 pub(crate) const OTHER_KEY: &str = "GhIjKl.root:third0123456789";
 
@@ -142,7 +144,8 @@ impl Server {
             revocable_tokens: false,
         };
         let all = |key| KeyOptions::unrestricted(Key::parse(key).unwrap());
-        let keys = vec![all(KEY), small, all(OTHER_KEY)];
+        let revocable = KeyOptions { revocable_tokens: true, ..all(REVOCABLE_KEY) };
+        let keys = vec![all(KEY), small, revocable, all(OTHER_KEY)];
         let persisted =
             NamespaceOptions { id: "persisted".into(), persisted: true, ..NamespaceOptions::default() };
         let mutable =
@@ -192,8 +195,13 @@ impl Server {
 
     /// A request by the key that may do everything.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.anonymous(method, path)
-            .basic_auth(KEY.split_once(':').unwrap().0, KEY.split_once(':').map(|k| k.1))
+        self.request_by(KEY, method, path)
+    }
+
+    /// A request by a key.
+    pub(crate) fn request_by(&self, key: &str, method: Method, path: &str) -> RequestBuilder {
+        let (name, secret) = key.split_once(':').unwrap();
+        self.anonymous(method, path).basic_auth(name, Some(secret))
     }
 
     pub(crate) fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
@@ -302,8 +310,12 @@ impl Socket {
 
     /// The next frame, HEARTBEATs that nobody asked for apart; nothing where the socket has ended.
     pub(crate) async fn next(&mut self) -> Option<Value> {
+        self.next_within(PATIENCE).await
+    }
+
+    pub(crate) async fn next_within(&mut self, patience: Duration) -> Option<Value> {
         loop {
-            let message = timeout(PATIENCE, self.stream.next()).await.expect("no frame came")?;
+            let message = timeout(patience, self.stream.next()).await.expect("no frame came")?;
             let frame = match message {
                 Ok(Message::Text(text)) => {
                     assert_eq!(self.format, Format::Json);

@@ -17,4 +17,5 @@ mod reauthorising;
 mod rest;
 mod rest_client;
 mod resuming;
+mod revoking;
 mod tokens;
