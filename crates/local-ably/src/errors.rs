@@ -41,6 +41,11 @@ pub(crate) fn too_large(size: usize, limit: usize) -> ErrorInfo {
     ErrorInfo::new(40009, 400, format!("a publish of {size} bytes is over the limit of {limit}"))
 }
 
+/// The server ends.
+pub(crate) fn shutting_down() -> ErrorInfo {
+    ErrorInfo::new(80003, 503, "the local Ably is shutting down")
+}
+
 /// What is wanted is not there.
 pub(crate) fn not_found(message: impl Into<String>) -> ErrorInfo {
     ErrorInfo::new(40400, 404, message)

@@ -32,6 +32,12 @@ impl Publication<Message> {
         Frame { messages: Some(self.items.clone()), ..self.envelope(Action::Message, channel) }
     }
 
+    /// Its messages after one of them, if there are any.
+    fn after(&self, index: usize) -> Option<Self> {
+        let items: Vec<Message> = self.items.iter().skip(index + 1).cloned().collect();
+        (!items.is_empty()).then(|| Self { items, revised: BTreeMap::new(), ..self.clone() })
+    }
+
     /// Its last messages as they are by now.
     fn last(&self, count: usize) -> Self {
         let surplus = self.items.len().saturating_sub(count);
@@ -365,17 +371,26 @@ impl Log {
         }
     }
 
-    /// All messages and annotations that came after a serial, or nothing where that cannot be told or is too long ago.
-    pub(super) fn since(&mut self, serial: &str, now: Millis) -> Option<Vec<Missed>> {
+    /// Whether a text is a serial of this log.
+    pub(super) fn has_series_of(&self, serial: &str) -> bool {
+        Serial::parse(serial, &self.series).is_some()
+    }
+
+    /// All messages and annotations that came after a serial, be it that of one message among several, or nothing where that
+    /// cannot be told or is too long ago.
+    pub(super) fn since(&mut self, text: &str, now: Millis) -> Option<Vec<Missed>> {
         self.trim(now);
-        let serial = Serial::parse(serial, &self.series)?;
+        let serial = Serial::parse(text, &self.series)?;
         let floor = self.messages.floor().max(self.annotations.floor()).unwrap_or(self.first);
         if serial < floor || serial > self.last {
             return None;
         }
         let messages = self.messages.iter().filter(|publication| publication.serial > serial);
         let annotations = self.annotations.iter().filter(|publication| publication.serial > serial);
-        let mut missed: Vec<_> = messages.cloned().map(Missed::Messages).collect();
+        let rest = Serial::parse_item(text, &self.series)
+            .and_then(|(place, index)| self.messages.find(place)?.after(index))
+            .map(Arc::new);
+        let mut missed: Vec<_> = rest.into_iter().chain(messages.cloned()).map(Missed::Messages).collect();
         missed.extend(annotations.cloned().map(Missed::Annotations));
         missed.sort_by_key(Missed::serial);
         let too_old = |missed: &Missed| {

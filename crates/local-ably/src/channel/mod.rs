@@ -149,6 +149,16 @@ impl Channel {
         Ok(())
     }
 
+    /// The serial of what happened last.
+    pub(crate) fn last_serial(&self) -> String {
+        self.log.last_serial()
+    }
+
+    /// Whether a text is a serial of this channel.
+    pub(crate) fn has_series_of(&self, serial: &str) -> bool {
+        self.log.has_series_of(serial)
+    }
+
     /// Detaches a socket; false where it was not attached. The members of its connection leave with its last attachment.
     pub(crate) fn detach(&mut self, socket: &Socket, sent_name: &str, now: Millis) -> bool {
         let was_attached = self.attachments.remove(&(socket.id(), sent_name.to_owned())).is_some();

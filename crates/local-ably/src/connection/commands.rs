@@ -15,7 +15,7 @@ use crate::protocol::{Action, Attach, Command, Frame, Modes, PublishResult};
 use crate::random;
 
 /// How many channels a connection may be attached to.
-const CHANNELS_MAX: usize = 200;
+pub(super) const CHANNELS_MAX: usize = 200;
 
 impl Session {
     /// Serves a socket whose connection another one has taken over: nothing it says has any effect.

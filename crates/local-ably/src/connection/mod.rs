@@ -1,6 +1,8 @@
-//! WebSocket connections: one task that reads, one that writes, and a queue between the rest of the server and the writer.
+//! WebSocket connections: one task that reads, one that writes, and a queue between the rest of the server and the writer. Beside
+//! them, connections that only listen: streams of events over HTTP.
 
 mod commands;
+mod event_stream;
 mod handshake;
 mod outbox;
 mod session;
@@ -12,6 +14,7 @@ use axum::extract::ws::WebSocket;
 
 use crate::server::Server;
 
+pub(crate) use event_stream::{Event, EventStream, StreamRequest};
 pub(crate) use handshake::ConnectRequest;
 #[cfg(test)]
 pub(crate) use outbox::Queue;

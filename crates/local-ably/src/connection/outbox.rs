@@ -87,6 +87,17 @@ impl Outbox {
         &self.cut
     }
 
+    /// Takes the next frame; nothing where none will come.
+    pub(super) async fn take(&self, Queue(items): &mut Queue) -> Option<Message> {
+        match items.recv().await? {
+            Item::Message(message) => {
+                self.taken(&message);
+                Some(message)
+            }
+            Item::End => None,
+        }
+    }
+
     fn taken(&self, message: &Message) {
         self.frames.fetch_sub(1, Ordering::Relaxed);
         self.bytes.fetch_sub(length(message), Ordering::Relaxed);

@@ -16,7 +16,7 @@ use crate::app::{Opened, STATE_TTL};
 use crate::auth::{Authorised, ClientIdentity, authorise, expired, no_credentials, revoked};
 use crate::channel::SIZE_MAX;
 use crate::clock::{Millis, now, wait};
-use crate::errors::{bad_request, incompatible_client_id, too_large};
+use crate::errors::{bad_request, incompatible_client_id, shutting_down, too_large};
 use crate::protocol::{Action, Command, ConnectionDetails, Format, Frame, SharedFrame};
 use crate::server::Server;
 
@@ -226,8 +226,7 @@ impl Session {
                 () = socket.cut().cancelled() => return Ending::lost(),
                 () = socket.ended().cancelled() => return Ending::lost(),
                 () = self.server.shutdown().cancelled() => {
-                    let error = ErrorInfo::new(80003, 503, "the local Ably is shutting down");
-                    return Ending::disconnected(error);
+                    return Ending::disconnected(shutting_down());
                 }
             }
         }

@@ -77,6 +77,16 @@ impl Call {
         self.query.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// A header that is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
+    }
+
+    /// Whether the client asks for a media type by name.
+    pub(super) fn accepts(&self, media_type: &str) -> bool {
+        self.header("accept").is_some_and(|accept| accept.contains(media_type))
+    }
+
     /// A query parameter that is a number.
     ///
     /// # Errors
@@ -88,8 +98,7 @@ impl Call {
 
     /// The major version of the API that the client speaks, if it says so.
     pub(super) fn version(&self) -> Option<u32> {
-        let header = self.headers.get("x-ably-version").and_then(|value| value.to_str().ok());
-        header.or_else(|| self.param("v"))?.split('.').next()?.trim().parse().ok()
+        self.header("x-ably-version").or_else(|| self.param("v"))?.split('.').next()?.trim().parse().ok()
     }
 
     /// The body.

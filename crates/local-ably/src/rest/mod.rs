@@ -4,6 +4,7 @@ mod apps;
 mod batch;
 mod call;
 mod channels;
+mod events;
 mod guard;
 mod message;
 mod paging;
@@ -47,6 +48,8 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>) -> Router {
         .route("/channels/{channel}/presence/history", get(channels::presence_history))
         .route("/messages", post(publish::publish_batch))
         .route("/presence", get(presence::batch))
+        .route("/sse", get(events::sse))
+        .route("/event-stream", get(events::event_stream))
         .route("/stats", get(stats::read).post(stats::write))
         .route("/keys/{key}/requestToken", post(tokens::request_token))
         .route("/keys/{key}/revokeTokens", post(revocation::revoke_tokens))
@@ -75,6 +78,7 @@ fn cors(guard: Arc<Guard>) -> CorsLayer {
             header("x-ably-version"),
             header("ably-agent"),
             header("x-ably-clientid"),
+            header("last-event-id"),
         ])
         .expose_headers([header("link"), header("x-ably-errorcode"), header("x-ably-errormessage")])
 }

@@ -18,4 +18,5 @@ mod rest;
 mod rest_client;
 mod resuming;
 mod revoking;
+mod streaming;
 mod tokens;
