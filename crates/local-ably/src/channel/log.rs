@@ -316,6 +316,13 @@ impl Log {
             ..Message::default()
         };
         self.revise(serial, Message { annotations, ..before });
+        // Whoever resumes needs the last sum alone.
+        self.messages.remove(|publication| {
+            let of_it = |message: &Message| {
+                message.action == Some(MessageAction::Summary) && message.serial.as_deref() == Some(serial)
+            };
+            publication.amends && publication.items.iter().all(of_it)
+        });
         let publication = self.next(&id, None, vec![live], now);
         Some(self.keep_messages(Publication { amends: true, ..publication }))
     }

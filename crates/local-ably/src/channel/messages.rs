@@ -11,6 +11,9 @@ use crate::clock::Millis;
 use crate::errors::{bad_request, check_encoding, foreign_client_id, too_large};
 use crate::protocol::{Modes, SharedFrame};
 
+/// The longest type or name of an annotation, in bytes. Ably names no limit; this one bounds summaries.
+const NAME_MAX: usize = 1_024;
+
 /// Who annotates.
 #[derive(Debug)]
 pub(crate) struct Annotator<'a> {
@@ -44,6 +47,10 @@ pub(crate) fn prepare_annotations(
         }
         if annotation.message_serial.as_deref().is_none_or(str::is_empty) {
             return Err(missing("the serial of its message"));
+        }
+        let texts = [&annotation.kind, &annotation.name];
+        if texts.into_iter().flatten().any(|text| text.len() > NAME_MAX) {
+            return Err(missing(&format!("a type and a name of at most {NAME_MAX} bytes")));
         }
         let kind = annotation.kind.as_deref().filter(|kind| !kind.is_empty());
         let method = Method::of(kind.ok_or_else(|| missing("a type"))?);

@@ -1,9 +1,28 @@
 //! What the annotations of a message come to (Ably docs, "Message annotations").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ably::{Annotation, AnnotationAction};
 use serde_json::{Value, json};
+
+/// How much names and clientIds a summary lists, in bytes: past that its lists are clipped, while its totals stay right.
+const LISTED_MAX: usize = 64 << 10;
+
+/// What may still be listed.
+struct Room(usize);
+
+impl Room {
+    /// Whether a text may be listed.
+    fn take(&mut self, text: &str) -> bool {
+        match self.0.checked_sub(text.len()) {
+            Some(left) => {
+                self.0 = left;
+                true
+            }
+            None => false,
+        }
+    }
+}
 
 /// How annotations of a type are summed up: the part of the type after the `:`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,39 +108,56 @@ impl Tally {
     }
 
     /// What is told of it; nothing where nothing is left.
-    fn summary(&self, method: Method) -> Option<Value> {
-        let list = |clients: &[(String, u64)]| {
-            let ids: Vec<_> = clients.iter().map(|(client, _)| client).collect();
-            json!({"total": ids.len(), "clientIds": ids, "clipped": false})
+    fn summary(&self, method: Method, room: &mut Room) -> Option<Value> {
+        let clients = |name: &str| self.clients.get(name).map(Vec::as_slice).unwrap_or_default();
+        let names = || {
+            let all: BTreeSet<_> = self.clients.keys().chain(self.unidentified.keys()).collect();
+            all.into_iter()
         };
         match method {
             Method::Total => (self.total > 0).then(|| json!({"total": self.total})),
-            Method::Flag => self.clients.get("").filter(|clients| !clients.is_empty()).map(|c| list(c)),
+            Method::Flag => list(clients(""), room),
             Method::Distinct | Method::Unique => {
-                let by_name = self.clients.iter().filter(|(_, clients)| !clients.is_empty());
-                let by_name: BTreeMap<_, _> = by_name.map(|(name, clients)| (name, list(clients))).collect();
+                let mut by_name = BTreeMap::new();
+                for name in names().filter(|name| !clients(name).is_empty()) {
+                    if room.take(name) {
+                        by_name.extend(list(clients(name), room).map(|list| (name, list)));
+                    }
+                }
                 (!by_name.is_empty()).then(|| json!(by_name))
             }
             Method::Multiple => {
                 let mut by_name = BTreeMap::new();
-                for name in self.clients.keys().chain(self.unidentified.keys()) {
-                    let clients = self.clients.get(name).map(Vec::as_slice).unwrap_or_default();
+                for name in names() {
                     let unidentified = self.unidentified.get(name).copied().unwrap_or(0);
-                    let identified: u64 = clients.iter().map(|(_, made)| *made).fold(0, u64::saturating_add);
-                    let total = identified.saturating_add(unidentified);
-                    if total > 0 {
-                        let ids: BTreeMap<_, _> = clients.iter().map(|(id, made)| (id, made)).collect();
-                        let summary = json!({
-                            "total": total, "clientIds": ids, "totalUnidentified": unidentified,
-                            "totalClientIds": ids.len(), "clipped": false,
-                        });
-                        by_name.insert(name, summary);
+                    if (unidentified > 0 || !clients(name).is_empty()) && room.take(name) {
+                        by_name.insert(name, counts(clients(name), unidentified, room));
                     }
                 }
                 (!by_name.is_empty()).then(|| json!(by_name))
             }
         }
     }
+}
+
+/// Which clients; nothing for none.
+fn list(clients: &[(String, u64)], room: &mut Room) -> Option<Value> {
+    let ids: Vec<_> = clients.iter().map(|(client, _)| client).take_while(|id| room.take(id)).collect();
+    let clipped = ids.len() < clients.len();
+    (!clients.is_empty()).then(|| json!({"total": clients.len(), "clientIds": ids, "clipped": clipped}))
+}
+
+/// How often each client.
+fn counts(clients: &[(String, u64)], unidentified: u64, room: &mut Room) -> Value {
+    let ids: BTreeMap<_, _> =
+        clients.iter().map(|(id, made)| (id, made)).take_while(|(id, _)| room.take(id)).collect();
+    json!({
+        "total": clients.iter().map(|(_, made)| *made).fold(unidentified, u64::saturating_add),
+        "clientIds": ids,
+        "totalUnidentified": unidentified,
+        "totalClientIds": clients.len(),
+        "clipped": ids.len() < clients.len(),
+    })
 }
 
 /// Sums up the annotations of a message, given from the first to the last: `{"summary": {"<type>": …}}`.
@@ -133,9 +169,10 @@ pub(super) fn summarise<'a>(annotations: impl Iterator<Item = &'a Annotation>) -
             tallies.entry(kind).or_insert_with(|| (method, Tally::default())).1.count(method, annotation);
         }
     }
+    let mut room = Room(LISTED_MAX);
     let summary: BTreeMap<_, _> = tallies
         .into_iter()
-        .filter_map(|(kind, (method, tally))| Some((kind, tally.summary(method)?)))
+        .filter_map(|(kind, (method, tally))| Some((kind, tally.summary(method, &mut room)?)))
         .collect();
     json!({"summary": summary})
 }
@@ -206,6 +243,18 @@ mod tests {
         let x = json!({"total": 8, "clientIds": {"a": 3, "b": 1}, "totalUnidentified": 4, "totalClientIds": 2, "clipped": false});
         let y = json!({"total": 1, "clientIds": {}, "totalUnidentified": 1, "totalClientIds": 0, "clipped": false});
         assert_eq!(sums, json!({"x": x, "y": y}));
+    }
+
+    #[test]
+    fn long_lists_are_clipped_and_their_totals_are_right() {
+        let clients: Vec<String> = (0..10_000).map(|index| format!("client-{index:05}:x")).collect();
+        let clients: Vec<&str> = clients.iter().map(String::as_str).collect();
+        for (kind, named) in [("r:flag.v1", false), ("r:distinct.v1", true), ("r:multiple.v1", true)] {
+            let sums = sum(kind, &clients);
+            let sums = if named { &sums["x"] } else { &sums };
+            assert_eq!((&sums["total"], &sums["clipped"]), (&json!(10_000), &json!(true)), "{kind}");
+            assert!(sums["clientIds"].to_string().len() < 2 * LISTED_MAX);
+        }
     }
 
     #[test]

@@ -124,6 +124,19 @@ impl<T> Timeline<T> {
         self.memory.0.fetch_sub(shrunk, Ordering::Relaxed);
     }
 
+    /// Takes out what something later has made worthless.
+    pub(super) fn remove(&mut self, worthless: impl Fn(&Publication<T>) -> bool) {
+        let (bytes, memory) = (&mut self.bytes, &self.memory);
+        self.publications.retain(|publication| {
+            let keep = !worthless(publication);
+            if !keep {
+                *bytes -= publication.bytes;
+                memory.0.fetch_sub(publication.bytes, Ordering::Relaxed);
+            }
+            keep
+        });
+    }
+
     /// Adds what has just happened.
     pub(super) fn push(&mut self, publication: Arc<Publication<T>>) {
         self.bytes += publication.bytes;

@@ -292,6 +292,7 @@ async fn annotations_that_cannot_be_made_are_nacked() {
             ("mutable:a", json!({"type": "r:total.v1"}), 40003),
             ("mutable:a", json!({"messageSerial": serial}), 40003),
             ("mutable:a", json!({"messageSerial": serial, "type": "r:unique.v1", "clientId": "me"}), 40003),
+            ("mutable:a", json!({"messageSerial": serial, "type": "r".repeat(1_025)}), 40003),
             ("mutable:a", json!({"messageSerial": serial, "type": "r:flag.v1"}), 40012),
             (
                 "mutable:a",
@@ -333,7 +334,9 @@ async fn annotations_and_summaries_that_were_missed_come_on_resume_in_order() {
     let (_, body) = server.post("/channels/mutable%3Aa/messages", &json!({"data": "x"})).await;
     let serial = body["serials"][0].as_str().unwrap().to_owned();
     let path = format!("/channels/mutable%3Aa/messages/{}/annotations", encoded(&serial));
-    server.post(&path, &json!([{"type": "r:total.v1"}])).await;
+    for _ in 0..2 {
+        server.post(&path, &json!([{"type": "r:total.v1"}])).await;
+    }
     let key = connected["connectionDetails"]["connectionKey"].as_str().unwrap();
     let (mut again, _) = server.connect_with(Format::Json, &format!("key={KEY}&resume={key}")).await;
     let mut attach = modes;
@@ -341,6 +344,9 @@ async fn annotations_and_summaries_that_were_missed_come_on_resume_in_order() {
     assert_eq!(again.attach_with(attach).await["flags"].as_u64().unwrap() & 0b110, 0b110);
     assert_eq!(again.expect(15).await["messages"][0]["action"], 0);
     again.expect(21).await;
-    assert_eq!(again.expect(15).await["messages"][0]["action"], 4);
+    again.expect(21).await;
+    let summary = again.expect(15).await["messages"][0].clone();
+    assert_eq!(summary["action"], 4);
+    assert_eq!(summary["annotations"]["summary"]["r:total.v1"]["total"], 2, "the last sum alone");
     again.expect_nothing().await;
 }
