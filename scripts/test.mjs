@@ -5,6 +5,7 @@ import { environment } from "./setup/environment.mjs";
 import { buildLocalAbly } from "./setup/local-ably.mjs";
 import { log, script } from "./setup/steps.mjs";
 import { buildWorker } from "./setup/worker.mjs";
+import { bundleWorker } from "./testing/bundle.mjs";
 import { sum } from "./testing/counts.mjs";
 import { cargoTests, nodeTests } from "./testing/suites.mjs";
 
@@ -19,7 +20,8 @@ await script(async () => {
     "cargo test": cargoTests,
     "node --test": async () => {
       await buildWorker();
-      return nodeTests("tests/**/*.test.ts", { ...environment(), LOCAL_ABLY_BIN: await buildLocalAbly() });
+      const built = { LOCAL_ABLY_BIN: await buildLocalAbly(), WORKER_BUNDLE: await bundleWorker() };
+      return nodeTests("tests/**/*.test.ts", { ...environment(), ...built });
     },
   };
   /** @type {Record<string, Counts>} */

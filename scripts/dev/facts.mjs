@@ -41,7 +41,9 @@ export function text({ url, ably, jobId, sessions }, reachable) {
       ? []
       : [
           `Reachable from your network, by whoever has a session: ${reachable.join(" ")}`,
-          "Not reachable from there: the local Ably, its control and its inspector, and Wrangler's inspector.",
+          ably.key === undefined
+            ? "Not reachable from there: Wrangler's inspector."
+            : "Not reachable from there: the local Ably (to subscribe from a phone, start with ABLY_API_KEY) and Wrangler's inspector.",
           "",
         ];
   return [

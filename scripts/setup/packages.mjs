@@ -15,7 +15,8 @@ export const npmPackages = {
   takes: "30 s",
   done: () => installed(readLock("package-lock.json"), readLock(join("node_modules", ".package-lock.json"))),
   run: () =>
-    run("npm", ["ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund"], {
+    // Its warnings are about the Node that runs npm; the packages run on the one that comes with them.
+    run("npm", ["ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund", "--loglevel=error"], {
       advice: "check that npm reaches its registry (npm ping), then run the same again.",
     }),
 };

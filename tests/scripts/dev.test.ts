@@ -97,6 +97,9 @@ test("what is printed has each session and says how far it reaches, but no key a
   assert.match(local, /curl .*\/api\/jobs\/job-1\/location/);
   assert.doesNotMatch(local, /hush|network/);
   assert.match(text(facts, ["http://192.168.1.2:8787"]), /Reachable from your network.* http:\/\/192\.168\.1\.2:8787/);
+  assert.match(text(facts, ["http://192.168.1.2:8787"]), /Not reachable from there: the local Ably .*ABLY_API_KEY/);
+  const itself = { ...facts, ably: ablyAddress(undefined) };
+  assert.doesNotMatch(text(itself, ["http://192.168.1.2:8787"]), /local Ably|ABLY_API_KEY/);
 });
 
 test("a clone is claimed once; a claim whose owner is dead is taken over", async (t) => {

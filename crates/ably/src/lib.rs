@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows Towline: what is right for one caller of Ably is right for all.
 
+pub mod annotation;
 pub mod capability;
 pub mod error;
 pub mod key;
@@ -10,6 +11,7 @@ pub mod message;
 pub mod rest;
 pub mod token;
 
+pub use annotation::{Annotation, AnnotationAction};
 pub use capability::{Capability, CapabilityError, ChannelPattern, Operation, Operations};
 pub use error::ErrorInfo;
 pub use key::{Key, KeyError, KeyName, Secret};

@@ -14,6 +14,8 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::annotation::AnnotationAction;
+
 /// Standard base64, with or without padding: SDKs differ.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -57,7 +59,7 @@ pub struct Payload {
 
 impl Payload {
     /// From what stood on the wire. Data that is neither text nor bytes (a raw JSON object over REST) becomes JSON text.
-    fn read(data: Option<Loose>, encoding: Option<String>) -> Self {
+    pub(crate) fn read(data: Option<Loose>, encoding: Option<String>) -> Self {
         match data {
             None => Self { data: None, encoding },
             Some(Loose::Bytes(bytes)) => Self { data: Some(Data::Binary(bytes)), encoding },
@@ -87,7 +89,7 @@ impl Payload {
     }
 
     /// As it stands on the wire of a format that has bytes, or has only text.
-    fn on_the_wire(&self, text_only: bool) -> (Option<WireData<'_>>, Option<Cow<'_, str>>) {
+    pub(crate) fn on_the_wire(&self, text_only: bool) -> (Option<WireData<'_>>, Option<Cow<'_, str>>) {
         let encoding = self.encoding.as_deref().map(Cow::Borrowed);
         match &self.data {
             None => (None, encoding),
@@ -103,12 +105,12 @@ impl Payload {
         }
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.data.as_ref().map_or(0, Data::len)
     }
 }
 
-enum WireData<'a> {
+pub(crate) enum WireData<'a> {
     Text(Cow<'a, str>),
     Bytes(&'a [u8]),
 }
@@ -178,6 +180,7 @@ macro_rules! numbered {
 }
 
 numbered!(MessageAction: Create = 0, Update = 1, Delete = 2, Meta = 3, Summary = 4, Append = 5);
+numbered!(AnnotationAction: Create = 0, Delete = 1);
 numbered!(PresenceAction: Absent = 0, Present = 1, Enter = 2, Leave = 3, Update = 4);
 
 /// Which version of a message this is (features.md, TM2s).
@@ -193,6 +196,19 @@ pub struct Version {
     /// Who made this version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// Why, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Why, for programs: passed on as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Value>,
+}
+
+impl Version {
+    /// Its size in bytes, as the size limit counts what a client may put into it.
+    pub fn size(&self) -> usize {
+        text_len(&self.client_id) + text_len(&self.description) + json_len(&self.metadata)
+    }
 }
 
 /// A message (features.md, TM1–TM8).
@@ -220,15 +236,14 @@ pub struct Message {
     pub serial: Option<String>,
     /// Which version this is.
     pub version: Option<Version>,
+    /// What its annotations come to, as `{"summary": {"<type>": …}}` (features.md, TM2u).
+    pub annotations: Option<Value>,
 }
 
 impl Message {
     /// Its size as Ably's limit counts it: name, data, clientId and extras, in bytes (features.md, TO3l8).
     pub fn size(&self) -> usize {
-        text_len(&self.name)
-            + text_len(&self.client_id)
-            + self.payload.len()
-            + self.extras.as_ref().map_or(0, |extras| extras.to_string().len())
+        text_len(&self.name) + text_len(&self.client_id) + self.payload.len() + json_len(&self.extras)
     }
 }
 
@@ -254,14 +269,16 @@ pub struct PresenceMessage {
 impl PresenceMessage {
     /// Its size as Ably's limit counts it: data, clientId and extras, in bytes.
     pub fn size(&self) -> usize {
-        text_len(&self.client_id)
-            + self.payload.len()
-            + self.extras.as_ref().map_or(0, |extras| extras.to_string().len())
+        text_len(&self.client_id) + self.payload.len() + json_len(&self.extras)
     }
 }
 
-fn text_len(text: &Option<String>) -> usize {
+pub(crate) fn text_len(text: &Option<String>) -> usize {
     text.as_ref().map_or(0, String::len)
+}
+
+pub(crate) fn json_len(value: &Option<Value>) -> usize {
+    value.as_ref().map_or(0, |value| value.to_string().len())
 }
 
 /// Either kind of message as it is written: a field that is absent is left out, because SDKs read `null` as a value.
@@ -290,6 +307,8 @@ struct Written<'a> {
     serial: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a Version>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<&'a Value>,
 }
 
 impl Serialize for Message {
@@ -307,6 +326,7 @@ impl Serialize for Message {
             extras: self.extras.as_ref(),
             serial: self.serial.as_deref(),
             version: self.version.as_ref(),
+            annotations: self.annotations.as_ref(),
         }
         .serialize(serializer)
     }
@@ -327,6 +347,7 @@ impl Serialize for PresenceMessage {
             extras: self.extras.as_ref(),
             serial: None,
             version: None,
+            annotations: None,
         }
         .serialize(serializer)
     }
@@ -349,6 +370,7 @@ struct Read {
     extras: Option<Loose>,
     serial: Option<String>,
     version: Option<Version>,
+    annotations: Option<Loose>,
 }
 
 impl<'de> Deserialize<'de> for Message {
@@ -368,6 +390,7 @@ impl<'de> Deserialize<'de> for Message {
             action,
             serial: read.serial,
             version: read.version,
+            annotations: read.annotations.map(Loose::into_json),
         })
     }
 }
@@ -389,7 +412,7 @@ impl<'de> Deserialize<'de> for PresenceMessage {
 }
 
 /// Reads a time in milliseconds that may be absent, `null`, or a number with a fraction.
-fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+pub(crate) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     // A float outside the range saturates, which is as good as any other time that means nothing.
     #[allow(clippy::cast_possible_truncation)]
     Ok(match Option::<Loose>::deserialize(deserializer)? {
@@ -401,13 +424,13 @@ fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::
 }
 
 /// Any value of either format, as JSON. Bytes on the outside stay bytes; further in, JSON having none, they become base64.
-enum Loose {
+pub(crate) enum Loose {
     Json(Value),
     Bytes(Vec<u8>),
 }
 
 impl Loose {
-    fn into_json(self) -> Value {
+    pub(crate) fn into_json(self) -> Value {
         match self {
             Self::Json(value) => value,
             Self::Bytes(bytes) => Value::String(STANDARD.encode(bytes)),

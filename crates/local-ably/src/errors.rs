@@ -7,6 +7,11 @@ pub(crate) fn bad_request(message: impl Into<String>) -> ErrorInfo {
     ErrorInfo::new(40000, 400, message)
 }
 
+/// A parameter has a value that it cannot have.
+pub(crate) fn invalid_parameter(message: impl Into<String>) -> ErrorInfo {
+    ErrorInfo::new(40003, 400, message)
+}
+
 /// The credentials do not allow an operation on a channel.
 pub(crate) fn not_allowed(channel: &str, operation: Operation) -> ErrorInfo {
     ErrorInfo::new(
@@ -34,6 +39,11 @@ pub(crate) fn incompatible_client_id() -> ErrorInfo {
 /// Too much in one publish.
 pub(crate) fn too_large(size: usize, limit: usize) -> ErrorInfo {
     ErrorInfo::new(40009, 400, format!("a publish of {size} bytes is over the limit of {limit}"))
+}
+
+/// The server ends.
+pub(crate) fn shutting_down() -> ErrorInfo {
+    ErrorInfo::new(80003, 503, "the local Ably is shutting down")
 }
 
 /// What is wanted is not there.

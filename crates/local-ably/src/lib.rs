@@ -38,7 +38,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use app::{App, KeyRecord};
+use app::{App, KeyRecord, Namespace};
+use channel::Rules;
 use rest::Guard;
 use server::Server;
 use wire::{Line, Listener};
@@ -55,6 +56,8 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 pub struct Options {
     /// The keys, of one app or of several: keys of the same app id share its channels.
     pub keys: Vec<KeyOptions>,
+    /// The namespaces of all these apps that have rules of their own.
+    pub namespaces: Vec<NamespaceOptions>,
     /// Values of `Host` that are served besides loopback, with or without a port.
     pub allow_hosts: Vec<String>,
     /// Values of `Origin` that are served besides loopback ones, such as `https://app.example`.
@@ -89,6 +92,23 @@ impl KeyOptions {
     pub fn random() -> Result<Self, KeyError> {
         let name = KeyName::parse(format!("{}.{}", random::text::<6>(), random::text::<6>()))?;
         Ok(Self::unrestricted(Key::new(name, random::text::<24>())?))
+    }
+}
+
+/// Channels whose names are an id, or begin with it before a `:`, and what is switched on for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamespaceOptions {
+    /// The id.
+    pub id: String,
+    /// History and rewind go back for a day instead of two minutes, as far as there is room.
+    pub persisted: bool,
+    /// Messages can be updated, deleted, appended to and annotated.
+    pub mutable_messages: bool,
+}
+
+impl From<NamespaceOptions> for Namespace {
+    fn from(NamespaceOptions { id, persisted, mutable_messages }: NamespaceOptions) -> Self {
+        Self { id, rules: Rules { persisted, mutable: mutable_messages } }
     }
 }
 
@@ -156,8 +176,11 @@ impl Running {
 pub async fn serve(listener: TcpListener, options: Options) -> Result<Running, ServeError> {
     let address = listener.local_addr()?;
     let server = Arc::new(Server::new(address, options.limits));
+    let namespaces: Vec<Namespace> = options.namespaces.into_iter().map(Namespace::from).collect();
     for (id, keys) in by_app(options.keys)? {
-        if keys.len() > app::KEYS_MAX || !server.apps().add(Arc::new(App::new(id, keys, server.memory()))) {
+        let few_keys = keys.len() <= app::KEYS_MAX;
+        let app = App::new(id, keys, namespaces.clone(), server.memory());
+        if !few_keys || !server.apps().add(Arc::new(app)) {
             return Err(ServeError::TooMany);
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use ably::{Capability, Key, Secret};
 use clap::Parser;
-use local_ably::{KeyOptions, Options, Plan, Running};
+use local_ably::{KeyOptions, NamespaceOptions, Options, Plan, Running};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -27,6 +27,10 @@ struct Arguments {
     // Read as text and parsed later: an error of clap's would quote the secret.
     #[arg(long = "key", env = "LOCAL_ABLY_KEY", hide_env_values = true)]
     keys: Vec<String>,
+
+    /// A namespace with rules of its own, such as chat=persisted,mutableMessages. May be given more than once
+    #[arg(long = "namespace", value_name = "ID=RULES", value_parser = parse_namespace)]
+    namespaces: Vec<NamespaceOptions>,
 
     /// A Host to serve besides loopback, with or without its port. May be given more than once
     #[arg(long = "allow-host", value_name = "HOST")]
@@ -72,6 +76,20 @@ fn parse_key(text: &str) -> Result<KeyOptions, String> {
     Ok(options)
 }
 
+/// Parses a namespace and its rules.
+fn parse_namespace(text: &str) -> Result<NamespaceOptions, String> {
+    let (id, rules) = text.split_once('=').ok_or("a namespace is an id, a = and its rules")?;
+    let mut namespace = NamespaceOptions { id: id.to_owned(), ..NamespaceOptions::default() };
+    for rule in rules.split(',') {
+        match rule {
+            "persisted" => namespace.persisted = true,
+            "mutableMessages" => namespace.mutable_messages = true,
+            _ => return Err(format!("{rule:?} is no rule: there are persisted and mutableMessages")),
+        }
+    }
+    Ok(namespace)
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
@@ -105,6 +123,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     })?;
     let options = Options {
         keys,
+        namespaces: arguments.namespaces,
         allow_hosts: arguments.allow_hosts,
         allow_origins: arguments.allow_origins,
         control_secret,

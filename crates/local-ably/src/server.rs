@@ -3,14 +3,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ably::ErrorInfo;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::Apps;
+use crate::app::{App, Apps};
 use crate::auth::TokenMint;
-use crate::channel::Memory;
+use crate::channel::{Channel, Memory};
+use crate::clock::{Millis, now};
 use crate::faults::Faults;
-use crate::limits::{Limits, Plan};
+use crate::limits::{self, Limits, Plan};
 
 /// The server's state.
 pub(crate) struct Server {
@@ -30,7 +32,7 @@ impl Server {
             apps: Apps::default(),
             mint: TokenMint::new(),
             memory: Arc::default(),
-            limits: Limits::new(plan, crate::clock::now()),
+            limits: Limits::new(plan, now()),
             address,
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -56,6 +58,22 @@ impl Server {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Takes a publish on a channel into account.
+    ///
+    /// # Errors
+    /// Those of [`Limits::publish`].
+    pub(crate) fn admit(
+        &self,
+        app: &App,
+        channel: &Channel,
+        messages: usize,
+        bytes: usize,
+        now: Millis,
+    ) -> Result<(), ErrorInfo> {
+        let publish = limits::Publish { app: app.id(), channel: channel.name(), messages, bytes };
+        self.limits.publish(&publish, || channel.receivers(), now)
     }
 
     /// Where the server listens.

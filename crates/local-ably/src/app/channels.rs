@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use ably::ErrorInfo;
 
-use super::lock;
-use crate::channel::{Channel, Memory};
+use super::{Namespace, lock};
+use crate::channel::{Channel, Memory, Rules};
 use crate::clock::Millis;
 
 /// How many channels an app may have at a time.
@@ -19,12 +19,20 @@ pub(crate) type ChannelRef = Arc<Mutex<Channel>>;
 #[derive(Debug)]
 pub(crate) struct Channels {
     by_name: HashMap<String, ChannelRef>,
+    namespaces: Vec<Namespace>,
     memory: Arc<Memory>,
 }
 
 impl Channels {
-    pub(crate) fn new(memory: Arc<Memory>) -> Self {
-        Self { by_name: HashMap::new(), memory }
+    pub(crate) fn new(namespaces: Vec<Namespace>, memory: Arc<Memory>) -> Self {
+        Self { by_name: HashMap::new(), namespaces, memory }
+    }
+
+    /// The rules of a channel: those of the namespace that its name begins with, up to the first `:`.
+    fn rules_of(&self, name: &str) -> Rules {
+        let id = name.split(':').next().unwrap_or_default();
+        let namespace = self.namespaces.iter().find(|namespace| namespace.id == id);
+        namespace.map(|namespace| namespace.rules).unwrap_or_default()
     }
 
     /// The channel of a canonical name, if it is there.
@@ -41,7 +49,7 @@ impl Channels {
             let message = format!("the app has {CHANNELS_MAX} channels, and may not have more");
             return Err(ErrorInfo::new(42910, 429, message));
         }
-        let channel = Arc::new(Mutex::new(Channel::new(name, Arc::clone(&self.memory), now)));
+        let channel = Arc::new(Mutex::new(Channel::new(name, self.rules_of(name), &self.memory, now)));
         self.by_name.insert(name.to_owned(), Arc::clone(&channel));
         Ok(channel)
     }

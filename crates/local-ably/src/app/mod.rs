@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ably::{Capability, ErrorInfo, Key, KeyName};
+use tokio::sync::watch;
 
-use crate::auth::Nonces;
-use crate::channel::Memory;
+use crate::auth::{Nonces, Revocation, Revocations, Target};
+use crate::channel::{Memory, Rules};
 use crate::clock::Millis;
 use crate::faults::Faults;
 
@@ -40,6 +41,14 @@ impl KeyRecord {
     }
 }
 
+/// Channels whose names begin alike, and the rules that they have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Namespace {
+    /// What their names are, or begin with before a `:`.
+    pub(crate) id: String,
+    pub(crate) rules: Rules,
+}
+
 /// An app.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -49,17 +58,27 @@ pub(crate) struct App {
     channels: Mutex<Channels>,
     connections: Mutex<Connections>,
     nonces: Mutex<Nonces>,
+    revocations: Mutex<Revocations>,
+    /// Touched when there are new revocations, for whoever holds on to a token.
+    revoked: watch::Sender<()>,
 }
 
 impl App {
     /// An app with keys, which are all its own.
-    pub(crate) fn new(id: impl Into<String>, keys: Vec<KeyRecord>, memory: &Arc<Memory>) -> Self {
+    pub(crate) fn new(
+        id: impl Into<String>,
+        keys: Vec<KeyRecord>,
+        namespaces: Vec<Namespace>,
+        memory: &Arc<Memory>,
+    ) -> Self {
         Self {
             id: id.into(),
             keys: keys.into_iter().map(Arc::new).collect(),
-            channels: Mutex::new(Channels::new(Arc::clone(memory))),
+            channels: Mutex::new(Channels::new(namespaces, Arc::clone(memory))),
             connections: Mutex::default(),
             nonces: Mutex::default(),
+            revocations: Mutex::default(),
+            revoked: watch::Sender::default(),
         }
     }
 
@@ -98,13 +117,39 @@ impl App {
         lock(&self.nonces)
     }
 
-    /// Does what is due: members of lost connections leave, old messages and idle channels go.
+    /// The revocations of the keys' tokens.
+    pub(crate) fn revocations(&self) -> MutexGuard<'_, Revocations> {
+        lock(&self.revocations)
+    }
+
+    /// Revokes tokens of a key, and has whoever holds on to one look again.
+    ///
+    /// # Errors
+    /// 42910 where there are too many revocations.
+    pub(crate) fn revoke(
+        &self,
+        key: &KeyName,
+        target: Target,
+        revocation: Revocation,
+    ) -> Result<(), ErrorInfo> {
+        self.revocations().revoke(key, target, revocation)?;
+        self.revoked.send_replace(());
+        Ok(())
+    }
+
+    /// Changes with every revocation.
+    pub(crate) fn watch_revocations(&self) -> watch::Receiver<()> {
+        self.revoked.subscribe()
+    }
+
+    /// Does what is due: members of lost connections leave; old messages, idle channels and revocations go.
     pub(crate) fn sweep(&self, now: Millis) {
         let due = self.connections().sweep(now);
         for connection in due {
             self.leave_everywhere(&connection, now);
         }
         self.channels().sweep(now);
+        self.revocations().sweep(now);
     }
 
     /// A connection's members leave every channel they are on.

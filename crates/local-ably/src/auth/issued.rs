@@ -71,6 +71,8 @@ impl TokenMint {
             expires: contents.expires,
             capability: Some(Capability::parse(&contents.capability).ok()?),
             client_id: contents.client_id,
+            // A TokenRequest names none.
+            revocation_key: None,
         };
         Some((contents.key_name, claims))
     }
@@ -91,7 +93,13 @@ mod tests {
         let mint = TokenMint::new();
         let key_name = KeyName::parse("app.key").unwrap();
         let capability = Capability::everything();
-        let claims = Claims { issued: 1, expires: 2, capability: Some(capability.clone()), client_id: None };
+        let claims = Claims {
+            issued: 1,
+            expires: 2,
+            capability: Some(capability.clone()),
+            client_id: None,
+            revocation_key: None,
+        };
         let token = mint.make(&key_name, &claims, &capability);
         assert_eq!(mint.open(&token), Some((key_name, claims)));
         assert_eq!(TokenMint::new().open(&token), None);

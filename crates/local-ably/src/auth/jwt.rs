@@ -98,11 +98,12 @@ impl UnverifiedJwt {
             .text("x-ably-capability")?
             .map(|text| Capability::parse(text).map_err(|error| malformed(&error.to_string())))
             .transpose()?;
-        if self.text("x-ably-revocation-key")?.is_some_and(str::is_empty) {
+        let revocation_key = self.text("x-ably-revocation-key")?.map(str::to_owned);
+        if revocation_key.as_deref().is_some_and(str::is_empty) {
             return Err(malformed("its revocation key is empty"));
         }
         let client_id = self.text("x-ably-clientId")?.map(str::to_owned);
-        Ok(Claims { issued, expires, capability, client_id })
+        Ok(Claims { issued, expires, capability, client_id, revocation_key })
     }
 
     /// A claim in seconds, as milliseconds.
@@ -177,7 +178,10 @@ mod tests {
         .unwrap();
         let claims = check(&text).unwrap();
         assert_eq!(claims.capability, Some(capability));
-        assert_eq!(claims.client_id.as_deref(), Some("u"));
+        assert_eq!(
+            (claims.client_id.as_deref(), claims.revocation_key.as_deref()),
+            (Some("u"), Some("job:1"))
+        );
         assert_eq!((claims.issued, claims.expires), (NOW, NOW + 900_000));
     }
 

@@ -3,6 +3,7 @@
 mod identity;
 mod issued;
 mod jwt;
+mod revocation;
 mod token_request;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::errors::{not_allowed, not_found};
 
 pub(crate) use identity::ClientIdentity;
 pub(crate) use issued::TokenMint;
+pub(crate) use revocation::{Revocation, Revocations, Target, revoked};
 pub(crate) use token_request::{Nonces, issue};
 
 /// What a request or a connection proves itself by.
@@ -38,11 +40,16 @@ pub(crate) struct Authorised {
     pub(crate) token: Option<TokenFacts>,
 }
 
-/// When a token was issued, and when it ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// When a token was issued, when it ends, and what it can be revoked by.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TokenFacts {
+    /// The key that issued it.
+    pub(crate) key: KeyName,
     pub(crate) issued: Millis,
     pub(crate) expires: Millis,
+    /// Its own `clientId`, whatever a connection makes of it.
+    pub(crate) client_id: Option<String>,
+    pub(crate) revocation_key: Option<String>,
 }
 
 /// The claims of a token, of either kind, whose signature holds.
@@ -53,6 +60,7 @@ pub(crate) struct Claims {
     /// Nothing stands for the whole key.
     pub(crate) capability: Option<Capability>,
     pub(crate) client_id: Option<String>,
+    pub(crate) revocation_key: Option<String>,
 }
 
 impl Authorised {
@@ -149,11 +157,21 @@ fn by_token(apps: &Apps, mint: &TokenMint, text: &str, now: Millis) -> Result<Au
         None => Arc::clone(&record.capability),
         Some(asked) => Arc::new(asked.intersect(&record.capability).ok_or_else(nothing_in_common)?),
     };
+    let token = TokenFacts {
+        key: record.key.name().clone(),
+        issued: claims.issued,
+        expires: claims.expires,
+        client_id: claims.client_id.clone(),
+        revocation_key: claims.revocation_key,
+    };
+    if app.revocations().apply_at(&token).is_some_and(|at| at <= now) {
+        return Err(revoked());
+    }
     Ok(Authorised {
         key: record.key.name().clone(),
         capability,
         client: ClientIdentity::of_token(claims.client_id),
-        token: Some(TokenFacts { issued: claims.issued, expires: claims.expires }),
+        token: Some(token),
         app,
     })
 }

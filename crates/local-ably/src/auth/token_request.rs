@@ -137,7 +137,8 @@ pub(crate) fn issue(
             .intersect(&record.capability)
             .ok_or_else(nothing_in_common)?,
     };
-    let claims = Claims { issued: now, expires: now + ttl, capability: None, client_id };
+    let claims =
+        Claims { issued: now, expires: now + ttl, capability: None, client_id, revocation_key: None };
     Ok(TokenDetails {
         token: mint.make(name, &claims, &capability),
         key_name: name.as_str().to_owned(),

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use ably::{ErrorInfo, Operations};
+use ably::{ErrorInfo, Message, Operation, Operations};
 
-use super::log::Publication;
+use super::log::Missed;
+use super::occupancy::{Metrics, Occupancy, Watch};
+use super::timeline::Publication;
+use crate::clock::Millis;
 use crate::connection::Socket;
+use crate::errors::not_allowed;
 use crate::protocol::{Frame, Modes, SharedFrame};
 
 /// An attachment.
@@ -17,24 +21,44 @@ pub(super) struct Attachment {
     /// What the client asked for: new credentials may allow more of it, without another ATTACH.
     requested: Modes,
     allowed: Modes,
+    watch: Option<Watch>,
+    /// Whether the credentials allow to watch.
+    may_watch: bool,
 }
 
 impl Attachment {
-    /// An attachment; nothing where the operations allow none of the modes asked for.
+    /// An attachment.
+    ///
+    /// # Errors
+    /// 40160 where the operations allow none of the modes asked for, or not to watch the occupancy.
     pub(super) fn new(
         socket: Arc<Socket>,
         sent_name: &str,
         requested: Modes,
+        occupancy: Option<Metrics>,
         operations: Option<&Operations>,
-    ) -> Option<Self> {
-        let mut attachment =
-            Self { socket, sent_name: sent_name.to_owned(), requested, allowed: Modes::default() };
-        attachment.reauthorise(operations).then_some(attachment)
+    ) -> Result<Self, ErrorInfo> {
+        let mut attachment = Self {
+            socket,
+            sent_name: sent_name.to_owned(),
+            requested,
+            allowed: Modes::default(),
+            watch: occupancy.map(Watch::new),
+            may_watch: false,
+        };
+        if !attachment.reauthorise(operations) {
+            return Err(nothing_allowed(sent_name));
+        }
+        if attachment.watch.is_some() && !attachment.may_watch {
+            return Err(not_allowed(sent_name, Operation::ChannelMetadata));
+        }
+        Ok(attachment)
     }
 
     /// Takes over what new credentials allow; false where that is none of the modes.
     pub(super) fn reauthorise(&mut self, operations: Option<&Operations>) -> bool {
         self.allowed = operations.map(Modes::allowed_by).unwrap_or_default();
+        self.may_watch = operations.is_some_and(|operations| operations.allow(Operation::ChannelMetadata));
         !self.modes().is_empty()
     }
 
@@ -61,8 +85,42 @@ impl Attachment {
     }
 
     /// Whether a publication is for this socket: its own may be unwanted.
-    pub(super) fn wants(&self, publication: &Publication) -> bool {
-        self.socket.echoes() || publication.connection_id() != Some(self.connection_id())
+    pub(super) fn wants(&self, publication: &Publication<Message>) -> bool {
+        self.socket.echoes() || publication.connection_id.as_deref() != Some(self.connection_id())
+    }
+
+    /// Whether anything that was missed is for this socket.
+    pub(super) fn wants_missed(&self, missed: &Missed) -> bool {
+        match missed {
+            Missed::Messages(publication) => self.modes().has(Modes::SUBSCRIBE) && self.wants(publication),
+            Missed::Annotations(_) => self.modes().has(Modes::ANNOTATION_SUBSCRIBE),
+        }
+    }
+
+    /// Sends what was missed.
+    pub(super) fn send_missed(&self, missed: &Missed) {
+        self.send(match missed {
+            Missed::Messages(publication) => publication.frame(&self.sent_name),
+            Missed::Annotations(publication) => publication.frame(&self.sent_name),
+        });
+    }
+
+    /// Whether it is to be told of the occupancy.
+    pub(super) fn watches(&self) -> bool {
+        self.may_watch && self.watch.is_some()
+    }
+
+    /// Whether a change of the occupancy has waited for long enough to be told.
+    pub(super) fn is_due(&self, now: Millis) -> bool {
+        self.may_watch && self.watch.as_ref().is_some_and(|watch| watch.is_due(now))
+    }
+
+    /// Tells the occupancy, if it is time.
+    pub(super) fn tell(&mut self, occupancy: Occupancy, now: Millis) {
+        let watch = self.watch.as_mut().filter(|_| self.may_watch);
+        if let Some(frame) = watch.and_then(|watch| watch.look(occupancy, &self.sent_name, now)) {
+            self.send(frame);
+        }
     }
 
     /// Sends a frame to this socket alone.

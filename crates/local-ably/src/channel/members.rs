@@ -97,18 +97,27 @@ impl Members {
             .collect()
     }
 
-    /// Adds members that never leave.
-    pub(super) fn add_fixtures(&mut self, connection_id: &str, members: Vec<PresenceMessage>, now: Millis) {
+    /// Adds members that never leave. Answers the events, as if they had entered.
+    pub(super) fn add_fixtures(
+        &mut self,
+        connection_id: &str,
+        members: Vec<PresenceMessage>,
+        now: Millis,
+    ) -> Vec<PresenceMessage> {
+        let mut events = Vec::new();
         for (index, member) in members.into_iter().enumerate() {
             let key = (connection_id.to_owned(), member.client_id.clone().unwrap_or_default());
             let member = PresenceMessage {
                 id: Some(format!("{connection_id}:0:{index}")),
                 connection_id: Some(connection_id.to_owned()),
+                action: PresenceAction::Enter,
                 timestamp: Some(now),
                 ..member
             };
+            events.push(member.clone());
             self.0.insert(key, member);
         }
+        events
     }
 
     /// The members that a filter lets through, as present.

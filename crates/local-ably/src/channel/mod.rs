@@ -1,44 +1,55 @@
 //! Channels: pure state, told the time, that pushes frames into the queues of sockets and knows nothing of I/O.
 
 mod attachment;
+mod change;
+mod history;
 mod log;
 mod members;
+mod messages;
 mod name;
+mod occupancy;
 mod params;
+mod presence;
 mod publish;
+mod rules;
 mod serial;
+mod summary;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ably::{ErrorInfo, Message, Operations, PresenceMessage};
-use serde::Serialize;
+use ably::{ErrorInfo, Operations};
 
 use crate::clock::Millis;
 use crate::connection::{Socket, SocketId};
 use crate::errors::mode_not_requested;
-use crate::protocol::{Action, Attach, Flags, Frame, Modes, SharedFrame};
-use crate::random;
+use crate::protocol::{Action, Attach, Flags, Frame, Modes};
 
 use attachment::Attachment;
+pub(crate) use change::{Change, is_change, prepare_change};
+pub(crate) use history::{HistoryQuery, Page};
 use log::Log;
-pub(crate) use log::{HistoryQuery, Memory, Page};
 use members::Members;
+pub(crate) use messages::{Annotator, prepare_annotations};
 pub(crate) use name::ChannelName;
+pub(crate) use occupancy::Occupancy;
 use params::AttachParams;
-pub(crate) use publish::{Prepared, Publisher, prepare};
+pub(crate) use presence::MemberFilter;
+pub(crate) use publish::{MESSAGES_MAX, Prepared, Publisher, prepare};
+pub(crate) use rules::Rules;
+pub(crate) use timeline::Memory;
 
 /// How long a channel that nobody is attached to is kept: as long as a client may come back and resume on it.
 const IDLE_TTL: Millis = crate::app::STATE_TTL;
-/// How many members a page of SYNC holds.
-const SYNC_PAGE: usize = 100;
 
 /// A channel: what was published on it, who is present, and which sockets are attached.
 #[derive(Debug)]
 pub(crate) struct Channel {
     name: String,
+    rules: Rules,
     log: Log,
     members: Members,
     /// By socket and by the name that it used: `[?rewind=1]a` and `a` are two attachments to one channel.
@@ -55,31 +66,13 @@ pub(crate) struct Published {
     pub(crate) serials: Vec<String>,
 }
 
-/// How many of each there are (Ably docs, "Occupancy").
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Occupancy {
-    connections: usize,
-    publishers: usize,
-    subscribers: usize,
-    presence_connections: usize,
-    presence_members: usize,
-    presence_subscribers: usize,
-}
-
-/// Which members a request is about.
-#[derive(Debug, Default)]
-pub(crate) struct MemberFilter {
-    pub(crate) client_id: Option<String>,
-    pub(crate) connection_id: Option<String>,
-}
-
 impl Channel {
     /// A channel of a canonical name.
-    pub(crate) fn new(name: &str, memory: Arc<Memory>, now: Millis) -> Self {
+    pub(crate) fn new(name: &str, rules: Rules, memory: &Arc<Memory>, now: Millis) -> Self {
         Self {
             name: name.to_owned(),
-            log: Log::new(memory, now),
+            rules,
+            log: Log::new(rules, memory, now),
             members: Members::default(),
             attachments: BTreeMap::new(),
             idle_since: Some(now),
@@ -90,7 +83,8 @@ impl Channel {
     /// again. From then on it receives what happens.
     ///
     /// # Errors
-    /// 40160 where the operations allow none of the modes, 40000 for parameters that cannot be read.
+    /// 40160 where the operations allow none of the modes or not to watch the occupancy, 40000 for parameters that cannot be
+    /// read.
     pub(crate) fn attach(
         &mut self,
         socket: &Arc<Socket>,
@@ -101,15 +95,15 @@ impl Channel {
     ) -> Result<(), ErrorInfo> {
         let params = AttachParams::read(name.params().iter().chain(&request.params))?;
         let requested = Modes::requested(params.modes.as_deref(), request.flags);
-        let attachment = Attachment::new(Arc::clone(socket), &request.channel, requested, operations)
-            .ok_or_else(|| attachment::nothing_allowed(&request.channel))?;
+        let attachment =
+            Attachment::new(Arc::clone(socket), &request.channel, requested, params.occupancy, operations)?;
         let modes = attachment.modes();
         let key = (socket.id(), request.channel.clone());
         let in_place = self.attachments.contains_key(&key);
 
         let mut error = None;
         let mut resumed = in_place;
-        let backlog = if in_place || !modes.has(Modes::SUBSCRIBE) {
+        let backlog = if in_place {
             Vec::new()
         } else if let Some(serial) = &request.channel_serial {
             match self.log.since(serial, now) {
@@ -131,8 +125,7 @@ impl Channel {
         } else {
             params.rewind.map(|rewind| self.log.rewind(rewind, now)).unwrap_or_default()
         };
-        let backlog: Vec<_> =
-            backlog.into_iter().filter(|publication| attachment.wants(publication)).collect();
+        let backlog: Vec<_> = backlog.into_iter().filter(|missed| attachment.wants_missed(missed)).collect();
         let has_presence = modes.has(Modes::PRESENCE_SUBSCRIBE) && !self.members.is_empty();
         let flags = Flags::from(modes)
             .with(Flags::HAS_PRESENCE, has_presence)
@@ -148,12 +141,22 @@ impl Channel {
         if has_presence {
             self.send_members(&attachment);
         }
-        for publication in backlog {
-            attachment.send(publication.frame(&request.channel));
+        for missed in &backlog {
+            attachment.send_missed(missed);
         }
         self.attachments.insert(key, attachment);
-        self.idle_since = None;
+        self.note_change(now);
         Ok(())
+    }
+
+    /// The serial of what happened last.
+    pub(crate) fn last_serial(&self) -> String {
+        self.log.last_serial()
+    }
+
+    /// Whether a text is a serial of this channel.
+    pub(crate) fn has_series_of(&self, serial: &str) -> bool {
+        self.log.has_series_of(serial)
     }
 
     /// Detaches a socket; false where it was not attached. The members of its connection leave with its last attachment.
@@ -162,14 +165,14 @@ impl Channel {
         if was_attached && !self.is_attached(socket.id()) {
             self.leave_all(socket.connection().id(), now);
         }
-        self.note_idle(now);
+        self.note_change(now);
         was_attached
     }
 
     /// Forgets a socket that is gone. The members of its connection stay: it may come back.
     pub(crate) fn drop_socket(&mut self, socket: SocketId, now: Millis) {
         self.attachments.retain(|(owner, _), _| *owner != socket);
-        self.note_idle(now);
+        self.note_change(now);
     }
 
     fn is_attached(&self, socket: SocketId) -> bool {
@@ -195,6 +198,7 @@ impl Channel {
             return false;
         };
         if attachment.reauthorise(operations) {
+            self.note_change(now);
             return true;
         }
         attachment.send(Frame::channel_error(sent_name, attachment::nothing_allowed(sent_name)));
@@ -202,140 +206,26 @@ impl Channel {
         false
     }
 
-    /// Refuses what an attached socket did not ask to do when it attached. A socket that is not attached may publish.
+    /// Refuses what an attached socket did not ask to do when it attached. A socket that is not attached may do it.
     ///
     /// # Errors
     /// 40165.
-    pub(crate) fn require_publish_mode(&self, socket: SocketId) -> Result<(), ErrorInfo> {
+    pub(crate) fn require_mode(&self, socket: SocketId, mode: Modes) -> Result<(), ErrorInfo> {
         let mut attachments = self.attachments_of(socket).peekable();
-        if attachments.peek().is_none() || attachments.any(|attachment| attachment.requested(Modes::PUBLISH))
-        {
+        if attachments.peek().is_none() || attachments.any(|attachment| attachment.requested(mode)) {
             Ok(())
         } else {
-            Err(mode_not_requested("publish"))
+            Err(mode_not_requested(mode.name()))
         }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// To how many attachments a message is delivered.
     pub(crate) fn receivers(&self) -> usize {
         self.attachments.values().filter(|attachment| attachment.modes().has(Modes::SUBSCRIBE)).count()
-    }
-
-    /// Publishes, unless the same was published within the last two minutes: then nobody hears of it again.
-    pub(crate) fn publish(&mut self, prepared: Prepared, now: Millis) -> Published {
-        if let Some(before) = self.log.duplicate_of(prepared.key(), now) {
-            return before;
-        }
-        let (publication, published) = self.log.append(prepared, now);
-        let shared = SharedFrame::from(publication.frame(&self.name));
-        for attachment in self.attachments.values() {
-            if attachment.modes().has(Modes::SUBSCRIBE) && attachment.wants(&publication) {
-                attachment.send_shared(&shared, &self.name);
-            }
-        }
-        published
-    }
-
-    /// Enters, updates and leaves members of a socket's connection, all of them or none.
-    ///
-    /// `frame_id` is `<connectionId>:<msgSerial>`; the messages carry the `clientId` that they are about.
-    ///
-    /// # Errors
-    /// 90001 where the socket is not attached, 40165 without the presence mode, 91003 where the channel is full.
-    pub(crate) fn presence(
-        &mut self,
-        socket: &Socket,
-        frame_id: &str,
-        messages: Vec<PresenceMessage>,
-        now: Millis,
-    ) -> Result<(), ErrorInfo> {
-        if !self.is_attached(socket.id()) {
-            return Err(ErrorInfo::new(90001, 404, "presence needs an attached channel"));
-        }
-        if !self.attachments_of(socket.id()).any(|attachment| attachment.requested(Modes::PRESENCE)) {
-            return Err(mode_not_requested("presence"));
-        }
-        let connection_id = socket.connection().id();
-        let events = self.members.apply(connection_id, frame_id, messages, now)?;
-        self.announce(connection_id, frame_id, events, now);
-        Ok(())
-    }
-
-    /// The members of a connection leave: it was closed or detached, or lost for too long.
-    pub(crate) fn leave_all(&mut self, connection_id: &str, now: Millis) {
-        // An id that does not start with the connection's tells clients to compare times, not msgSerials.
-        let frame_id = random::text::<9>();
-        let events = self.members.leave_all(connection_id, &frame_id, now);
-        self.announce(connection_id, &frame_id, events, now);
-        self.note_idle(now);
-    }
-
-    /// Adds members that belong to no socket and never leave: those of a provisioned app.
-    pub(crate) fn add_fixtures(&mut self, connection_id: &str, members: Vec<PresenceMessage>, now: Millis) {
-        self.members.add_fixtures(connection_id, members, now);
-        self.note_idle(now);
-    }
-
-    fn announce(&self, own_connection: &str, frame_id: &str, events: Vec<PresenceMessage>, now: Millis) {
-        if events.is_empty() {
-            return;
-        }
-        let shared = SharedFrame::from(Frame {
-            id: Some(frame_id.to_owned()),
-            connection_id: events.first().and_then(|event| event.connection_id.clone()),
-            timestamp: Some(now),
-            presence: Some(events),
-            ..Frame::on(Action::Presence, &self.name)
-        });
-        for attachment in self.attachments.values() {
-            if attachment.modes().has(Modes::PRESENCE_SUBSCRIBE) || attachment.is_of(own_connection) {
-                attachment.send_shared(&shared, &self.name);
-            }
-        }
-    }
-
-    /// Sends all members again, as a client may ask; false where the socket is not attached.
-    pub(crate) fn sync(&self, socket: &Socket, sent_name: &str) -> bool {
-        let Some(attachment) = self.attachments.get(&(socket.id(), sent_name.to_owned())) else {
-            return false;
-        };
-        if attachment.modes().has(Modes::PRESENCE_SUBSCRIBE) {
-            self.send_members(attachment);
-        }
-        true
-    }
-
-    /// SYNC, a page at a time. Without `presence`, be it empty, the client would wait for ever.
-    fn send_members(&self, attachment: &Attachment) {
-        let members: Vec<_> = self.members.present(&MemberFilter::default()).collect();
-        let page = |presence: Vec<PresenceMessage>, serial: Option<String>| Frame {
-            channel_serial: serial,
-            presence: Some(presence),
-            ..Frame::on(Action::Sync, attachment.sent_name())
-        };
-        if members.len() <= SYNC_PAGE {
-            return attachment.send(page(members, None));
-        }
-        // The id holds no `.` and no `@`: with either, ably-js ends the sync at its first page.
-        let id = random::text::<6>();
-        let mut pages = members.chunks(SYNC_PAGE).enumerate().peekable();
-        while let Some((index, members)) = pages.next() {
-            let cursor = if pages.peek().is_some() { (index + 1).to_string() } else { String::new() };
-            attachment.send(page(members.to_vec(), Some(format!("{id}:{cursor}"))));
-        }
-    }
-
-    /// The members present, in the order of their connections and clientIds.
-    pub(crate) fn present(&self, filter: &MemberFilter) -> Vec<PresenceMessage> {
-        self.members.present(filter).collect()
-    }
-
-    /// Past messages.
-    ///
-    /// # Errors
-    /// 40000 for a position that cannot be read.
-    pub(crate) fn history(&self, query: &HistoryQuery, now: Millis) -> Result<Page<Message>, ErrorInfo> {
-        self.log.history(query, now)
     }
 
     /// How many of each there are.
@@ -361,12 +251,22 @@ impl Channel {
         !self.attachments.is_empty() || !self.members.is_empty()
     }
 
-    fn note_idle(&mut self, now: Millis) {
+    /// Attends to a change of who is attached, and how, and of who is present.
+    fn note_change(&mut self, now: Millis) {
         self.idle_since = if self.is_active() { None } else { self.idle_since.or(Some(now)) };
+        if self.attachments.values().any(Attachment::watches) {
+            let occupancy = self.occupancy();
+            for attachment in self.attachments.values_mut() {
+                attachment.tell(occupancy, now);
+            }
+        }
     }
 
-    /// Forgets old messages; true where the channel itself can be forgotten.
+    /// Does what is due by time alone; true where the channel itself can be forgotten.
     pub(crate) fn sweep(&mut self, now: Millis) -> bool {
+        if self.attachments.values().any(|attachment| attachment.is_due(now)) {
+            self.note_change(now);
+        }
         self.log.trim(now);
         self.log.is_empty() && self.idle_since.is_some_and(|since| now - since > IDLE_TTL)
     }

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use ably::ErrorInfo;
 
 use super::log::{REWIND_MESSAGES_MAX, Rewind, RewindBy};
+use super::occupancy::Metrics;
 use crate::clock::Millis;
 use crate::errors::bad_request;
 
-/// The parameters that ATTACHED tells again. `delta` and `appendMode` are told although messages always come in full: that is
-/// what both allow.
-const TOLD_AGAIN: [&str; 5] = ["modes", "rewind", "rewindLimit", "delta", "appendMode"];
+/// The parameters that ATTACHED tells again. `delta` is told although messages always come in full: that is what it allows.
+const TOLD_AGAIN: [&str; 6] = ["modes", "rewind", "rewindLimit", "delta", "occupancy", "appendMode"];
 
 /// What an ATTACH asks for by parameters.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct AttachParams {
     pub(super) modes: Option<String>,
     pub(super) rewind: Option<Rewind>,
+    pub(super) occupancy: Option<Metrics>,
     /// Those that this server knows.
     pub(super) recognised: BTreeMap<String, String>,
 }
@@ -25,7 +26,7 @@ impl AttachParams {
     /// Reads parameters; a later one beats an earlier one of the same name.
     ///
     /// # Errors
-    /// 40000 for a `rewind` or `rewindLimit` that cannot be read.
+    /// 40000 for a `rewind`, `rewindLimit` or `occupancy` that cannot be read.
     pub(super) fn read<'a>(
         params: impl IntoIterator<Item = (&'a String, &'a String)>,
     ) -> Result<Self, ErrorInfo> {
@@ -45,6 +46,7 @@ impl AttachParams {
         Ok(Self {
             modes: recognised.get("modes").cloned(),
             rewind: rewind.map(|by| Rewind { by, limit }),
+            occupancy: recognised.get("occupancy").map(|metrics| Metrics::parse(metrics)).transpose()?,
             recognised,
         })
     }

@@ -5,8 +5,8 @@ use ably::{ErrorInfo, Message, MessageAction};
 use crate::auth::ClientIdentity;
 use crate::errors::{bad_request, check_encoding, too_large};
 
-/// The most messages of one publish.
-const MESSAGES_MAX: usize = 1_000;
+/// The most messages, or presence messages, of one frame.
+pub(crate) const MESSAGES_MAX: usize = 1_000;
 /// The longest id of a message, in bytes. Ably names no limit; this one bounds memory.
 const ID_LENGTH_MAX: usize = 1_024;
 
@@ -29,21 +29,25 @@ pub(crate) struct Prepared {
     key: String,
     connection_id: Option<String>,
     messages: Vec<Message>,
-    size: usize,
 }
 
 impl Prepared {
-    /// The bytes of the messages, as limits count them.
+    /// How many messages there are.
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Their bytes, as limits count them.
     pub(crate) fn size(&self) -> usize {
-        self.size
+        self.messages.iter().map(Message::size).sum()
     }
 
     pub(super) fn key(&self) -> &str {
         &self.key
     }
 
-    pub(super) fn into_parts(self) -> (String, Option<String>, Vec<Message>, usize) {
-        (self.key, self.connection_id, self.messages, self.size)
+    pub(super) fn into_parts(self) -> (String, Option<String>, Vec<Message>) {
+        (self.key, self.connection_id, self.messages)
     }
 }
 
@@ -63,7 +67,7 @@ pub(crate) fn prepare(mut messages: Vec<Message>, publisher: &Publisher<'_>) -> 
         return Err(too_large(size, publisher.size_max));
     }
     if messages.iter().any(|message| !matches!(message.action, None | Some(MessageAction::Create))) {
-        return Err(bad_request("the local Ably does not change or delete messages"));
+        return Err(bad_request("what is published here is new messages, not changes of others"));
     }
     messages.iter().try_for_each(|message| check_encoding(&message.payload))?;
     let own_key = key_of_ids(&messages)?;
@@ -71,13 +75,13 @@ pub(crate) fn prepare(mut messages: Vec<Message>, publisher: &Publisher<'_>) -> 
         message.client_id = publisher.client.stamp(message.client_id.take())?;
         message.connection_id = publisher.connection_id.map(str::to_owned);
         message.connection_key = None;
+        message.annotations = None;
         message.id.get_or_insert_with(|| format!("{}:{index}", publisher.base_id));
     }
     Ok(Prepared {
         key: own_key.unwrap_or_else(|| publisher.base_id.to_owned()),
         connection_id: publisher.connection_id.map(str::to_owned),
         messages,
-        size,
     })
 }
 

@@ -33,6 +33,15 @@ impl Serial {
         format!("{self}@{series}")
     }
 
+    /// Reads the serial of an item in a series: its publication's, and its index.
+    pub(crate) fn parse_item(text: &str, series: &str) -> Option<(Self, usize)> {
+        let (_, index) = text.rsplit_once(':')?;
+        if index.len() != 3 || !index.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        Some((Self::parse(text, series)?, index.parse().ok()?))
+    }
+
     /// Reads a serial of a series: that of a publish, or that of one of its messages.
     pub(crate) fn parse(text: &str, series: &str) -> Option<Self> {
         let (place, rest) = text.split_once('@')?;
@@ -74,6 +83,10 @@ mod tests {
         assert_eq!(text, "01700000000000-007@abc");
         assert_eq!(Serial::parse(&text, "abc"), Some(serial));
         assert_eq!(Serial::parse(&format!("{text}:003"), "abc"), Some(serial));
+        assert_eq!(Serial::parse_item(&format!("{text}:003"), "abc"), Some((serial, 3)));
+        for bad in [&text, &format!("{text}:"), &format!("{text}:3"), &format!("{text}:+03")] {
+            assert_eq!(Serial::parse_item(bad, "abc"), None, "{bad}");
+        }
         for bad in
             ["", "@", "-@abc", "1-1@abc", "01700000000000-007@abd", "+1700000000000-007@abc", "é-é@abc"]
         {

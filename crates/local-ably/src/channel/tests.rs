@@ -97,7 +97,7 @@ impl Client {
 }
 
 fn channel() -> Channel {
-    Channel::new("a", Arc::default(), NOW - 1)
+    Channel::new("a", Rules::default(), &Arc::default(), NOW - 1)
 }
 
 fn text(data: &str) -> Message {
@@ -495,6 +495,34 @@ fn history_is_read_either_way_in_pages_and_up_to_a_serial() {
     assert_eq!(read(&until), (vec!["3".into(), "2".into(), "1".into()], None));
     let unreadable = HistoryQuery { until_serial: Some("x".into()), ..query };
     assert_eq!(channel.history(&unreadable, NOW).unwrap_err().code, 40000);
+}
+
+#[test]
+fn who_came_and_went_is_kept_and_read_like_messages() {
+    let mut channel = channel();
+    let client = Client::attached(&mut channel);
+    channel.add_fixtures("fixtures", vec![member(PresenceAction::Present, "f")], NOW);
+    for (serial, action) in
+        [PresenceAction::Enter, PresenceAction::Update, PresenceAction::Leave].into_iter().enumerate()
+    {
+        client.presence(&mut channel, serial as i64, member(action, "c")).unwrap();
+    }
+    let query =
+        HistoryQuery { start: None, end: None, forwards: true, until_serial: None, limit: 3, cursor: None };
+    let read = |query: &HistoryQuery| {
+        let page = channel.presence_history(query, NOW + 1).unwrap();
+        let events = page
+            .items
+            .iter()
+            .map(|event| format!("{}:{}", u8::from(event.action), event.client_id.as_deref().unwrap()));
+        (events.collect::<Vec<_>>(), page.next)
+    };
+    let (events, next) = read(&query);
+    assert_eq!(events, ["2:f", "2:c", "4:c"]);
+    assert_eq!(read(&HistoryQuery { cursor: next, ..query.clone() }), (vec!["3:c".into()], None));
+    let until = HistoryQuery { until_serial: Some("x".into()), ..query.clone() };
+    assert_eq!(channel.presence_history(&until, NOW).unwrap_err().code, 40000);
+    assert!(channel.presence_history(&query, NOW + 120_001).unwrap().items.is_empty());
 }
 
 #[test]

@@ -1,19 +1,20 @@
 //! What a session does with each frame.
 
-use ably::{ErrorInfo, Operation, PresenceMessage, Secret};
+use ably::{Annotation, ErrorInfo, Operation, PresenceMessage, Secret};
 
 use super::session::{Ending, Next, Session};
 use crate::app::{Answer, lock};
 use crate::auth::{ClientIdentity, Credentials, authorise, no_credentials};
-use crate::channel::{ChannelName, Publisher, prepare};
+use crate::channel::{
+    Annotator, ChannelName, MESSAGES_MAX, Publisher, is_change, prepare, prepare_annotations, prepare_change,
+};
 use crate::clock::Millis;
 use crate::errors::{bad_request, check_encoding, foreign_client_id, incompatible_client_id, too_large};
-use crate::limits;
-use crate::protocol::{Action, Attach, Command, Frame, Publish, PublishResult};
+use crate::protocol::{Action, Attach, Command, Frame, Modes, Publish, PublishResult};
 use crate::random;
 
 /// How many channels a connection may be attached to.
-const CHANNELS_MAX: usize = 200;
+pub(super) const CHANNELS_MAX: usize = 200;
 
 impl Session {
     /// Serves a socket whose connection another one has taken over: nothing it says has any effect.
@@ -24,6 +25,7 @@ impl Session {
             Command::Disconnect => return Next::Break(Ending::lost()),
             Command::Publish(Publish { msg_serial: Some(msg_serial), .. })
             | Command::Presence { msg_serial: Some(msg_serial), .. }
+            | Command::Annotate { msg_serial: Some(msg_serial), .. }
             | Command::Refused { msg_serial, .. } => {
                 let error = ErrorInfo::new(80003, 400, "the connection was resumed by another socket");
                 self.socket.send(Frame::nack(msg_serial, error));
@@ -62,6 +64,11 @@ impl Session {
             Command::Presence { channel, msg_serial, presence } => {
                 let answer =
                     self.work(msg_serial, |session| session.presence(&channel, msg_serial, presence, now));
+                self.answer(msg_serial, answer);
+            }
+            Command::Annotate { channel, msg_serial, annotations } => {
+                let answer =
+                    self.work(msg_serial, |session| session.annotate(&channel, msg_serial, annotations, now));
                 self.answer(msg_serial, answer);
             }
             Command::Refused { msg_serial, reason } => {
@@ -134,28 +141,55 @@ impl Session {
         if force_nack {
             return Err(ErrorInfo::new(40099, 400, "the frame asked to be refused"));
         }
-        let count = messages.len();
-        self.server.limits().inbound_publish(self.inbound.as_mut(), count, now)?;
+        self.server.limits().inbound_publish(self.inbound.as_mut(), messages.len(), now)?;
         let name = ChannelName::parse(&sent_name)?;
-        self.authorised.require(name.canonical(), Operation::Publish)?;
         let publisher = Publisher {
             client: &self.client,
             connection_id: Some(self.socket.connection().id()),
             base_id: &self.base_id(msg_serial),
             size_max: self.server.limits().message_size(),
         };
+        if is_change(&messages) {
+            let change = prepare_change(messages, &publisher)?;
+            let operations = self.authorised.operations_on(name.canonical());
+            let channel = self.authorised.app.channel(name.canonical(), now)?;
+            let mut channel = lock(&channel);
+            channel.require_mode(self.socket.id(), Modes::PUBLISH)?;
+            self.server.admit(&self.authorised.app, &channel, 1, change.size(), now)?;
+            let version = channel.change(change, operations.as_ref(), now)?;
+            return Ok(PublishResult { serials: vec![version] });
+        }
+        self.authorised.require(name.canonical(), Operation::Publish)?;
         let prepared = prepare(messages, &publisher)?;
         let channel = self.authorised.app.channel(name.canonical(), now)?;
         let mut channel = lock(&channel);
-        channel.require_publish_mode(self.socket.id())?;
-        let publish = limits::Publish {
-            app: self.authorised.app.id(),
-            channel: name.canonical(),
-            messages: count,
-            bytes: prepared.size(),
-        };
-        self.server.limits().publish(&publish, || channel.receivers(), now)?;
+        channel.require_mode(self.socket.id(), Modes::PUBLISH)?;
+        self.server.admit(&self.authorised.app, &channel, prepared.len(), prepared.size(), now)?;
         Ok(PublishResult { serials: channel.publish(prepared, now).serials })
+    }
+
+    fn annotate(
+        &self,
+        sent_name: &str,
+        msg_serial: Option<i64>,
+        annotations: Vec<Annotation>,
+        now: Millis,
+    ) -> Answer {
+        let name = ChannelName::parse(sent_name)?;
+        self.authorised.require(name.canonical(), Operation::AnnotationPublish)?;
+        let annotator = Annotator {
+            client: &self.client,
+            connection_id: Some(self.socket.connection().id()),
+            base_id: &self.base_id(msg_serial),
+            size_max: self.server.limits().message_size(),
+        };
+        let annotations = prepare_annotations(annotations, None, &annotator)?;
+        let channel = self.authorised.app.channel(name.canonical(), now)?;
+        let mut channel = lock(&channel);
+        channel.require_mode(self.socket.id(), Modes::ANNOTATION_PUBLISH)?;
+        let size = annotations.iter().map(Annotation::size).sum();
+        self.server.admit(&self.authorised.app, &channel, annotations.len(), size, now)?;
+        Ok(PublishResult { serials: channel.annotate(annotations, &annotator, now)? })
     }
 
     fn presence(
@@ -167,6 +201,9 @@ impl Session {
     ) -> Answer {
         let name = ChannelName::parse(sent_name)?;
         self.authorised.require(name.canonical(), Operation::Presence)?;
+        if messages.len() > MESSAGES_MAX {
+            return Err(bad_request(format!("a frame has at most {MESSAGES_MAX} presence messages")));
+        }
         let size = messages.iter().map(PresenceMessage::size).sum();
         let size_max = self.server.limits().message_size();
         if size > size_max {
@@ -219,6 +256,7 @@ impl Session {
         self.authorised = authorised;
         self.socket.held_by(&self.authorised, self.client.shown());
         self.plan_prompt(now);
+        self.heed_revocations();
         // Another socket may have taken the connection over this very moment: then this one need not know.
         let key = self.authorised.app.connections().reauthorised(&self.socket, &self.client);
         if let Some(key) = key {

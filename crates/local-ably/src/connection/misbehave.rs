@@ -53,8 +53,13 @@ impl Session {
     /// Lets a frame wait where one before it is held up: answers keep the order of their frames. Nothing is left of it then.
     pub(super) fn hold_back(&mut self, command: Command, bytes: usize) -> Option<Command> {
         let Some(holding) = &mut self.holding else { return Some(command) };
-        let is_answered =
-            matches!(command, Command::Publish(_) | Command::Presence { .. } | Command::Refused { .. });
+        let is_answered = matches!(
+            command,
+            Command::Publish(_)
+                | Command::Presence { .. }
+                | Command::Annotate { .. }
+                | Command::Refused { .. }
+        );
         if !is_answered {
             return Some(command);
         }
@@ -95,10 +100,10 @@ impl Session {
     pub(super) fn publish_or_misbehave(&mut self, publish: Publish, now: Millis) -> Next {
         let msg_serial = publish.msg_serial;
         let is_new = msg_serial.is_none_or(|serial| self.socket.connection().answered(serial).is_none());
-        let name = ChannelName::parse(&publish.channel).ok();
-        let channel = name.as_ref().map(ChannelName::canonical);
+        let channels: Vec<_> =
+            ChannelName::parse(&publish.channel).iter().map(|name| name.canonical().to_owned()).collect();
         let faults = self.server.faults();
-        let firing = if is_new { faults.on_publish(Transport::Realtime, channel, now) } else { None };
+        let firing = if is_new { faults.on_publish(Transport::Realtime, &channels, now) } else { None };
         let Some(firing) = firing else {
             let answer = self.work(msg_serial, |session| session.publish(publish, now));
             self.answer(msg_serial, answer);

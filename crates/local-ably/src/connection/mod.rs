@@ -1,6 +1,8 @@
-//! WebSocket connections: one task that reads, one that writes, and a queue between the rest of the server and the writer.
+//! WebSocket connections: one task that reads, one that writes, and a queue between the rest of the server and the writer. Beside
+//! them, connections that only listen: streams of events over HTTP.
 
 mod commands;
+mod event_stream;
 mod handshake;
 mod misbehave;
 mod outbox;
@@ -15,6 +17,7 @@ use crate::faults::Refusal;
 use crate::server::Server;
 use crate::wire::Line;
 
+pub(crate) use event_stream::{Event, EventStream, StreamRequest};
 pub(crate) use handshake::ConnectRequest;
 #[cfg(test)]
 pub(crate) use outbox::Queue;

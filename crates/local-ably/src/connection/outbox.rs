@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::protocol::{Action, Format, Frame, SharedFrame};
 
-/// How many frames may wait for one socket.
-const FRAMES_MAX: usize = 10_000;
-/// How many bytes may wait for one socket.
-const BYTES_MAX: usize = 16 << 20;
+/// How many frames may wait for one socket: more than a channel remembers, all of which a client may have missed.
+const FRAMES_MAX: usize = 25_000;
+/// How many bytes may wait for one socket: more than a channel remembers, in base64.
+const BYTES_MAX: usize = 32 << 20;
 /// How long a socket has to take the last frames and the close.
 const CLOSING_MAX: Duration = Duration::from_secs(2);
 
@@ -85,6 +85,17 @@ impl Outbox {
     /// Done when the socket is to be dropped at once.
     pub(super) fn cut(&self) -> &CancellationToken {
         &self.cut
+    }
+
+    /// Takes the next frame; nothing where none will come.
+    pub(super) async fn take(&self, Queue(items): &mut Queue) -> Option<Message> {
+        match items.recv().await? {
+            Item::Message(message) => {
+                self.taken(&message);
+                Some(message)
+            }
+            Item::End => None,
+        }
     }
 
     fn taken(&self, message: &Message) {

@@ -14,9 +14,9 @@ use super::handshake::ConnectRequest;
 use super::misbehave::Holding;
 use super::socket::Socket;
 use crate::app::{Opened, STATE_TTL};
-use crate::auth::{Authorised, ClientIdentity, authorise, expired, no_credentials};
+use crate::auth::{Authorised, ClientIdentity, authorise, expired, no_credentials, revoked};
 use crate::clock::{Millis, now, wait};
-use crate::errors::{bad_request, too_large};
+use crate::errors::{bad_request, incompatible_client_id, shutting_down, too_large};
 use crate::faults::Refusal;
 use crate::limits::Bucket;
 use crate::protocol::{Action, Command, ConnectionDetails, Frame, SharedFrame};
@@ -75,6 +75,8 @@ pub(super) struct Session {
     pub(super) asked_client_id: Option<String>,
     idle: Millis,
     prompt_at: Option<Millis>,
+    /// When the token stops being good because it was revoked.
+    revoked_at: Option<Millis>,
     /// Whether the socket has sent a frame.
     heard_from: bool,
     /// What limits the messages that the socket publishes.
@@ -139,6 +141,15 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
     let credentials = request.credentials.as_ref().ok_or_else(no_credentials)?;
     let authorised = authorise(server.apps(), server.mint(), credentials, now)?;
     let client = authorised.client.narrowed(request.client_id.as_deref())?;
+    if let Some(key) = &request.resume
+        && server
+            .apps()
+            .all()
+            .iter()
+            .any(|app| app.id() != authorised.app.id() && app.connections().id_of(key).is_some())
+    {
+        return Err(incompatible_client_id());
+    }
     let mut made = None;
     let app = &authorised.app;
     let resume = request.resume.as_deref();
@@ -173,6 +184,7 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
         asked_client_id: request.client_id,
         idle: request.idle,
         prompt_at: None,
+        revoked_at: None,
         heard_from: false,
         inbound: server.limits().inbound(now),
         holding: None,
@@ -208,6 +220,9 @@ impl Session {
         let silence_max = wait(0, 2 * self.idle + SILENCE_MARGIN);
         let mut silent_until = Instant::now() + silence_max;
         let socket = Arc::clone(&self.socket);
+        // Watched from before the first look, so that none is missed.
+        let mut revocations = self.authorised.app.watch_revocations();
+        self.look_for_revocations();
         loop {
             let due =
                 self.due().map_or(silent_until, |at| silent_until.min(Instant::now() + wait(now(), at)));
@@ -238,11 +253,11 @@ impl Session {
                         return ending;
                     }
                 }
+                Ok(()) = revocations.changed() => self.look_for_revocations(),
                 () = socket.cut().cancelled() => return Ending::lost(),
                 () = socket.ended().cancelled() => return Ending::lost(),
                 () = self.server.shutdown().cancelled() => {
-                    let error = ErrorInfo::new(80003, 503, "the local Ably is shutting down");
-                    return Ending::disconnected(error);
+                    return Ending::disconnected(shutting_down());
                 }
             }
         }
@@ -250,13 +265,28 @@ impl Session {
 
     /// When time alone makes something happen next.
     fn due(&self) -> Option<Millis> {
-        let expires = self.authorised.token.map(|token| token.expires);
-        self.prompt_at.or(expires)
+        let expires = self.authorised.token.as_ref().map(|token| token.expires);
+        [self.prompt_at, self.revoked_at, expires].into_iter().flatten().min()
+    }
+
+    /// Notes whether the token was revoked. A client that has time left to change it is asked to, once.
+    fn look_for_revocations(&mut self) {
+        let asked_before = self.revoked_at.is_some();
+        self.heed_revocations();
+        if !asked_before && self.revoked_at.is_some_and(|at| at > now()) {
+            self.socket.send(Frame::new(Action::Auth));
+        }
+    }
+
+    /// Notes whether the token was revoked, and from when on that counts.
+    pub(super) fn heed_revocations(&mut self) {
+        let token = self.authorised.token.as_ref();
+        self.revoked_at = token.and_then(|token| self.authorised.app.revocations().apply_at(token));
     }
 
     /// Asks for another token in good time, unless this one lives too short for that.
     pub(super) fn plan_prompt(&mut self, now: Millis) {
-        let prompt_at = self.authorised.token.map(|token| token.expires - PROMPT_BEFORE);
+        let prompt_at = self.authorised.token.as_ref().map(|token| token.expires - PROMPT_BEFORE);
         self.prompt_at = prompt_at.filter(|at| *at > now);
     }
 
@@ -265,7 +295,10 @@ impl Session {
             self.prompt_at = None;
             self.socket.send(Frame::new(Action::Auth));
         }
-        if self.authorised.token.is_some_and(|token| token.expires <= now) {
+        if self.revoked_at.is_some_and(|at| at <= now) {
+            return Next::Break(Ending::disconnected(revoked()));
+        }
+        if self.authorised.token.as_ref().is_some_and(|token| token.expires <= now) {
             return Next::Break(Ending::disconnected(expired()));
         }
         Next::Continue(())

@@ -173,6 +173,11 @@ impl Socket {
         }
     }
 
+    /// Takes the next frame for a client that does not read frames; nothing where none will come.
+    pub(super) async fn take(&self, queue: &mut Queue) -> Option<Message> {
+        self.outbox.take(queue).await
+    }
+
     pub(super) async fn write(&self, queue: Queue, sink: SplitSink<WebSocket, Message>, heartbeat: Duration) {
         self.outbox.write(queue, sink, heartbeat).await;
     }

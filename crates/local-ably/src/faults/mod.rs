@@ -240,15 +240,20 @@ impl Faults {
         })
     }
 
-    /// What is to become of a publish, if not what should.
+    /// Whether there is any fault of publishes.
+    pub(crate) fn concern_publishes(&self) -> bool {
+        lock(&self.faults).iter().any(|fault| matches!(fault.spec, Spec::Publish { .. }))
+    }
+
+    /// What is to become of a publish on one or more channels, if not what should.
     pub(crate) fn on_publish(
         &self,
         transport: Transport,
-        channel: Option<&str>,
+        channels: &[String],
         now: Millis,
     ) -> Option<Firing<Effect>> {
         self.first(now, |spec| match spec {
-            Spec::Publish { of, effect } if of.include(transport, channel) => Some(effect.clone()),
+            Spec::Publish { of, effect } if of.include(transport, channels) => Some(effect.clone()),
             _ => None,
         })
     }
@@ -306,7 +311,7 @@ impl Faults {
         now: Millis,
     ) -> Result<(), ErrorInfo> {
         self.check_key(&authorised.key, now)?;
-        if let (Some(token), Credentials::Token(text)) = (authorised.token, credentials) {
+        if let (Some(token), Credentials::Token(text)) = (&authorised.token, credentials) {
             lock(&self.seen).check(text, token.issued, &authorised.key, &authorised.client, now)?;
         }
         Ok(())
@@ -336,7 +341,7 @@ mod tests {
 
     /// Which of so many publishes a fault fires for.
     fn pattern(faults: &Faults, publishes: usize) -> Vec<bool> {
-        let fires = |_| faults.on_publish(Transport::Rest, Some("a"), NOW).is_some();
+        let fires = |_| faults.on_publish(Transport::Rest, &["a".to_owned()], NOW).is_some();
         (0..publishes).map(fires).collect()
     }
 
@@ -365,8 +370,8 @@ mod tests {
     fn a_fault_for_a_while_ends_then() {
         let faults = Faults::default();
         let fault = add(&faults, json!({"kind": "reset", "forMs": 1_000}));
-        assert!(faults.on_publish(Transport::Rest, None, NOW + 999).is_some());
-        assert!(faults.on_publish(Transport::Rest, None, NOW + 1_000).is_none());
+        assert!(faults.on_publish(Transport::Rest, &[], NOW + 999).is_some());
+        assert!(faults.on_publish(Transport::Rest, &[], NOW + 1_000).is_none());
         assert!(!fault.is_over(NOW + 999) && fault.is_over(NOW + 1_000));
     }
 
@@ -375,7 +380,7 @@ mod tests {
         let faults = Faults::default();
         add(&faults, json!({"kind": "truncate", "times": 1}));
         add(&faults, json!({"kind": "reset", "times": 1}));
-        let next = || faults.on_publish(Transport::Realtime, Some("a"), NOW).map(|firing| firing.what);
+        let next = || faults.on_publish(Transport::Realtime, &[], NOW).map(|firing| firing.what);
         assert_eq!(next(), Some(Effect::Truncate));
         assert_eq!(next(), Some(Effect::Reset { stored: false }));
         assert_eq!(next(), None);
@@ -385,7 +390,7 @@ mod tests {
     fn a_firing_is_counted_when_it_has_happened() {
         let faults = Faults::default();
         let fault = add(&faults, json!({"kind": "reset"}));
-        let firing = faults.on_publish(Transport::Rest, None, NOW).unwrap();
+        let firing = faults.on_publish(Transport::Rest, &[], NOW).unwrap();
         assert_eq!(fault.report(NOW)["fired"], 0);
         firing.count();
         assert_eq!(fault.report(NOW), json!({"id": "1", "kind": "reset", "fired": 1, "over": false}));
@@ -411,11 +416,11 @@ mod tests {
     fn what_is_removed_lets_go() {
         let faults = Faults::default();
         let fault = add(&faults, json!({"kind": "hang"}));
-        let firing = faults.on_publish(Transport::Rest, None, NOW).unwrap();
+        let firing = faults.on_publish(Transport::Rest, &[], NOW).unwrap();
         assert!(!firing.released().is_cancelled());
         assert!(faults.remove(&fault.id.to_string()) && firing.released().is_cancelled());
         assert!(!faults.remove(&fault.id.to_string()));
-        assert!(faults.on_publish(Transport::Rest, None, NOW).is_none());
+        assert!(faults.on_publish(Transport::Rest, &[], NOW).is_none());
     }
 
     #[test]

@@ -158,10 +158,11 @@ pub(super) struct Extent {
 }
 
 impl Publishes {
-    pub(super) fn include(&self, transport: Transport, channel: Option<&str>) -> bool {
+    /// Whether they include one, which may be on several channels at once.
+    pub(super) fn include(&self, transport: Transport, channels: &[String]) -> bool {
         let channel_fits = match &self.channel {
             None => true,
-            Some(pattern) => channel.is_some_and(|channel| pattern.covers(channel)),
+            Some(pattern) => channels.iter().any(|channel| pattern.covers(channel)),
         };
         channel_fits && self.transport.is_none_or(|wanted| wanted == transport)
     }
@@ -444,9 +445,11 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let jobs = of(json!({"kind": "reset", "channel": "job:*"}));
-        assert!(jobs.include(Transport::Rest, Some("job:1")));
-        assert!(!jobs.include(Transport::Rest, Some("other")) && !jobs.include(Transport::Rest, None));
+        let on = |channels: &[&str]| channels.iter().map(|channel| (*channel).to_owned()).collect::<Vec<_>>();
+        assert!(jobs.include(Transport::Rest, &on(&["job:1"])));
+        assert!(jobs.include(Transport::Rest, &on(&["other", "job:1"])));
+        assert!(!jobs.include(Transport::Rest, &on(&["other"])) && !jobs.include(Transport::Rest, &[]));
         let rest = of(json!({"kind": "reset", "transport": "rest"}));
-        assert!(rest.include(Transport::Rest, None) && !rest.include(Transport::Realtime, Some("a")));
+        assert!(rest.include(Transport::Rest, &[]) && !rest.include(Transport::Realtime, &on(&["a"])));
     }
 }

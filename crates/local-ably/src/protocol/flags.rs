@@ -99,6 +99,11 @@ impl Modes {
         self.0 & mode.0 == mode.0
     }
 
+    /// The name of one mode, as `params.modes` has it.
+    pub(crate) fn name(self) -> &'static str {
+        MODES.iter().find(|(mode, ..)| *mode == self).map_or("", |(_, name, _)| name)
+    }
+
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }

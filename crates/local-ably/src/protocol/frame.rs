@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use ably::{ErrorInfo, Message, PresenceMessage};
+use ably::{Annotation, ErrorInfo, Message, PresenceMessage};
 use axum::body::Bytes;
 use axum::extract::ws::{self, Utf8Bytes};
 use serde::Serialize;
@@ -27,6 +27,7 @@ pub(crate) enum Action {
     Message,
     Sync,
     Auth,
+    Annotation,
 }
 
 impl Serialize for Action {
@@ -45,6 +46,7 @@ impl Serialize for Action {
             Self::Message => 15,
             Self::Sync => 16,
             Self::Auth => 17,
+            Self::Annotation => 21,
         })
     }
 }
@@ -103,6 +105,8 @@ pub(crate) struct Frame {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) presence: Option<Vec<PresenceMessage>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) annotations: Option<Vec<Annotation>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) res: Option<Vec<PublishResult>>,
 }
 
@@ -124,6 +128,7 @@ impl Frame {
             connection_details: None,
             messages: None,
             presence: None,
+            annotations: None,
             res: None,
         }
     }

@@ -11,14 +11,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Call;
-use crate::app::{APPS_MAX, App, KEYS_MAX, KeyRecord, lock};
+use crate::app::{APPS_MAX, App, KEYS_MAX, KeyRecord, Namespace, lock};
 use crate::auth::{Credentials, authorise, no_credentials};
-use crate::channel::ChannelName;
+use crate::channel::{ChannelName, Rules};
 use crate::clock::now;
 use crate::errors::bad_request;
 use crate::random;
 use crate::server::Server;
 
+/// How many namespaces an app may have.
+const NAMESPACES_MAX: usize = 100;
 /// How many members all channels of a specification may have.
 const FIXTURES_MAX: usize = 1_000;
 
@@ -26,7 +28,7 @@ const FIXTURES_MAX: usize = 1_000;
 #[serde(rename_all = "camelCase", default)]
 struct AppSpec {
     keys: Vec<KeySpec>,
-    /// Told again; what they would switch on, this server does not have.
+    /// Told again as they came: there is more in them than this server knows.
     namespaces: Vec<Value>,
     channels: Vec<ChannelSpec>,
 }
@@ -36,6 +38,14 @@ struct AppSpec {
 struct KeySpec {
     capability: Option<String>,
     revocable_tokens: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct NamespaceSpec {
+    id: String,
+    persisted: Option<bool>,
+    mutable_messages: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -94,7 +104,11 @@ fn make(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
     let app_id = random::text::<6>();
     let asked = if spec.keys.is_empty() { vec![KeySpec::default()] } else { spec.keys };
     let keys = asked.into_iter().map(|key| new_key(&app_id, &key)).collect::<Result<Vec<_>, _>>()?;
-    let app = Arc::new(App::new(&app_id, keys, server.memory()));
+    if spec.namespaces.len() > NAMESPACES_MAX {
+        return Err(bad_request(format!("an app has at most {NAMESPACES_MAX} namespaces")));
+    }
+    let namespaces = spec.namespaces.iter().map(namespace).collect::<Result<Vec<_>, _>>()?;
+    let app = Arc::new(App::new(&app_id, keys, namespaces, server.memory()));
     let connection_id = random::text::<9>();
     for channel in spec.channels {
         let name = ChannelName::parse(&channel.name)?;
@@ -121,6 +135,14 @@ fn make(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
         tls: false,
     };
     Ok(call.answer(StatusCode::CREATED, &body))
+}
+
+fn namespace(spec: &Value) -> Result<Namespace, ErrorInfo> {
+    let spec =
+        NamespaceSpec::deserialize(spec).map_err(|error| bad_request(format!("a namespace: {error}")))?;
+    let rules =
+        Rules { persisted: spec.persisted.unwrap_or(false), mutable: spec.mutable_messages.unwrap_or(false) };
+    Ok(Namespace { id: spec.id, rules })
 }
 
 fn new_key(app_id: &str, spec: &KeySpec) -> Result<KeyRecord, ErrorInfo> {

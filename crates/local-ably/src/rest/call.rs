@@ -37,7 +37,7 @@ impl<S: Send + Sync> FromRequest<S> for Call {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let query = request.uri().query().unwrap_or_default();
-        let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let query: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let headers = request.headers().clone();
         let body = Bytes::from_request(request, state).await.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -46,18 +46,28 @@ impl<S: Send + Sync> FromRequest<S> for Call {
                 bad_request("the body cannot be read")
             }
         });
-        Ok(Self { format: accepted(&headers), headers, query, body })
+        let format = accepted(&headers, &query);
+        Ok(Self { headers, query, body, format })
     }
 }
 
-/// Which format a client wants: the one that it names first, JSON if none.
-pub(super) fn accepted(headers: &HeaderMap) -> Format {
+/// Which format a client wants: of those that `Accept` names the first, else the one that the query names, else JSON.
+fn accepted(headers: &HeaderMap, query: &HashMap<String, String>) -> Format {
+    let asked = match query.get("format").map(String::as_str) {
+        Some("msgpack") => Format::Msgpack,
+        _ => Format::Json,
+    };
+    accepted_by_header(headers).unwrap_or(asked)
+}
+
+fn accepted_by_header(headers: &HeaderMap) -> Option<Format> {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let names = |format: Format| accept.find(format.content_type());
     match (names(Format::Msgpack), names(Format::Json)) {
-        (Some(msgpack), Some(json)) if msgpack < json => Format::Msgpack,
-        (Some(_), None) => Format::Msgpack,
-        _ => Format::Json,
+        (Some(msgpack), Some(json)) if msgpack < json => Some(Format::Msgpack),
+        (_, Some(_)) => Some(Format::Json),
+        (Some(_), None) => Some(Format::Msgpack),
+        (None, None) => None,
     }
 }
 
@@ -65,6 +75,16 @@ impl Call {
     /// A query parameter; an empty one is as good as none.
     pub(super) fn param(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A header that is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
+    }
+
+    /// Whether the client asks for a media type by name.
+    pub(super) fn accepts(&self, media_type: &str) -> bool {
+        self.header("accept").is_some_and(|accept| accept.contains(media_type))
     }
 
     /// A query parameter that is a number.
@@ -76,31 +96,9 @@ impl Call {
         number.map_err(|_| bad_request(format!("the parameter {name} is not a number")))
     }
 
-    /// How many items a page may have, from 1 to 1,000.
-    ///
-    /// # Errors
-    /// 40003 out of that range, 40000 for no number.
-    pub(super) fn limit(&self) -> Result<usize, ErrorInfo> {
-        match self.number("limit")? {
-            None => Ok(100),
-            Some(limit @ 1..=1_000) => Ok(limit),
-            Some(_) => Err(ErrorInfo::new(40003, 400, "limit is from 1 to 1000")),
-        }
-    }
-
-    /// The query for another page: this one's, with another position.
-    pub(super) fn query_from(&self, cursor: Option<&str>) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        let mut params: Vec<_> = self
-            .query
-            .iter()
-            .filter(|(name, _)| !["cursor", "key", "rnd"].contains(&name.as_str()))
-            .collect();
-        params.retain(|(name, _)| !name.to_ascii_lowercase().replace('_', "").contains("accesstoken"));
-        params.sort();
-        query.extend_pairs(params);
-        query.extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
-        query.finish()
+    /// The major version of the API that the client speaks, if it says so.
+    pub(super) fn version(&self) -> Option<u32> {
+        self.header("x-ably-version").or_else(|| self.param("v"))?.split('.').next()?.trim().parse().ok()
     }
 
     /// The body.
@@ -169,7 +167,7 @@ impl Call {
     }
 
     /// An answer with a body.
-    pub(super) fn answer(&self, status: StatusCode, body: &impl Serialize) -> Response {
+    pub(super) fn answer<T: Serialize>(&self, status: StatusCode, body: &T) -> Response {
         respond(self.format, status, body)
     }
 
@@ -199,15 +197,23 @@ fn respond(format: Format, status: StatusCode, body: &impl Serialize) -> Respons
     (status, headers, Body::from(encode(format, body))).into_response()
 }
 
+/// A refusal in Ably's shape, to a request of which only the headers were read.
+pub(super) fn early_refusal(headers: &HeaderMap, error: ErrorInfo) -> Response {
+    refusal(accepted_by_header(headers).unwrap_or(Format::Json), error)
+}
+
 /// A refusal in Ably's shape: in the body, and in headers for those who cannot read bodies.
-pub(super) fn refusal(format: Format, error: ErrorInfo) -> Response {
+fn refusal(format: Format, error: ErrorInfo) -> Response {
     let status = StatusCode::from_u16(error.status_code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let code = HeaderValue::from(error.code);
+    note_error(respond(format, status, &error.clone().into_body()), &error)
+}
+
+/// Tells an error in an answer's headers.
+pub(super) fn note_error(mut response: Response, error: &ErrorInfo) -> Response {
     let message: String =
         error.message.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
-    let mut response = respond(format, status, &error.into_body());
     let headers = response.headers_mut();
-    headers.insert("x-ably-errorcode", code);
+    headers.insert("x-ably-errorcode", HeaderValue::from(error.code));
     if let Ok(message) = HeaderValue::from_str(&message) {
         headers.insert("x-ably-errormessage", message);
     }

@@ -2,54 +2,72 @@
 
 use std::sync::Arc;
 
-use ably::{ErrorInfo, Operation};
+use ably::{ErrorInfo, Operation, PresenceMessage};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Serialize;
 use serde_json::json;
 
 use super::Call;
 use super::call::channel_of;
+use super::paging::{history_query, limit, paged};
 use crate::app::{ChannelRef, lock};
-use crate::channel::{HistoryQuery, MemberFilter, Page};
+use crate::channel::{MemberFilter, Page};
 use crate::clock::{Millis, now};
 use crate::errors::bad_request;
 use crate::server::Server;
 
 type ChannelPath = Result<Path<String>, PathRejection>;
 
-/// Past messages, a page at a time.
-pub(super) async fn history(State(server): State<Arc<Server>>, channel: ChannelPath, call: Call) -> Response {
-    call.settle(read_history(&server, channel, &call))
+/// Past messages, a page at a time, at `…/messages`.
+pub(super) async fn messages(
+    State(server): State<Arc<Server>>,
+    channel: ChannelPath,
+    call: Call,
+) -> Response {
+    call.settle(read_history(&server, channel, &call, "messages"))
 }
 
-fn read_history(server: &Server, channel: ChannelPath, call: &Call) -> Result<Response, ErrorInfo> {
+/// The same at `…/history`.
+pub(super) async fn history(State(server): State<Arc<Server>>, channel: ChannelPath, call: Call) -> Response {
+    call.settle(read_history(&server, channel, &call, "history"))
+}
+
+fn read_history(
+    server: &Server,
+    channel: ChannelPath,
+    call: &Call,
+    word: &str,
+) -> Result<Response, ErrorInfo> {
     let now = now();
     let (channel, _) = find(server, channel, call, Operation::History, now)?;
-    let query = HistoryQuery {
-        start: call.number("start")?,
-        end: call.number("end")?,
-        forwards: match call.param("direction") {
-            None | Some("backwards") => false,
-            Some("forwards") => true,
-            Some(_) => return Err(bad_request("direction is forwards or backwards")),
-        },
-        until_serial: call.param("from_serial").or_else(|| call.param("fromSerial")).map(str::to_owned),
-        limit: call.limit()?,
-        cursor: call.param("cursor").map(str::to_owned),
-    };
-    if let (Some(start), Some(end)) = (query.start, query.end)
-        && start > end
-    {
-        return Err(bad_request("start is later than end"));
-    }
+    let query = history_query(call)?;
     let page = match channel {
         Some(channel) => lock(&channel).history(&query, now)?,
         None => Page { items: Vec::new(), next: None },
     };
-    Ok(paged(call, "messages", &page))
+    Ok(paged(call, word, query.limit, &page))
+}
+
+/// Who came and went, a page at a time.
+pub(super) async fn presence_history(
+    State(server): State<Arc<Server>>,
+    channel: ChannelPath,
+    call: Call,
+) -> Response {
+    call.settle(read_presence_history(&server, channel, &call))
+}
+
+fn read_presence_history(server: &Server, channel: ChannelPath, call: &Call) -> Result<Response, ErrorInfo> {
+    let now = now();
+    let (channel, _) = find(server, channel, call, Operation::History, now)?;
+    let query = history_query(call)?;
+    let page = match channel {
+        Some(channel) => lock(&channel).presence_history(&query, now)?,
+        None => Page { items: Vec::new(), next: None },
+    };
+    Ok(paged(call, "history", query.limit, &page))
 }
 
 /// Who is present, a page at a time.
@@ -67,13 +85,25 @@ fn read_presence(server: &Server, channel: ChannelPath, call: &Call) -> Result<R
         client_id: call.param("clientId").map(str::to_owned),
         connection_id: call.param("connectionId").map(str::to_owned),
     };
-    let limit = call.limit()?;
-    let passed_over: usize = call.number("cursor")?.unwrap_or(0);
+    let limit = limit(call)?;
+    // A page begins after the member that the page before ended with, whoever else has come or gone; an id of a connection
+    // holds no `:`.
+    let unreadable = || bad_request("the position in the presence set cannot be read");
+    let after =
+        call.param("cursor").map(|cursor| cursor.split_once(':').ok_or_else(unreadable)).transpose()?;
     let members = channel.map(|channel| lock(&channel).present(&filter)).unwrap_or_default();
-    let end = passed_over.saturating_add(limit);
-    let next = (members.len() > end).then(|| end.to_string());
-    let items = members.into_iter().skip(passed_over).take(limit).collect();
-    Ok(paged(call, "presence", &Page { items, next }))
+    let mut rest = members.into_iter().filter(|member| after.is_none_or(|after| place(member) > after));
+    let items: Vec<_> = rest.by_ref().take(limit).collect();
+    let next = rest.next().and(items.last()).map(|last| {
+        let (connection_id, client_id) = place(last);
+        format!("{connection_id}:{client_id}")
+    });
+    Ok(paged(call, "presence", limit, &Page { items, next }))
+}
+
+/// Where a member stands in the order of members.
+fn place(member: &PresenceMessage) -> (&str, &str) {
+    (member.connection_id.as_deref().unwrap_or_default(), member.client_id.as_deref().unwrap_or_default())
 }
 
 /// Whether a channel is in use, and by how many.
@@ -107,21 +137,4 @@ fn find(
     caller.require(name.canonical(), operation)?;
     let channel = caller.app.channels().get(name.canonical());
     Ok((channel, name.canonical().to_owned()))
-}
-
-/// A page, with a `Link` header for each page that a client may want next.
-fn paged<T: Serialize>(call: &Call, word: &str, page: &Page<T>) -> Response {
-    let mut response = call.answer(StatusCode::OK, &page.items);
-    let current = call.param("cursor");
-    let links = [
-        Some(("first", call.query_from(None))),
-        Some(("current", call.query_from(current))),
-        page.next.as_deref().map(|next| ("next", call.query_from(Some(next)))),
-    ];
-    for (rel, query) in links.into_iter().flatten() {
-        if let Ok(link) = HeaderValue::from_str(&format!("<./{word}?{query}>; rel=\"{rel}\"")) {
-            response.headers_mut().append(header::LINK, link);
-        }
-    }
-    response
 }

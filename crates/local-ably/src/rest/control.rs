@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::call::{self, accepted};
+use super::call::{self, early_refusal};
 use super::{Call, Guard, guard};
 use crate::clock::now;
 use crate::errors::{bad_request, not_found};
@@ -58,7 +58,7 @@ async fn check(
     };
     match checked {
         Ok(()) => next.run(request).await,
-        Err(error) => call::refusal(accepted(headers), error),
+        Err(error) => early_refusal(headers, error),
     }
 }
 

@@ -78,7 +78,7 @@ fn is_loopback(host: &str) -> bool {
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     match guard.allows(request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(reason) => call::refusal(call::accepted(request.headers()), ErrorInfo::new(40300, 403, reason)),
+        Err(reason) => call::early_refusal(request.headers(), ErrorInfo::new(40300, 403, reason)),
     }
 }
 

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::call;
+use super::call::early_refusal;
 use crate::clock::now;
 use crate::server::Server;
 
@@ -22,6 +22,6 @@ pub(super) async fn check(State(server): State<Arc<Server>>, request: Request, n
     };
     match allowed {
         Ok(()) => next.run(request).await,
-        Err(error) => call::refusal(call::accepted(request.headers()), error),
+        Err(error) => early_refusal(request.headers(), error),
     }
 }

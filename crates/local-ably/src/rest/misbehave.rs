@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use serde::Deserialize;
 
-use super::call::{self, accepted};
+use super::call::early_refusal;
+use super::publish::OneOrMany;
 use crate::channel::ChannelName;
 use crate::clock::now;
 use crate::faults::{Effect, Transport, held};
+use crate::protocol::{Format, decode};
 use crate::server::Server;
 use crate::wire::Line;
 
@@ -25,17 +29,31 @@ pub(super) async fn publishes(
     request: Request,
     next: Next,
 ) -> Response {
+    if !server.faults().concern_publishes() {
+        return next.run(request).await;
+    }
     let (mut parts, body) = request.into_parts();
-    let path = Path::<String>::from_request_parts(&mut parts, &()).await.ok();
-    let name = path.and_then(|Path(name)| ChannelName::parse(&name).ok());
-    let channel = name.as_ref().map(ChannelName::canonical);
+    let path = Path::<String>::from_request_parts(&mut parts, &()).await;
+    // Only of a body that has arrived is it noticed when its client goes.
+    let body = whole(&parts, body).await;
+    let channels = match (path, &body) {
+        (Ok(Path(name)), _) => vec![name],
+        (Err(_), Ok(body)) => channels_of_batch(body),
+        (Err(_), Err(_)) => Vec::new(),
+    };
+    let names = channels.iter().filter_map(|name| ChannelName::parse(name).ok());
+    let channels: Vec<_> = names.map(|name| name.canonical().to_owned()).collect();
+    let body = match body {
+        Ok(bytes) => Body::from(bytes),
+        // One that is too long, or broke off, is so for the handler too.
+        Err(reason) => Body::from_stream(stream::iter([Err::<Bytes, _>(reason)])),
+    };
     let request = Request::from_parts(parts, body);
     let now = now();
-    let Some(firing) = server.faults().on_publish(Transport::Rest, channel, now) else {
+    let Some(firing) = server.faults().on_publish(Transport::Rest, &channels, now) else {
         return next.run(request).await;
     };
-    let format = accepted(request.headers());
-    let request = whole(request).await;
+    let headers = request.headers().clone();
     match firing.what().clone() {
         Effect::Answer { error, retry_after, stored } => {
             if stored {
@@ -43,7 +61,7 @@ pub(super) async fn publishes(
                 let _ = next.run(request).await;
             }
             firing.count();
-            let mut response = call::refusal(format, error);
+            let mut response = early_refusal(&headers, error);
             if let Some(seconds) = retry_after {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
@@ -83,17 +101,25 @@ pub(super) async fn publishes(
     }
 }
 
-/// A request whose body has arrived: only then is it noticed when its client goes.
-async fn whole(request: Request) -> Request {
-    let (parts, body) = request.into_parts();
-    let mut copy = Request::new(body);
-    *copy.extensions_mut() = parts.extensions.clone();
-    let body = match Bytes::from_request(copy, &()).await {
-        Ok(bytes) => Body::from(bytes),
-        // One that is too long, or broke off, is so for the handler too.
-        Err(rejection) => Body::from_stream(stream::iter([Err::<Bytes, _>(rejection.to_string())])),
-    };
-    Request::from_parts(parts, body)
+/// A body once it has arrived, within the limit that holds for it.
+async fn whole(parts: &Parts, body: Body) -> Result<Bytes, String> {
+    let mut request = Request::new(body);
+    *request.extensions_mut() = parts.extensions.clone();
+    Bytes::from_request(request, &()).await.map_err(|rejection| rejection.to_string())
+}
+
+/// A spec of a batch, as far as faults care.
+#[derive(Deserialize)]
+struct BatchChannels {
+    channels: OneOrMany<String>,
+}
+
+/// The channels that a batch names, in whichever format; none where it is no batch.
+fn channels_of_batch(body: &[u8]) -> Vec<String> {
+    let formats = [Format::Json, Format::Msgpack].into_iter();
+    let specs = formats.filter_map(|format| decode::<OneOrMany<BatchChannels>>(format, body).ok()).next();
+    let specs = specs.map(OneOrMany::into_vec).unwrap_or_default();
+    specs.into_iter().flat_map(|spec| spec.channels.into_vec()).collect()
 }
 
 /// An answer's head, with its length, and its body, which is in memory.

@@ -1,14 +1,21 @@
 //! The HTTP side: one handler for each endpoint, and what they have in common.
 
 mod apps;
+mod batch;
 mod call;
 mod channels;
 mod control;
+mod events;
 mod guard;
+mod message;
 mod metering;
 mod misbehave;
+mod paging;
+mod presence;
 mod publish;
 mod realtime;
+mod revocation;
+mod stats;
 mod time;
 mod tokens;
 
@@ -34,10 +41,26 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>, control: Secret) ->
         .route("/", get(realtime::connect))
         .route("/time", get(time::time))
         .route("/channels/{channel}", get(channels::status))
-        .route("/channels/{channel}/messages", post(publish::publish).layer(publishes).get(channels::history))
+        .route(
+            "/channels/{channel}/messages",
+            post(publish::publish).layer(publishes.clone()).get(channels::messages),
+        )
+        .route("/channels/{channel}/messages/{serial}", get(message::read).patch(message::change))
+        .route("/channels/{channel}/messages/{serial}/versions", get(message::versions))
+        .route(
+            "/channels/{channel}/messages/{serial}/annotations",
+            get(message::annotations).post(message::annotate),
+        )
         .route("/channels/{channel}/history", get(channels::history))
         .route("/channels/{channel}/presence", get(channels::presence))
+        .route("/channels/{channel}/presence/history", get(channels::presence_history))
+        .route("/messages", post(publish::publish_batch).layer(publishes))
+        .route("/presence", get(presence::batch))
+        .route("/sse", get(events::sse))
+        .route("/event-stream", get(events::event_stream))
+        .route("/stats", get(stats::read).post(stats::write))
         .route("/keys/{key}/requestToken", post(tokens::request_token))
+        .route("/keys/{key}/revokeTokens", post(revocation::revoke_tokens))
         .route("/apps", post(apps::create))
         .route("/apps/{app}", delete(apps::remove))
         .fallback(call::unknown_path)
@@ -65,6 +88,7 @@ fn cors(guard: Arc<Guard>) -> CorsLayer {
             header("x-ably-version"),
             header("ably-agent"),
             header("x-ably-clientid"),
+            header("last-event-id"),
         ])
         .expose_headers([header("link"), header("x-ably-errorcode"), header("x-ably-errormessage")])
 }

@@ -1,5 +1,6 @@
-//! `POST /channels/{channel}/messages`.
+//! `POST /channels/{channel}/messages`, and `POST /messages` for several channels at once.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ably::{ErrorInfo, Message, Operation};
@@ -10,29 +11,57 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
+use super::batch::{ChannelFailure, Outcome, answer_many};
 use super::call::channel_of;
 use crate::app::{App, lock};
-use crate::channel::{Publisher, prepare};
-use crate::clock::now;
+use crate::auth::Authorised;
+use crate::channel::{ChannelName, MESSAGES_MAX, Published, Publisher, prepare};
+use crate::clock::{Millis, now};
 use crate::errors::bad_request;
-use crate::limits;
 use crate::random;
 use crate::server::Server;
 
-/// One message, or an array of them.
+/// How many different channels a batch may be for.
+const BATCH_CHANNELS_MAX: usize = 100;
+/// How many publishes a batch may come to, one for each channel of each spec. Ably names no limit; this one bounds the work.
+const BATCH_PUBLISHES_MAX: usize = 10_000;
+
+/// One of something, or an array of it.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Messages {
-    Many(Vec<Message>),
-    One(Box<Message>),
+pub(super) enum OneOrMany<T> {
+    Many(Vec<T>),
+    One(Box<T>),
+}
+
+impl<T> OneOrMany<T> {
+    pub(super) fn into_vec(self) -> Vec<T> {
+        match self {
+            Self::Many(many) => many,
+            Self::One(one) => vec![*one],
+        }
+    }
+}
+
+/// Which messages go to which channels (features.md, BSP2).
+#[derive(Deserialize)]
+struct BatchSpec {
+    channels: OneOrMany<String>,
+    messages: OneOrMany<Message>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PublishedBody<'a> {
-    channel: &'a str,
-    message_id: &'a str,
-    serials: &'a [String],
+struct PublishedBody {
+    channel: String,
+    message_id: String,
+    serials: Vec<String>,
+}
+
+impl PublishedBody {
+    fn new(channel: &str, Published { id, serials }: Published) -> Self {
+        Self { channel: channel.to_owned(), message_id: id, serials }
+    }
 }
 
 pub(super) async fn publish(
@@ -40,10 +69,10 @@ pub(super) async fn publish(
     channel: Result<Path<String>, PathRejection>,
     call: Call,
 ) -> Response {
-    call.settle(handle(&server, channel, &call))
+    call.settle(publish_one(&server, channel, &call))
 }
 
-fn handle(
+fn publish_one(
     server: &Server,
     channel: Result<Path<String>, PathRejection>,
     call: &Call,
@@ -52,33 +81,93 @@ fn handle(
     let caller = call.authorised(server, now)?;
     let name = channel_of(channel)?;
     caller.require(name.canonical(), Operation::Publish)?;
-    let messages = match call.read()? {
-        Messages::Many(messages) => messages,
-        Messages::One(message) => vec![*message],
-    };
+    let messages = call.read::<OneOrMany<Message>>()?.into_vec();
+    let published = publish_to(server, &caller, &name, messages, now)?;
+    Ok(call.answer(StatusCode::CREATED, &PublishedBody::new(name.canonical(), published)))
+}
+
+pub(super) async fn publish_batch(State(server): State<Arc<Server>>, call: Call) -> Response {
+    call.settle(publish_many(&server, &call))
+}
+
+/// Publishes the messages of each spec to each of its channels: on one channel all of them or, for a reason that the answer
+/// tells, none.
+fn publish_many(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
+    let now = now();
+    let caller = call.authorised(server, now)?;
+    let specs = call.read::<OneOrMany<BatchSpec>>()?.into_vec();
+    let specs: Vec<_> =
+        specs.into_iter().map(|spec| (spec.channels.into_vec(), spec.messages.into_vec())).collect();
+    check_batch(&specs)?;
+    let mut batches = Vec::with_capacity(specs.len());
+    for (channels, messages) in specs {
+        let outcomes = channels.into_iter().map(|channel| {
+            match publish_by_name(server, &caller, &channel, messages.clone(), now) {
+                Ok(published) => Outcome::Success(PublishedBody::new(&channel, published)),
+                Err(error) => Outcome::Failure(ChannelFailure { channel, error }),
+            }
+        });
+        batches.push(outcomes.collect());
+    }
+    Ok(answer_many(call, StatusCode::CREATED, batches))
+}
+
+/// Refuses a batch as a whole, before anything is published.
+fn check_batch(specs: &[(Vec<String>, Vec<Message>)]) -> Result<(), ErrorInfo> {
+    if specs.is_empty() {
+        return Err(bad_request("the batch has no spec"));
+    }
+    for (channels, messages) in specs {
+        if channels.is_empty() {
+            return Err(bad_request("a spec names at least one channel"));
+        }
+        if messages.is_empty() || messages.len() > MESSAGES_MAX {
+            return Err(bad_request(format!("a spec has from 1 to {MESSAGES_MAX} messages")));
+        }
+    }
+    let channels = || specs.iter().flat_map(|(channels, _)| channels);
+    if channels().collect::<HashSet<_>>().len() > BATCH_CHANNELS_MAX {
+        return Err(bad_request(format!("a batch is for at most {BATCH_CHANNELS_MAX} channels")));
+    }
+    if channels().count() > BATCH_PUBLISHES_MAX {
+        return Err(bad_request(format!("a batch comes to at most {BATCH_PUBLISHES_MAX} publishes")));
+    }
+    Ok(())
+}
+
+fn publish_by_name(
+    server: &Server,
+    caller: &Authorised,
+    sent_name: &str,
+    messages: Vec<Message>,
+    now: Millis,
+) -> Result<Published, ErrorInfo> {
+    let name = ChannelName::parse(sent_name)?;
+    caller.require(name.canonical(), Operation::Publish)?;
+    publish_to(server, caller, &name, messages, now)
+}
+
+/// Publishes for a caller who may.
+fn publish_to(
+    server: &Server,
+    caller: &Authorised,
+    name: &ChannelName,
+    messages: Vec<Message>,
+    now: Millis,
+) -> Result<Published, ErrorInfo> {
     let connection_id = connection_of(&caller.app, &messages)?;
     let publisher = Publisher {
         client: &caller.client,
         connection_id: connection_id.as_deref(),
-        base_id: &random::text::<9>(),
+        // Of the same form as an id of a realtime publish, which SDKs' suites look for.
+        base_id: &format!("{}:0", random::text::<9>()),
         size_max: server.limits().message_size(),
     };
-    let count = messages.len();
     let prepared = prepare(messages, &publisher)?;
     let channel = caller.app.channel(name.canonical(), now)?;
     let mut channel = lock(&channel);
-    let publish = limits::Publish {
-        app: caller.app.id(),
-        channel: name.canonical(),
-        messages: count,
-        bytes: prepared.size(),
-    };
-    server.limits().publish(&publish, || channel.receivers(), now)?;
-    let published = channel.publish(prepared, now);
-    drop(channel);
-    let body =
-        PublishedBody { channel: name.canonical(), message_id: &published.id, serials: &published.serials };
-    Ok(call.answer(StatusCode::CREATED, &body))
+    server.admit(&caller.app, &channel, prepared.len(), prepared.size(), now)?;
+    Ok(channel.publish(prepared, now))
 }
 
 /// The connection that messages are published for, which they name by its key.

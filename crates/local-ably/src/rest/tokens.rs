@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Call;
+use crate::app::{App, KeyRecord};
 use crate::auth::{Credentials, authorise, issue};
 use crate::clock::now;
 use crate::errors::not_found;
@@ -22,22 +23,34 @@ pub(super) async fn request_token(
     call.settle(handle(&server, key, &call))
 }
 
+/// The key that a path names, and its app.
+///
+/// # Errors
+/// 40400.
+pub(super) fn named_key(
+    server: &Server,
+    key: Result<Path<String>, PathRejection>,
+) -> Result<(Arc<App>, Arc<KeyRecord>), ErrorInfo> {
+    let unknown = || not_found("no such key");
+    let name = key.ok().and_then(|Path(name)| KeyName::parse(name).ok()).ok_or_else(unknown)?;
+    let app = server.apps().get(name.app_id()).ok_or_else(unknown)?;
+    let record = app.key(&name).ok_or_else(unknown)?;
+    Ok((app, record))
+}
+
 fn handle(
     server: &Server,
     key: Result<Path<String>, PathRejection>,
     call: &Call,
 ) -> Result<Response, ErrorInfo> {
     let now = now();
-    let unknown = || not_found("no such key");
-    let name = key.ok().and_then(|Path(name)| KeyName::parse(name).ok()).ok_or_else(unknown)?;
-    let app = server.apps().get(name.app_id()).ok_or_else(unknown)?;
-    let record = app.key(&name).ok_or_else(unknown)?;
-    server.faults().check_key(&name, now)?;
+    let (app, record) = named_key(server, key)?;
+    server.faults().check_key(record.key.name(), now)?;
     let has_key = match call.credentials()? {
         // A signed request needs no credentials; whoever shows some must show the key itself.
         None => false,
         Some(credentials @ Credentials::Key(_)) => {
-            authorise(server.apps(), server.mint(), &credentials, now)?.key == name
+            authorise(server.apps(), server.mint(), &credentials, now)?.key == *record.key.name()
         }
         Some(Credentials::Token(_)) => {
             return Err(ErrorInfo::new(40162, 401, "a token cannot request tokens: use the key"));

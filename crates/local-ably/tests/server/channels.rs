@@ -248,8 +248,8 @@ async fn frames_that_cannot_be_served_are_nacked_if_they_await_an_answer() {
         for frame in [
             json!({"action": 15, "channel": "a", "msgSerial": 0, "messages": []}),
             json!({"action": 15, "channel": "a", "msgSerial": 1, "messages": [{"name": 7}]}),
-            json!({"action": 15, "channel": "a", "msgSerial": 2, "messages": [{"action": 1, "serial": "x"}]}),
-            json!({"action": 19, "channel": "a", "msgSerial": 3}),
+            json!({"action": 15, "channel": "a", "msgSerial": 2, "messages": [{"action": 4, "serial": "x"}]}),
+            json!({"action": 19, "channel": "a", "msgSerial": 3, "state": [{"operation": {"action": 1}}]}),
             json!({"action": 21, "channel": "a", "msgSerial": 4}),
             json!({"action": 14, "channel": "a", "msgSerial": 5, "presence": [{}]}),
         ] {

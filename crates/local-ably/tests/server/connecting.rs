@@ -86,6 +86,51 @@ async fn the_client_id_comes_from_credentials_and_parameter() {
 }
 
 #[tokio::test]
+async fn what_a_client_sends_besides_does_not_matter() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let query =
+            format!("key={KEY}&agent=x%2F1&rnd=7&connectionSerial=1&heartbeats=maybe&clientId=&resume=&v=2");
+        let (_socket, connected) = server.connect_with(format, &query).await;
+        assert!(connected.get("error").is_none());
+    }
+}
+
+#[tokio::test]
+async fn the_interval_of_heartbeats_is_the_one_asked_for_within_bounds() {
+    let server = Server::start().await;
+    for (asked, told) in [("1", 5_000), ("20000", 20_000), ("99999999", 1_800_000), ("soon", 15_000)] {
+        let query = format!("key={KEY}&heartbeatInterval={asked}");
+        let (_socket, connected) = server.connect_with(Format::Json, &query).await;
+        assert_eq!(connected["connectionDetails"]["maxIdleInterval"], told, "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn null_and_unknown_fields_are_tolerated_anywhere() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        socket
+            .send(json!({
+                "action": 10, "channel": "a", "id": null, "flags": null, "params": {"rewind": null, "x": {"y": 1}},
+                "channelSerial": null, "count": null, "error": null, "auth": null, "size": 3, "what": ["ever"],
+            }))
+            .await;
+        assert!(socket.expect(11).await.get("params").is_none());
+        let message = json!({
+            "id": null, "name": null, "data": "x", "encoding": null, "clientId": null, "connectionId": null,
+            "timestamp": null, "extras": null, "action": null, "serial": null, "version": null, "size": 1,
+            "annotations": null, "connectionKey": null,
+        });
+        assert_eq!(socket.publish("a", 0, message).await["action"], 1);
+        let member =
+            json!({"action": 2, "clientId": "c", "id": null, "data": null, "extras": null, "size": 1});
+        assert_eq!(socket.presence("a", 1, member).await["action"], 1);
+    }
+}
+
+#[tokio::test]
 async fn a_ping_is_echoed_with_its_id() {
     let server = Server::start().await;
     for format in BOTH {

@@ -281,3 +281,22 @@ async fn tokens_expire_when_told_and_new_ones_are_good() {
     server.remove_fault(&id).await;
     assert_eq!(read(issued).await.0, 200);
 }
+
+#[tokio::test]
+async fn a_batch_is_met_by_the_faults_of_any_of_its_channels() {
+    let server = Server::start().await;
+    let batch = |channels: serde_json::Value| json!([{"channels": channels, "messages": {"name": "x"}}]);
+    let id = server.fault(&json!({"kind": "error", "channel": "job:*"})).await;
+    assert_eq!(server.post("/messages", &batch(json!(["a", "job:1"]))).await.0, 500);
+    assert_eq!(server.post("/messages", &batch(json!("job:1"))).await.0, 500);
+    assert_eq!(server.post("/messages", &batch(json!(["a", "b"]))).await.0, 201);
+    let body = Format::Msgpack.write(&batch(json!(["job:1"])));
+    let request =
+        server.request(Method::POST, "/messages").header("content-type", Format::Msgpack.media_type());
+    assert_eq!(request.body(body).send().await.unwrap().status(), 500);
+    server.fired(&id, 3).await;
+    assert_eq!(server.post("/messages", &json!("no batch")).await.0, 400);
+    assert!(server.stored("job:1").await.is_empty());
+    server.fault(&json!({"kind": "error", "status": 503})).await;
+    assert_eq!(server.post("/messages", &batch(json!(["a"]))).await.0, 503);
+}

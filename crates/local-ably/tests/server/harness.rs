@@ -1,5 +1,6 @@
 //! A server of one's own for each test, and clients that speak the wire's own language.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ably::{Capability, Key};
@@ -7,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures_util::{SinkExt, StreamExt};
 use hmac::{Hmac, Mac};
-use local_ably::{KeyOptions, Options, Running, serve};
+use local_ably::{KeyOptions, NamespaceOptions, Options, Running, serve};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -23,6 +24,8 @@ pub(crate) const SMALL_KEY: &str = "AbCdEf.small:another0123456789";
 /// What the small key may do.
 pub(crate) const SMALL_CAPABILITY: &str =
     r#"{"news":["subscribe"],"talk:*":["publish","subscribe","presence"]}"#;
+/// A key of the same app that may do everything, and whose tokens can be revoked.
+pub(crate) const REVOCABLE_KEY: &str = "AbCdEf.revocable:fourth0123456789";
 /// A key of another app.
 pub(crate) const OTHER_KEY: &str = "GhIjKl.root:third0123456789";
 
@@ -141,8 +144,14 @@ impl Server {
             revocable_tokens: false,
         };
         let all = |key| KeyOptions::unrestricted(Key::parse(key).unwrap());
-        let keys = vec![all(KEY), small, all(OTHER_KEY)];
-        let running = serve(listener, Options { keys, ..options }).await.unwrap();
+        let revocable = KeyOptions { revocable_tokens: true, ..all(REVOCABLE_KEY) };
+        let keys = vec![all(KEY), small, revocable, all(OTHER_KEY)];
+        let persisted =
+            NamespaceOptions { id: "persisted".into(), persisted: true, ..NamespaceOptions::default() };
+        let mutable =
+            NamespaceOptions { id: "mutable".into(), mutable_messages: true, ..NamespaceOptions::default() };
+        let namespaces = vec![persisted, mutable];
+        let running = serve(listener, Options { keys, namespaces, ..options }).await.unwrap();
         Self { running, http: reqwest::Client::new() }
     }
 
@@ -186,8 +195,13 @@ impl Server {
 
     /// A request by the key that may do everything.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.anonymous(method, path)
-            .basic_auth(KEY.split_once(':').unwrap().0, KEY.split_once(':').map(|k| k.1))
+        self.request_by(KEY, method, path)
+    }
+
+    /// A request by a key.
+    pub(crate) fn request_by(&self, key: &str, method: Method, path: &str) -> RequestBuilder {
+        let (name, secret) = key.split_once(':').unwrap();
+        self.anonymous(method, path).basic_auth(name, Some(secret))
     }
 
     pub(crate) fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
@@ -242,6 +256,64 @@ impl Server {
     }
 }
 
+/// A page: its items, and the queries of its links by their rel.
+pub(crate) struct Page {
+    pub(crate) items: Vec<Value>,
+    pub(crate) links: BTreeMap<String, String>,
+}
+
+impl Server {
+    /// A page of the list at a path that ends with `word`. Each link has a header of its own, without a comma.
+    pub(crate) async fn page(&self, path: &str, word: &str, query: &str) -> Page {
+        let response = self.request(Method::GET, &format!("{path}/{word}?{query}")).send().await.unwrap();
+        let status = response.status();
+        let mut links = BTreeMap::new();
+        for link in response.headers().get_all("link") {
+            let link = link.to_str().unwrap();
+            assert!(!link.contains(','), "{link}");
+            let (target, rel) = link.split_once(">; rel=\"").unwrap();
+            let query = target.strip_prefix(&format!("<./{word}?")).unwrap_or_else(|| panic!("{link}"));
+            let before = links.insert(rel.strip_suffix('"').unwrap().to_owned(), query.to_owned());
+            assert!(before.is_none(), "{link}");
+        }
+        let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+        assert_eq!(status, 200, "{body}");
+        Page { items: body.as_array().unwrap().clone(), links }
+    }
+
+    /// All pages of a list, followed by their `next` links.
+    pub(crate) async fn pages(&self, path: &str, word: &str, query: &str) -> Vec<Vec<Value>> {
+        let mut pages = Vec::new();
+        let mut query = query.to_owned();
+        loop {
+            let page = self.page(path, word, &query).await;
+            pages.push(page.items);
+            match page.links.get("next") {
+                Some(next) => query = next.clone(),
+                None => return pages,
+            }
+        }
+    }
+
+    /// Posts a body in a format, and answers in it too.
+    pub(crate) async fn post_in(&self, format: Format, path: &str, body: &Value) -> (u16, Value) {
+        answer_in(format, self.request(Method::POST, path), body).await
+    }
+
+    pub(crate) async fn get_in(&self, format: Format, path: &str) -> (u16, Value) {
+        let response =
+            self.request(Method::GET, path).header("accept", format.media_type()).send().await.unwrap();
+        (response.status().as_u16(), format.read(&response.bytes().await.unwrap()))
+    }
+}
+
+/// Sends a body in a format. Answers status and body, which is in that format too.
+pub(crate) async fn answer_in(format: Format, request: RequestBuilder, body: &Value) -> (u16, Value) {
+    let request = request.header("accept", format.media_type()).header("content-type", format.media_type());
+    let response = request.body(format.write(body)).send().await.unwrap();
+    (response.status().as_u16(), format.read(&response.bytes().await.unwrap()))
+}
+
 /// Sends a request. Answers status and body, which is JSON unless it is empty.
 pub(crate) async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
     let response = request.send().await.unwrap();
@@ -280,8 +352,12 @@ impl Socket {
 
     /// The next frame, HEARTBEATs that nobody asked for apart; nothing where the socket has ended.
     pub(crate) async fn next(&mut self) -> Option<Value> {
+        self.next_within(PATIENCE).await
+    }
+
+    pub(crate) async fn next_within(&mut self, patience: Duration) -> Option<Value> {
         loop {
-            let message = timeout(PATIENCE, self.stream.next()).await.expect("no frame came")?;
+            let message = timeout(patience, self.stream.next()).await.expect("no frame came")?;
             let frame = match message {
                 Ok(Message::Text(text)) => {
                     assert_eq!(self.format, Format::Json);
@@ -371,6 +447,17 @@ impl Socket {
                 Some(Ok(Message::Text(_) | Message::Binary(_))) => {}
                 Some(Err(error)) => return error,
                 other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// DETACHED of a channel, after whatever was on its way.
+    pub(crate) async fn expect_detached(&mut self, channel: &str) {
+        loop {
+            let frame = self.receive().await;
+            if frame["action"] == 13 {
+                assert_eq!(frame["channel"], channel);
+                return;
             }
         }
     }

@@ -160,3 +160,15 @@ async fn without_a_plan_nothing_is_refused_and_the_report_says_so() {
     let (_, report) = answer(server.control(Method::GET, "/control/limits")).await;
     assert_eq!(report, json!({"plan": null, "maxMessageSize": 65_536, "metrics": []}));
 }
+
+#[tokio::test]
+async fn a_batch_is_limited_channel_by_channel() {
+    let server = start(Plan::Pro).await;
+    assert_eq!(server.post("/channels/busy/messages", &messages(500, "")).await.0, 201);
+    let batch = json!([{"channels": ["busy", "quiet"], "messages": {"name": "x"}}]);
+    let (_, results) = server.post("/messages", &batch).await;
+    let results = &results[0]["results"];
+    assert_eq!((&results[0]["channel"], &results[0]["error"]["code"]), (&json!("busy"), &json!(42913)));
+    assert_eq!(results[1]["channel"], "quiet");
+    assert!(results[1]["messageId"].is_string());
+}

@@ -1,6 +1,8 @@
 //! The server over real sockets: one test for each rule, in both formats where they could differ.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod attaching;
+mod batch;
 mod channels;
 mod connecting;
 mod control;
@@ -10,10 +12,16 @@ mod faults_realtime;
 mod guard;
 mod harness;
 mod limits;
+mod mutating;
+mod occupancy;
+mod paging;
 mod presence;
 mod program;
+mod publishing;
 mod reauthorising;
 mod rest;
 mod rest_client;
 mod resuming;
+mod revoking;
+mod streaming;
 mod tokens;

@@ -205,3 +205,119 @@ async fn members_over_rest_are_filtered_and_paged() {
     }
     assert_eq!(seen, ["c0", "c1", "c2", "c3", "c4"]);
 }
+
+#[tokio::test]
+async fn more_than_100_members_are_synced_in_pages_that_end() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        let (mut socket, _) = server.connect(format).await;
+        socket.attach(channel).await;
+        let members: Vec<_> =
+            (0..200).map(|index| json!({"action": 2, "clientId": format!("c{index}")})).collect();
+        socket.send(json!({"action": 14, "channel": channel, "msgSerial": 0, "presence": members})).await;
+        assert_eq!(socket.answer().await["action"], 1);
+        let full = socket.presence(channel, 1, json!({"action": 2, "clientId": "one too many"})).await;
+        assert_eq!((&full["error"]["code"], &full["error"]["statusCode"]), (&json!(91003), &json!(400)));
+        let (mut watcher, _) = server.connect(format).await;
+        watcher.attach(channel).await;
+        let pages = [watcher.expect(16).await, watcher.expect(16).await];
+        let serials =
+            pages.each_ref().map(|page| page["channelSerial"].as_str().unwrap().split_once(':').unwrap());
+        assert_eq!(serials[0].0, serials[1].0);
+        assert!(serials[0].0.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+        assert!(!serials[0].1.is_empty() && serials[1].1.is_empty());
+        assert!(pages.iter().all(|page| page["presence"].as_array().unwrap().len() == 100));
+        watcher.expect_nothing().await;
+    }
+}
+
+#[tokio::test]
+async fn an_update_of_somebody_absent_enters_and_a_leave_of_them_is_only_acked() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut watcher, _) = server.connect(format).await;
+        watcher.attach("a").await;
+        let mut socket = member(&server, format, "c").await;
+        assert_eq!(socket.presence("a", 0, json!({"action": 3})).await["action"], 1);
+        watcher.expect_nothing().await;
+        assert_eq!(socket.presence("a", 1, json!({"action": 4, "data": "x"})).await["action"], 1);
+        assert_eq!(watcher.expect(14).await["presence"][0]["action"], 2);
+        socket.send(json!({"action": 7})).await;
+        watcher.expect(14).await;
+    }
+}
+
+#[tokio::test]
+async fn presence_goes_to_presence_subscribers_and_always_to_the_own_connection() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        let attach = |modes: &str| json!({"channel": channel, "params": {"modes": modes}});
+        let (mut asked, _) = server.connect(format).await;
+        asked.attach_with(attach("presence_subscribe")).await;
+        let (mut other, _) = server.connect(format).await;
+        let attached = other.attach_with(attach("subscribe")).await;
+        assert_eq!(attached["flags"].as_u64().unwrap() & 1, 0);
+        let (mut own, _) = server.connect_with(format, &format!("key={KEY}&clientId=c&echo=false")).await;
+        own.attach_with(attach("presence")).await;
+        own.send(json!({"action": 14, "channel": channel, "msgSerial": 0, "presence": [{"action": 2}]}))
+            .await;
+        let frames = [own.receive().await, own.receive().await];
+        assert!(frames.iter().any(|frame| frame["action"] == 14), "echo=false does not hide presence");
+        assert_eq!(asked.expect(14).await["presence"][0]["clientId"], "c");
+        other.expect_nothing().await;
+        let again = other.attach_with(attach("subscribe")).await;
+        assert_eq!(
+            again["flags"].as_u64().unwrap() & 1,
+            0,
+            "without PRESENCE_SUBSCRIBE there is no HAS_PRESENCE"
+        );
+        other.expect_nothing().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_disconnects_stays_present() {
+    let server = Server::start().await;
+    let mut socket = member(&server, Format::Json, "c").await;
+    socket.presence("a", 0, json!({"action": 2})).await;
+    socket.send(json!({"action": 5})).await;
+    socket.expect_end().await;
+    assert_eq!(server.get("/channels/a/presence").await.1.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_old_and_a_re_entered_member_coexist_until_the_old_one_leaves() {
+    let server = Server::start().await;
+    let query = format!("key={KEY}&clientId=c&remainPresentFor=1000");
+    let (mut old, first) = server.connect_with(Format::Json, &query).await;
+    old.attach("a").await;
+    old.presence("a", 0, json!({"action": 2})).await;
+    old.lose();
+    let mut new = member(&server, Format::Json, "c").await;
+    new.expect(16).await;
+    let old_id = format!("{}:0:0", first["connectionId"].as_str().unwrap());
+    let ack = new.presence("a", 0, json!({"action": 2, "id": old_id})).await;
+    assert_eq!(ack["action"], 1);
+    let (mut watcher, _) = server.connect(Format::Json).await;
+    watcher.attach("a").await;
+    let sync = watcher.expect(16).await;
+    let ids: Vec<_> = sync["presence"].as_array().unwrap().iter().map(|member| &member["id"]).collect();
+    assert_eq!(ids, [&json!(old_id), &json!(old_id)], "an id that the client sent is kept");
+    let left = watcher.expect(14).await["presence"][0].clone();
+    assert_eq!((&left["action"], &left["connectionId"]), (&json!(3), &first["connectionId"]));
+}
+
+#[tokio::test]
+async fn binary_presence_data_passes_between_formats() {
+    let server = Server::start().await;
+    let mut in_msgpack = member(&server, Format::Msgpack, "m").await;
+    let (mut in_json, _) = server.connect(Format::Json).await;
+    in_json.attach("a").await;
+    let data = json!({"action": 2, "data": bin(&[0, 255]), "encoding": "cipher+aes-256-cbc", "extras": {"headers": {"a": 1}}});
+    in_msgpack.presence("a", 0, data).await;
+    let seen = in_json.expect(14).await["presence"][0].clone();
+    assert_eq!((&seen["data"], &seen["encoding"]), (&json!("AP8="), &json!("cipher+aes-256-cbc/base64")));
+    assert_eq!(seen["extras"], json!({"headers": {"a": 1}}));
+}

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::harness::{BOTH, Format, KEY, Server};
+use crate::harness::{BOTH, Format, KEY, OTHER_KEY, Server};
 
 fn key_of(connected: &Value) -> String {
     connected["connectionDetails"]["connectionKey"].as_str().unwrap().to_owned()
@@ -128,4 +128,123 @@ async fn an_unreadable_channel_serial_loses_continuity() {
     let attached = socket.attach_with(json!({"channel": "a", "channelSerial": "nonsense"})).await;
     assert_eq!((&attached["error"]["code"], &attached["error"]["statusCode"]), (&json!(90003), &json!(404)));
     assert_eq!(attached["flags"].as_u64().unwrap() & 0b100, 0);
+}
+
+#[tokio::test]
+async fn another_app_cannot_resume() {
+    let server = Server::start().await;
+    let (_socket, first) = server.connect(Format::Json).await;
+    let resume = format!("key={OTHER_KEY}&resume={}", key_of(&first));
+    assert_eq!(server.open(Format::Json, &resume).await.expect_error(9).await, (40102, 401));
+}
+
+#[tokio::test]
+async fn a_recovered_connection_goes_on_like_a_resumed_one() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, first) = server.connect(format).await;
+        let seen = socket.attach("a").await["channelSerial"].clone();
+        socket.lose();
+        server.post("/channels/a/messages", &json!({"data": "missed"})).await;
+        let recover = format!("key={KEY}&recover={}", key_of(&first));
+        let (mut socket, second) = server.connect_with(format, &recover).await;
+        assert_eq!(second["connectionId"], first["connectionId"]);
+        assert!(second.get("error").is_none());
+        socket.attach_with(json!({"channel": "a", "channelSerial": seen, "flags": 1 << 5})).await;
+        assert_eq!(socket.expect(15).await["messages"][0]["data"], "missed");
+    }
+}
+
+#[tokio::test]
+async fn attachments_belong_to_the_socket_and_not_to_the_connection() {
+    let server = Server::start().await;
+    let (mut socket, first) = server.connect(Format::Json).await;
+    socket.attach("a").await;
+    socket.lose();
+    let (mut socket, _) =
+        server.connect_with(Format::Json, &format!("key={KEY}&resume={}", key_of(&first))).await;
+    server.post("/channels/a/messages", &json!({"data": "x"})).await;
+    socket.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn the_key_before_is_good_until_the_new_socket_has_sent_a_frame() {
+    let server = Server::start().await;
+    let (_first, connected) = server.connect(Format::Json).await;
+    let resume = format!("key={KEY}&resume={}", key_of(&connected));
+    let (_lost, second) = server.connect_with(Format::Json, &resume).await;
+    let (mut third_socket, third) = server.connect_with(Format::Json, &resume).await;
+    for again in [&second, &third] {
+        assert_eq!(again["connectionId"], connected["connectionId"]);
+    }
+    third_socket.expect_nothing().await;
+    let (_socket, fourth) = server.connect_with(Format::Json, &resume).await;
+    assert_ne!(fourth["connectionId"], connected["connectionId"]);
+    assert_eq!(fourth["error"]["code"], 80018, "superseded");
+}
+
+#[tokio::test]
+async fn a_presence_frame_sent_again_after_a_resume_is_no_second_event() {
+    let server = Server::start().await;
+    let (mut watcher, _) = server.connect(Format::Json).await;
+    watcher.attach("a").await;
+    let query = format!("key={KEY}&clientId=me");
+    let (mut socket, first) = server.connect_with(Format::Json, &query).await;
+    socket.attach("a").await;
+    let ack = socket.presence("a", 0, json!({"action": 2, "data": "x"})).await;
+    socket.lose();
+    let resume = format!("{query}&resume={}", key_of(&first));
+    let (mut socket, _) = server.connect_with(Format::Json, &resume).await;
+    socket.attach("a").await;
+    assert_eq!(socket.presence("a", 0, json!({"action": 2, "data": "x"})).await, ack);
+    watcher.expect(14).await;
+    watcher.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn on_resume_members_come_by_sync_and_presence_is_never_replayed() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        let (mut socket, first) = server.connect(format).await;
+        let seen = socket.attach(channel).await["channelSerial"].clone();
+        socket.lose();
+        let (mut other, _) = server.connect(format).await;
+        other.attach(channel).await;
+        for (serial, action) in [2, 4, 3, 2].into_iter().enumerate() {
+            other.presence(channel, serial as u64, json!({"action": action, "clientId": "c"})).await;
+        }
+        server.post(&format!("/channels/{channel}/messages"), &json!({"data": "x"})).await;
+        let (mut socket, _) =
+            server.connect_with(format, &format!("key={KEY}&resume={}", key_of(&first))).await;
+        let attached = socket.attach_with(json!({"channel": channel, "channelSerial": seen})).await;
+        assert_eq!(attached["flags"].as_u64().unwrap() & 0b111, 0b111);
+        let sync = socket.expect(16).await;
+        assert_eq!(
+            (sync["presence"].as_array().unwrap().len(), &sync["presence"][0]["action"]),
+            (1, &json!(1))
+        );
+        socket.expect(15).await;
+        socket.expect_nothing().await;
+    }
+}
+
+#[tokio::test]
+async fn a_resume_from_a_presence_event_misses_and_doubles_nothing() {
+    let server = Server::start().await;
+    let (mut socket, first) = server.connect(Format::Json).await;
+    socket.attach("a").await;
+    server.post("/channels/a/messages", &json!({"data": "before"})).await;
+    socket.expect(15).await;
+    socket.send(json!({"action": 14, "channel": "a", "msgSerial": 0, "presence": [{"action": 2, "clientId": "c"}]})).await;
+    let frames = [socket.receive().await, socket.receive().await];
+    let seen = frames.iter().find(|frame| frame["action"] == 14).unwrap()["channelSerial"].clone();
+    socket.lose();
+    server.post("/channels/a/messages", &json!({"data": "after"})).await;
+    let (mut socket, _) =
+        server.connect_with(Format::Json, &format!("key={KEY}&resume={}", key_of(&first))).await;
+    socket.attach_with(json!({"channel": "a", "channelSerial": seen})).await;
+    socket.expect(16).await;
+    assert_eq!(socket.expect(15).await["messages"][0]["data"], "after");
+    socket.expect_nothing().await;
 }

@@ -1,0 +1,213 @@
+use serde_json::{Value, json};
+
+use crate::harness::{BOTH, Format, KEY, Server};
+
+const PRESENCE: u64 = 1 << 16;
+const PUBLISH: u64 = 1 << 17;
+const SUBSCRIBE: u64 = 1 << 18;
+const PRESENCE_SUBSCRIBE: u64 = 1 << 19;
+const ANNOTATION_PUBLISH: u64 = 1 << 21;
+const ANNOTATION_SUBSCRIBE: u64 = 1 << 22;
+const OBJECT_SUBSCRIBE: u64 = 1 << 24;
+const OBJECT_PUBLISH: u64 = 1 << 25;
+const DEFAULT: u64 = PRESENCE | PUBLISH | SUBSCRIBE | PRESENCE_SUBSCRIBE | ANNOTATION_PUBLISH;
+const HAS_BACKLOG: u64 = 1 << 1;
+const RESUMED: u64 = 1 << 2;
+const ATTACH_RESUME: u64 = 1 << 5;
+
+fn flags(attached: &Value) -> u64 {
+    attached["flags"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn attached_tells_the_effective_modes_and_always_a_channel_serial() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        let attached = socket.attach("a").await;
+        assert_eq!((&attached["channel"], flags(&attached)), (&json!("a"), DEFAULT));
+        assert!(attached["channelSerial"].is_string() && attached.get("params").is_none());
+    }
+}
+
+#[tokio::test]
+async fn each_operation_allows_its_own_modes() {
+    let server = Server::start().await;
+    let all = DEFAULT | ANNOTATION_SUBSCRIBE | OBJECT_SUBSCRIBE | OBJECT_PUBLISH;
+    for (operation, modes) in [
+        ("subscribe", SUBSCRIBE | PRESENCE_SUBSCRIBE),
+        ("publish", PUBLISH),
+        ("presence", PRESENCE),
+        ("annotation-publish", ANNOTATION_PUBLISH),
+        ("annotation-subscribe", ANNOTATION_SUBSCRIBE),
+        ("object-subscribe", OBJECT_SUBSCRIBE),
+        ("object-publish", OBJECT_PUBLISH),
+        ("*", all),
+    ] {
+        let (mut socket, _) = server.connect_able(Format::Json, &json!({"a": [operation]})).await;
+        let attached = socket.attach_with(json!({"channel": "a", "flags": all})).await;
+        assert_eq!(flags(&attached), modes, "{operation}");
+    }
+    for operation in ["history", "channel-metadata", "stats"] {
+        let (mut socket, _) = server.connect_able(Format::Json, &json!({"a": [operation]})).await;
+        socket.send(json!({"action": 10, "channel": "a"})).await;
+        assert_eq!(socket.expect_error(9).await, (40160, 401), "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn modes_by_params_beat_modes_by_flags() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        let by_flags = socket.attach_with(json!({"channel": "a", "flags": PUBLISH | ATTACH_RESUME})).await;
+        assert_eq!(flags(&by_flags), PUBLISH);
+        let params = json!({"modes": "subscribe,presence"});
+        let by_params = socket.attach_with(json!({"channel": "b", "flags": PUBLISH, "params": params})).await;
+        assert_eq!((flags(&by_params), &by_params["params"]), (SUBSCRIBE | PRESENCE, &params));
+    }
+}
+
+#[tokio::test]
+async fn only_recognised_params_are_echoed_as_text() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        let params =
+            json!({"rewind": 1, "rewindLimit": 5, "delta": "vcdiff", "agent": "x/1", "what": "ever"});
+        let attached = socket.attach_with(json!({"channel": "a", "params": params})).await;
+        assert_eq!(attached["params"], json!({"rewind": "1", "rewindLimit": "5", "delta": "vcdiff"}));
+    }
+}
+
+#[tokio::test]
+async fn with_delta_messages_still_come_in_full() {
+    let server = Server::start().await;
+    let (mut socket, _) = server.connect(Format::Json).await;
+    socket.attach_with(json!({"channel": "a", "params": {"delta": "vcdiff"}})).await;
+    for _ in 0..2 {
+        server.post("/channels/a/messages", &json!({"data": "the same"})).await;
+        let message = socket.expect(15).await["messages"][0].clone();
+        assert_eq!((&message["data"], message.get("encoding")), (&json!("the same"), None));
+    }
+}
+
+#[tokio::test]
+async fn attaching_again_changes_the_attachment_in_place() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        let (mut socket, _) = server.connect(format).await;
+        let first = socket.attach(channel).await;
+        server.post(&format!("/channels/{channel}/messages"), &json!({"data": "1"})).await;
+        socket.expect(15).await;
+        let again = json!({
+            "channel": channel, "flags": SUBSCRIBE, "params": {"rewind": 1}, "channelSerial": first["channelSerial"],
+        });
+        let attached = socket.attach_with(again).await;
+        assert_eq!(flags(&attached), SUBSCRIBE | RESUMED, "no backlog");
+        socket.expect_nothing().await;
+    }
+}
+
+#[tokio::test]
+async fn rewind_applies_again_after_a_detach_and_yields_to_a_serial_and_to_attach_resume() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        let (mut socket, _) = server.connect(format).await;
+        let rewinding = json!({"channel": channel, "params": {"rewind": "1m", "rewindLimit": "1"}});
+        let empty = socket.attach_with(rewinding.clone()).await;
+        assert_eq!(flags(&empty), DEFAULT, "no HAS_BACKLOG without one");
+        let detach = json!({"action": 12, "channel": channel});
+        socket.send(detach.clone()).await;
+        socket.expect_detached(channel).await;
+        for data in ["1", "2"] {
+            server.post(&format!("/channels/{channel}/messages"), &json!({"data": data})).await;
+        }
+        for _ in 0..2 {
+            let attached = socket.attach_with(rewinding.clone()).await;
+            assert_eq!(flags(&attached) & (HAS_BACKLOG | RESUMED), HAS_BACKLOG);
+            assert_eq!(socket.expect(15).await["messages"][0]["data"], "2");
+            socket.send(detach.clone()).await;
+            socket.expect_detached(channel).await;
+        }
+        let mut resuming = rewinding.clone();
+        resuming["flags"] = ATTACH_RESUME.into();
+        assert_eq!(flags(&socket.attach_with(resuming).await), DEFAULT);
+        socket.expect_nothing().await;
+        socket.send(detach).await;
+        socket.expect_detached(channel).await;
+        let mut by_serial = rewinding;
+        by_serial["channelSerial"] = empty["channelSerial"].clone();
+        assert_eq!(
+            flags(&socket.attach_with(by_serial).await) & (HAS_BACKLOG | RESUMED),
+            HAS_BACKLOG | RESUMED
+        );
+        for data in ["1", "2"] {
+            assert_eq!(socket.expect(15).await["messages"][0]["data"], data);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rewind_brings_100_messages_at_most() {
+    let server = Server::start().await;
+    let messages: Vec<_> = (0..150).map(|index| json!({"data": index.to_string()})).collect();
+    server.post("/channels/a/messages", &json!(messages)).await;
+    let (mut socket, _) = server.connect(Format::Json).await;
+    for rewind in ["1000", "2m"] {
+        let name = format!("[?rewind={rewind}]a");
+        socket.attach(&name).await;
+        let frame = socket.expect(15).await;
+        let rewound = frame["messages"].as_array().unwrap();
+        assert_eq!((rewound.len(), &rewound[0]["data"]), (100, &json!("50")));
+    }
+}
+
+#[tokio::test]
+async fn a_meta_channel_is_another_and_needs_a_capability_of_its_own() {
+    let server = Server::start().await;
+    let (mut socket, _) = server.connect_able(Format::Json, &json!({"*": ["*"]})).await;
+    socket.send(json!({"action": 10, "channel": "[meta]log"})).await;
+    assert_eq!(socket.expect_error(9).await, (40160, 401));
+    let (mut socket, _) = server.connect_able(Format::Json, &json!({"[*]*": ["*"]})).await;
+    socket.attach("[meta]log").await;
+    socket.attach("log").await;
+    server.post("/channels/log/messages", &json!({"data": "x"})).await;
+    assert_eq!(socket.expect(15).await["channel"], "log", "`[*]*` matches plain names too");
+    socket.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn a_filter_is_refused_by_name() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        let name = "[filter=bmFtZSA9PSBgeGA]a";
+        socket.send(json!({"action": 10, "channel": name})).await;
+        let error = socket.expect(9).await;
+        assert_eq!((&error["channel"], &error["error"]["code"]), (&json!(name), &json!(40010)));
+        assert!(error["error"]["message"].as_str().unwrap().contains("filter"));
+    }
+}
+
+#[tokio::test]
+async fn an_error_with_a_channel_never_ends_the_connection() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect_with(format, &format!("key={KEY}")).await;
+        for frame in [
+            json!({"action": 10}),
+            json!({"action": 10, "channel": ":"}),
+            json!({"action": 10, "channel": "a", "params": {"rewind": "soon"}}),
+            json!({"action": 10, "channel": "a", "params": {"rewindLimit": "few"}}),
+            json!({"action": 10, "channel": "a", "params": {"modes": "nonsense"}}),
+        ] {
+            socket.send(frame.clone()).await;
+            let error = socket.expect(9).await;
+            assert_eq!(error["channel"], frame["channel"].as_str().unwrap_or_default());
+        }
+        socket.attach("a").await;
+    }
+}

@@ -1,0 +1,352 @@
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{BOTH, Format, KEY, Server, Socket, answer, bin, jwt};
+
+async fn published(socket: &mut Socket, channel: &str, serial: u64, message: Value) -> String {
+    let ack = socket.publish(channel, serial, message).await;
+    ack["res"][0]["serials"][0].as_str().expect("an ACK").to_owned()
+}
+
+/// A channel or a serial as it stands in a path.
+fn encoded(text: &str) -> String {
+    text.replace('@', "%40").replace(':', "%3A")
+}
+
+#[tokio::test]
+async fn an_update_is_acked_with_its_version_and_keeps_what_it_does_not_mention() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format!("mutable:{}", format.name());
+        let (mut reader, _) = server.connect(format).await;
+        reader.attach(&channel).await;
+        let (mut writer, _) = server.connect(format).await;
+        let message =
+            json!({"name": "n", "data": "old", "clientId": "author", "extras": {"headers": {"a": 1}}});
+        let serial = published(&mut writer, &channel, 0, message).await;
+        let created = reader.expect(15).await["messages"][0].clone();
+        let version = json!({"clientId": "editor", "description": "typo", "metadata": {"why": "x"}});
+        let update = json!({"action": 1, "serial": serial, "data": "new", "version": version});
+        let ack = writer.publish(&channel, 1, update).await;
+        assert_eq!((&ack["action"], &ack["count"]), (&json!(1), &json!(1)), "{ack}");
+        let frame = reader.expect(15).await;
+        let updated = &frame["messages"][0];
+        assert_eq!(
+            (&updated["action"], &updated["data"], &updated["name"]),
+            (&json!(1), &json!("new"), &json!("n"))
+        );
+        for kept in ["serial", "timestamp", "clientId", "extras"] {
+            assert_eq!(updated[kept], created[kept], "{kept}");
+        }
+        assert_eq!(updated["version"]["serial"], ack["res"][0]["serials"][0]);
+        for told in ["clientId", "description", "metadata"] {
+            assert_eq!(updated["version"][told], version[told]);
+        }
+        assert!(updated["version"]["serial"].as_str() > created["serial"].as_str());
+        assert!(frame["channelSerial"].as_str() > created["serial"].as_str());
+        let (_, history) = server.get(&format!("/channels/{}/messages", encoded(&channel))).await;
+        assert_eq!(history.as_array().unwrap().len(), 1, "an update is no message of its own");
+        assert_eq!((&history[0]["data"], &history[0]["action"]), (&json!("new"), &json!(1)));
+    }
+}
+
+#[tokio::test]
+async fn a_delete_is_a_version_that_stays_in_the_history() {
+    let server = Server::start().await;
+    let (mut socket, _) = server.connect_with(Format::Json, &format!("key={KEY}&echo=false")).await;
+    let serial = published(&mut socket, "mutable:a", 0, json!({"name": "n", "data": "x"})).await;
+    assert_eq!(
+        socket.publish("mutable:a", 1, json!({"action": 2, "serial": serial, "data": "gone"})).await["action"],
+        1
+    );
+    let (_, history) = server.get("/channels/mutable%3Aa/messages").await;
+    let seen = (&history[0]["action"], &history[0]["data"], &history[0]["name"]);
+    assert_eq!(seen, (&json!(2), &json!("gone"), &json!("n")));
+}
+
+#[tokio::test]
+async fn an_append_goes_live_as_the_delta_and_is_the_whole_to_whoever_looks_back() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format!("mutable:{}", format.name());
+        let (mut reader, connected) = server.connect(format).await;
+        reader.attach(&channel).await;
+        let (mut writer, _) = server.connect(format).await;
+        let serial = published(&mut writer, &channel, 0, json!({"name": "n", "data": "Hello"})).await;
+        let seen = reader.expect(15).await["channelSerial"].clone();
+        let ack = writer.publish(&channel, 1, json!({"action": 5, "serial": serial, "data": " World"})).await;
+        let delta = reader.expect(15).await["messages"][0].clone();
+        assert_eq!(
+            (&delta["action"], &delta["data"], &delta["name"]),
+            (&json!(5), &json!(" World"), &json!("n"))
+        );
+
+        let (mut late, _) = server.connect(format).await;
+        late.attach_with(json!({"channel": channel, "params": {"rewind": 1}})).await;
+        let whole = late.expect(15).await["messages"][0].clone();
+        assert_eq!((&whole["action"], &whole["data"]), (&json!(1), &json!("Hello World")));
+        assert_eq!(whole["version"]["serial"], ack["res"][0]["serials"][0]);
+
+        reader.lose();
+        let key = connected["connectionDetails"]["connectionKey"].as_str().unwrap();
+        let (mut again, _) = server.connect_with(format, &format!("key={KEY}&resume={key}")).await;
+        again.attach_with(json!({"channel": channel, "channelSerial": seen})).await;
+        assert_eq!(again.expect(15).await["messages"][0], delta, "who resumes has what it is appended to");
+        again.expect_nothing().await;
+    }
+}
+
+#[tokio::test]
+async fn bytes_are_appended_to_bytes_across_formats() {
+    let server = Server::start().await;
+    let (mut in_json, _) = server.connect(Format::Json).await;
+    let (mut in_msgpack, _) = server.connect(Format::Msgpack).await;
+    let serial = published(&mut in_json, "mutable:a", 0, json!({"data": "AP8=", "encoding": "base64"})).await;
+    let append = json!({"action": 5, "serial": serial, "data": bin(&[1])});
+    assert_eq!(in_msgpack.publish("mutable:a", 0, append).await["action"], 1);
+    let (_, history) = server.get("/channels/mutable%3Aa/messages").await;
+    assert_eq!((&history[0]["data"], &history[0]["encoding"]), (&json!("AP8B"), &json!("base64")));
+    let text = json!({"action": 5, "serial": serial, "data": "text"});
+    assert_eq!(in_json.publish("mutable:a", 1, text).await["error"]["code"], 40000);
+}
+
+#[tokio::test]
+async fn changes_that_cannot_be_made_are_nacked() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        let plain = published(&mut socket, "plain", 0, json!({"data": "x"})).await;
+        let mutable = published(&mut socket, "mutable:a", 1, json!({"data": "x"})).await;
+        for (index, (channel, message, code)) in [
+            ("plain", json!({"action": 1, "serial": plain}), 93002),
+            ("mutable:a", json!({"action": 1}), 40003),
+            ("mutable:a", json!({"action": 1, "serial": ""}), 40003),
+            ("mutable:a", json!({"action": 1, "serial": "nonsense"}), 40400),
+            ("mutable:a", json!({"action": 1, "serial": plain}), 40400),
+            ("mutable:a", json!({"action": 5, "serial": mutable, "data": "x".repeat(65_536)}), 40009),
+            ("mutable:a", json!({"action": 3, "serial": mutable}), 40000),
+            (":a", json!({"action": 1, "serial": mutable}), 40010),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let nack = socket.publish(channel, 2 + index as u64, message.clone()).await;
+            assert_eq!((&nack["action"], &nack["count"]), (&json!(2), &json!(1)), "{message}");
+            assert_eq!(nack["error"]["code"], code, "{channel} {message}");
+        }
+        let two = json!([{"action": 1, "serial": mutable}, {"action": 1, "serial": mutable}]);
+        socket.send(json!({"action": 15, "channel": "mutable:a", "msgSerial": 20, "messages": two})).await;
+        assert_eq!(socket.expect_error(2).await, (40000, 400));
+    }
+}
+
+#[tokio::test]
+async fn own_and_anybodys_messages_are_changed_by_different_operations() {
+    let server = Server::start().await;
+    let (mut author, _) = server.connect_with(Format::Json, &format!("key={KEY}&clientId=me")).await;
+    let serial = published(&mut author, "mutable:a", 0, json!({"data": "x"})).await;
+    for (client, operation, action, allowed) in [
+        ("me", "message-update-own", 1, true),
+        ("me", "message-update-own", 5, true),
+        ("me", "message-update-own", 2, false),
+        ("me", "message-delete-own", 2, true),
+        ("other", "message-update-own", 1, false),
+        ("other", "message-update-any", 1, true),
+        ("other", "message-delete-any", 2, true),
+        ("me", "publish", 1, false),
+    ] {
+        let capability = json!({"mutable:*": [operation]}).to_string();
+        let token = jwt(KEY, &json!({"x-ably-capability": capability, "x-ably-clientId": client}));
+        let (mut socket, _) = server.connect_with(Format::Json, &format!("access_token={token}")).await;
+        let answer =
+            socket.publish("mutable:a", 0, json!({"action": action, "serial": serial, "data": ""})).await;
+        if allowed {
+            assert_eq!(answer["action"], 1, "{client} {operation} {action}: {answer}");
+        } else {
+            assert_eq!(answer["error"]["code"], 40160, "{client} {operation} {action}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_message_its_versions_and_changes_are_there_over_rest() {
+    let server = Server::start().await;
+    let (_, body) = server.post("/channels/mutable%3Aa/messages", &json!({"name": "n", "data": "1"})).await;
+    let serial = body["serials"][0].as_str().unwrap().to_owned();
+    let path = format!("/channels/mutable%3Aa/messages/{}", encoded(&serial));
+    let (status, message) = server.get(&path).await;
+    assert_eq!((status.as_u16(), &message["serial"], &message["data"]), (200, &json!(serial), &json!("1")));
+    for format in BOTH {
+        let change = json!({"action": 5, "data": "2", "version": {"description": "more"}});
+        let request = server
+            .request(Method::PATCH, &path)
+            .header("content-type", format.media_type())
+            .header("accept", format.media_type());
+        let response = request.body(format.write(&change)).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let body = format.read(&response.bytes().await.unwrap());
+        assert!(body["versionSerial"].as_str() > Some(serial.as_str()));
+    }
+    let (_, message) = server.get(&path).await;
+    assert_eq!((&message["data"], &message["action"]), (&json!("122"), &json!(1)));
+    assert_eq!(message["version"]["description"], "more");
+    let (_, versions) = server.get(&format!("{path}/versions")).await;
+    let versions: Vec<_> =
+        versions.as_array().unwrap().iter().map(|v| (v["action"].clone(), v["data"].clone())).collect();
+    let expected = [(0, "1"), (1, "12"), (1, "122")].map(|(action, data)| (json!(action), json!(data)));
+    assert_eq!(versions, expected);
+    let (_, first) = server.get(&format!("{path}/versions?limit=1")).await;
+    assert_eq!(first.as_array().unwrap().len(), 1);
+    for missing in ["/channels/mutable%3Aa/messages/nonsense", "/channels/mutable%3Ab/messages/nonsense"] {
+        for path in [missing.to_owned(), format!("{missing}/versions"), format!("{missing}/annotations")] {
+            let (status, body) = server.get(&path).await;
+            assert_eq!((status.as_u16(), &body["error"]["code"]), (404, &json!(40400)), "{path}");
+        }
+    }
+    let foreign = json!({"serial": "another", "data": "x"});
+    let request = server.request(Method::PATCH, &path).header("content-type", "application/json");
+    assert_eq!(answer(request.body(foreign.to_string())).await.0, 400);
+}
+
+#[tokio::test]
+async fn an_annotation_is_acked_reaches_those_who_ask_and_is_summed_up_for_all() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format!("mutable:{}", format.name());
+        let (mut reader, _) = server.connect(format).await;
+        reader.attach(&channel).await;
+        let (mut annotator, connected) = server.connect_with(format, &format!("key={KEY}&clientId=me")).await;
+        let modes = (1 << 21) | (1 << 22);
+        let attached = annotator.attach_with(json!({"channel": channel, "flags": modes})).await;
+        assert_eq!(attached["flags"], modes);
+        let serial = published(&mut reader, &channel, 0, json!({"name": "n", "data": "x"})).await;
+        let annotation = json!({
+            "action": 0, "messageSerial": serial, "type": "reaction:distinct.v1", "name": "👍", "data": "d",
+        });
+        let frame = json!({"action": 21, "channel": channel, "msgSerial": 0, "annotations": [annotation]});
+        annotator.send(frame).await;
+        let frames = [annotator.receive().await, annotator.receive().await];
+        let ack = frames.iter().find(|frame| frame["action"] == 1).unwrap();
+        assert_eq!((&ack["msgSerial"], &ack["count"]), (&json!(0), &json!(1)));
+        let frame = frames.iter().find(|frame| frame["action"] == 21).unwrap();
+        assert_eq!(
+            (&frame["channel"], &frame["connectionId"]),
+            (&json!(channel), &connected["connectionId"])
+        );
+        let seen = &frame["annotations"][0];
+        for field in ["action", "messageSerial", "type", "name", "data"] {
+            assert_eq!(seen[field], annotation[field], "{field}");
+        }
+        assert_eq!((&seen["clientId"], &seen["serial"]), (&json!("me"), &ack["res"][0]["serials"][0]));
+        assert!(seen["serial"].as_str() > Some(serial.as_str()));
+        assert!(seen["id"].is_string() && seen["timestamp"].is_i64());
+
+        let message = match reader.receive().await {
+            create if create["messages"][0]["action"] == 0 => reader.expect(15).await,
+            summary => summary,
+        };
+        let summary = &message["messages"][0];
+        assert_eq!((&summary["action"], &summary["serial"]), (&json!(4), &json!(serial)));
+        let counted = json!({"👍": {"total": 1, "clientIds": ["me"], "clipped": false}});
+        assert_eq!(summary["annotations"]["summary"]["reaction:distinct.v1"], counted);
+        let (_, history) = server.get(&format!("/channels/{}/messages", encoded(&channel))).await;
+        assert_eq!(history.as_array().unwrap().len(), 1);
+        assert_eq!((&history[0]["data"], &history[0]["action"]), (&json!("x"), &json!(0)));
+        assert_eq!(history[0]["annotations"], summary["annotations"]);
+    }
+}
+
+#[tokio::test]
+async fn an_annotation_is_taken_back_and_listed_over_rest() {
+    let server = Server::start().await;
+    let (mut reader, _) = server.connect(Format::Json).await;
+    reader.attach_with(json!({"channel": "mutable:a", "flags": (1 << 18) | (1 << 22)})).await;
+    let (_, body) = server.post("/channels/mutable%3Aa/messages", &json!({"data": "x"})).await;
+    let serial = body["serials"][0].as_str().unwrap().to_owned();
+    reader.expect(15).await;
+    let path = format!("/channels/mutable%3Aa/messages/{}/annotations", encoded(&serial));
+    for action in [0, 1] {
+        let annotations = json!([{"action": action, "type": "seen:flag.v1", "clientId": "me"}]);
+        let (status, _) = server.post(&path, &annotations).await;
+        assert_eq!(status, 201);
+        assert_eq!(reader.expect(21).await["annotations"][0]["action"], action);
+        let summary = reader.expect(15).await["messages"][0]["annotations"]["summary"].clone();
+        assert_eq!(summary.get("seen:flag.v1").is_some(), action == 0);
+    }
+    let (_, listed) = server.get(&path).await;
+    let actions: Vec<_> = listed.as_array().unwrap().iter().map(|one| one["action"].clone()).collect();
+    assert_eq!(actions, [0, 1], "oldest first");
+    assert_eq!(server.get(&format!("{path}?limit=1")).await.1.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn annotations_that_cannot_be_made_are_nacked() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        let plain = published(&mut socket, "plain", 0, json!({"data": "x"})).await;
+        let serial = published(&mut socket, "mutable:a", 1, json!({"data": "x"})).await;
+        for (index, (channel, annotation, code)) in [
+            ("plain", json!({"messageSerial": plain, "type": "r:total.v1"}), 93002),
+            ("mutable:a", json!({"messageSerial": "nonsense", "type": "r:total.v1"}), 40400),
+            ("mutable:a", json!({"type": "r:total.v1"}), 40003),
+            ("mutable:a", json!({"messageSerial": serial}), 40003),
+            ("mutable:a", json!({"messageSerial": serial, "type": "r:unique.v1", "clientId": "me"}), 40003),
+            ("mutable:a", json!({"messageSerial": serial, "type": "r".repeat(1_025)}), 40003),
+            ("mutable:a", json!({"messageSerial": serial, "type": "r:flag.v1"}), 40012),
+            (
+                "mutable:a",
+                json!({"messageSerial": serial, "type": "r:total.v1", "data": "x".repeat(65_536)}),
+                40009,
+            ),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let frame = json!({"action": 21, "channel": channel, "msgSerial": 2 + index, "annotations": [annotation]});
+            socket.send(frame).await;
+            let nack = socket.expect(2).await;
+            assert_eq!((&nack["msgSerial"], &nack["count"]), (&json!(2 + index), &json!(1)));
+            assert_eq!(nack["error"]["code"], code, "{annotation}");
+        }
+        socket.attach_with(json!({"channel": "mutable:a", "params": {"modes": "subscribe"}})).await;
+        let annotation = json!({"messageSerial": serial, "type": "r:total.v1"});
+        socket
+            .send(json!({"action": 21, "channel": "mutable:a", "msgSerial": 20, "annotations": [annotation]}))
+            .await;
+        assert_eq!(socket.expect_error(2).await, (40165, 401));
+        let (mut other, _) = server.connect_able(format, &json!({"mutable:a": ["publish"]})).await;
+        other
+            .send(json!({"action": 21, "channel": "mutable:a", "msgSerial": 0, "annotations": [annotation]}))
+            .await;
+        assert_eq!(other.expect_error(2).await, (40160, 401));
+    }
+}
+
+#[tokio::test]
+async fn annotations_and_summaries_that_were_missed_come_on_resume_in_order() {
+    let server = Server::start().await;
+    let (mut socket, connected) = server.connect(Format::Json).await;
+    let modes = json!({"channel": "mutable:a", "flags": (1 << 18) | (1 << 22)});
+    let attached = socket.attach_with(modes.clone()).await;
+    let seen = attached["channelSerial"].clone();
+    socket.lose();
+    let (_, body) = server.post("/channels/mutable%3Aa/messages", &json!({"data": "x"})).await;
+    let serial = body["serials"][0].as_str().unwrap().to_owned();
+    let path = format!("/channels/mutable%3Aa/messages/{}/annotations", encoded(&serial));
+    for _ in 0..2 {
+        server.post(&path, &json!([{"type": "r:total.v1"}])).await;
+    }
+    let key = connected["connectionDetails"]["connectionKey"].as_str().unwrap();
+    let (mut again, _) = server.connect_with(Format::Json, &format!("key={KEY}&resume={key}")).await;
+    let mut attach = modes;
+    attach["channelSerial"] = seen;
+    assert_eq!(again.attach_with(attach).await["flags"].as_u64().unwrap() & 0b110, 0b110);
+    assert_eq!(again.expect(15).await["messages"][0]["action"], 0);
+    again.expect(21).await;
+    again.expect(21).await;
+    let summary = again.expect(15).await["messages"][0].clone();
+    assert_eq!(summary["action"], 4);
+    assert_eq!(summary["annotations"]["summary"]["r:total.v1"]["total"], 2, "the last sum alone");
+    again.expect_nothing().await;
+}

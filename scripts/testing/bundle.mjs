@@ -1,0 +1,19 @@
+// The Worker as it would be deployed, for the tests that run it in workerd.
+
+import { join } from "node:path";
+import { NPM_BIN, ROOT, environment } from "../setup/environment.mjs";
+import { run } from "../setup/steps.mjs";
+
+const BUNDLE = join(ROOT, "out", "bundle");
+
+/**
+ * Bundles the Worker, built before where that was necessary, with nothing of this machine's settings in it.
+ * @returns {Promise<string>} the folder
+ */
+export async function bundleWorker() {
+  await run(join(NPM_BIN, "wrangler"), ["deploy", "--dry-run", "--outdir", BUNDLE], {
+    env: { ...environment(), WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true" },
+    advice: "see what Wrangler says above.",
+  });
+  return BUNDLE;
+}

@@ -1,0 +1,154 @@
+// Ably's REST API as each test wants it to behave: what the Worker fetches ends here.
+//
+// The harness hands the Worker's outbound requests to `globalThis.fetch`. Node's test runner gives every file a process of its own,
+// so that each has its own.
+
+import diagnostics from "node:diagnostics_channel";
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { until } from "./until.ts";
+
+/** A publish as it arrived. */
+export interface Publish {
+  method: string;
+  url: string;
+  headers: Headers;
+  /** The body, byte for byte. */
+  body: string;
+  /** The body's one message. */
+  message: { id: string; name: string; data: string; encoding: string };
+  /** `message.data`, parsed. */
+  event: any;
+  /** By `performance.now()`. */
+  at: number;
+}
+
+/** How a publish is answered, with the means to cut its connection. */
+export type Behaviour = (publish: Publish, cut: () => void) => Response | Promise<Response>;
+
+export const stored: Behaviour = ({ message }) =>
+  Response.json({ channel: "c", messageId: message.id, serials: ["s"] }, { status: 201 });
+
+/** A refusal in Ably's shape. */
+export function refused(status: number, code: number, headers: Record<string, string> = {}, message = "refused by the test"): Behaviour {
+  return () =>
+    Response.json(
+      { error: { code, statusCode: status, message, href: `https://help.ably.io/error/${code}` } },
+      { status, headers: { "x-ably-errorcode": String(code), ...headers } },
+    );
+}
+
+/** An answer that a test gives when it wants to. */
+export function held(): { behaviour: Behaviour; release: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return {
+    behaviour: async (publish, cut) => {
+      await promise;
+      return stored(publish, cut);
+    },
+    release: resolve,
+  };
+}
+
+export const hangs: Behaviour = () => new Promise(() => {});
+
+export const resets: Behaviour = (_, cut) => {
+  cut();
+  return new Promise(() => {});
+};
+
+/** A body that breaks off before its end. */
+export const breaksOff: Behaviour = (_, cut) =>
+  new Response(partOfABody(cut), { status: 201, headers: { "content-type": "application/json", "content-length": "100" } });
+
+/** A body that stops before its end, while the connection stays. */
+export const stalls: Behaviour = () =>
+  new Response(partOfABody(() => {}), { status: 201, headers: { "content-type": "application/json", "content-length": "100" } });
+
+function partOfABody(then: () => void): ReadableStream {
+  let parts = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      parts += 1;
+      if (parts === 1) {
+        controller.enqueue(new TextEncoder().encode('{"channel":'));
+        return;
+      }
+      // The first part has left by then.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      then();
+      await new Promise(() => {});
+    },
+  });
+}
+
+export class FakeAbly {
+  readonly #publishes = new Map<string, Publish[]>();
+  readonly #plans = new Map<string, Behaviour[]>();
+  readonly #inFlight = new Map<string, number>();
+  readonly #sockets = new Map<string, Socket>();
+  /** Whatever else the Worker fetched. */
+  readonly strays: string[] = [];
+  readonly #mostInFlight = new Map<string, number>();
+  readonly #fetch = globalThis.fetch;
+
+  constructor() {
+    globalThis.fetch = (input, init) => this.#answer(new URL(String(input)), init as unknown as Request);
+    diagnostics.subscribe("http.server.request.start", this.#note);
+  }
+
+  close(): void {
+    globalThis.fetch = this.#fetch;
+    diagnostics.unsubscribe("http.server.request.start", this.#note);
+  }
+
+  /** What happens to the next publishes of a job. Those after them are stored. */
+  plan(jobId: string, ...behaviours: Behaviour[]): void {
+    this.#plans.set(jobId, behaviours);
+  }
+
+  publishes(jobId: string): Publish[] {
+    return this.#publishes.get(jobId) ?? [];
+  }
+
+  /** The most publishes of a job that were under way at once. */
+  mostInFlight(jobId: string): number {
+    return this.#mostInFlight.get(jobId) ?? 0;
+  }
+
+  /** Waits until so many publishes of a job have arrived, retries included. */
+  async arrived(jobId: string, count: number): Promise<Publish[]> {
+    await until(`${count} publishes of ${jobId}`, () => this.publishes(jobId).length >= count, 60_000);
+    return this.publishes(jobId);
+  }
+
+  // A fetch that fails reaches the Worker as a 500 of the harness's. A connection that breaks has to be broken, and its socket
+  // is known only to the harness's own server.
+  #note = (message: unknown): void => {
+    const { request, socket } = message as { request: IncomingMessage; socket: Socket };
+    const url = request.headers["mf-original-url"];
+    if (typeof url === "string") this.#sockets.set(url, socket);
+  };
+
+  async #answer(url: URL, request: Request): Promise<Response> {
+    const jobId = /^\/channels\/dispatch%3Ajob%3A([^/]+)\/messages$/.exec(url.pathname)?.[1];
+    if (jobId === undefined) {
+      this.strays.push(url.href);
+      return new Response(null, { status: 404 });
+    }
+    const flying = (this.#inFlight.get(jobId) ?? 0) + 1;
+    this.#inFlight.set(jobId, flying);
+    this.#mostInFlight.set(jobId, Math.max(this.mostInFlight(jobId), flying));
+    try {
+      const body = await request.text();
+      const message = JSON.parse(body);
+      const event = JSON.parse(message.data);
+      const publish = { method: request.method, url: url.href, headers: request.headers, body, message, event, at: performance.now() };
+      this.#publishes.set(jobId, [...this.publishes(jobId), publish]);
+      const behaviour = this.#plans.get(jobId)?.shift() ?? stored;
+      return await behaviour(publish, () => this.#sockets.get(url.href)?.destroy());
+    } finally {
+      this.#inFlight.set(jobId, (this.#inFlight.get(jobId) ?? 1) - 1);
+    }
+  }
+}

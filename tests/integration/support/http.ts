@@ -1,0 +1,84 @@
+// Requests as a hostile client could send them: nothing is normalised on the way, so that what a test writes is what arrives.
+
+import { Agent, request } from "node:http";
+
+/** A header that is `undefined` is not sent. */
+export type Headers = Record<string, string | string[] | undefined>;
+
+export interface Sent {
+  headers?: Headers;
+  /** Sent with its length; in chunks without one where it is a list. */
+  body?: string | Buffer | Buffer[];
+}
+
+export class Answer {
+  readonly status: number;
+  readonly headers: Map<string, string[]>;
+  readonly body: Buffer;
+
+  constructor(status: number, rawHeaders: string[], body: Buffer) {
+    this.status = status;
+    this.headers = new Map();
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+      const name = rawHeaders[at]?.toLowerCase() ?? "";
+      this.headers.set(name, [...(this.headers.get(name) ?? []), rawHeaders[at + 1] ?? ""]);
+    }
+    this.body = body;
+  }
+
+  /** A header's value; several of one name as one text. */
+  header(name: string): string | undefined {
+    return this.headers.get(name)?.join(", ");
+  }
+
+  get text(): string {
+    return this.body.toString();
+  }
+
+  // Each test asserts the shape that it reads.
+  get json(): any {
+    return JSON.parse(this.text);
+  }
+}
+
+/** No request of these tests takes this long; one that does hangs. */
+const HANGS_MS = 30_000;
+
+export class Client {
+  readonly #url: URL;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
+  constructor(url: URL) {
+    this.#url = url;
+  }
+
+  send(method: string, path: string, { headers = {}, body }: Sent = {}, finish = true): Promise<Answer> {
+    const bytes = Array.isArray(body) ? body : Buffer.from(body ?? "");
+    const lengths: Headers =
+      body === undefined ? {} : Array.isArray(body) ? { "transfer-encoding": "chunked" } : { "content-length": String(bytes.length) };
+    const given = Object.fromEntries(Object.entries({ ...lengths, ...headers }).filter(([, value]) => value !== undefined));
+    return new Promise((resolve, reject) => {
+      const { hostname, port } = this.#url;
+      const outgoing = request(
+        { method, path, hostname, port, agent: this.#agent, headers: given },
+        (incoming) => {
+          const chunks: Buffer[] = [];
+          incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+          incoming.on("end", () => {
+            resolve(new Answer(incoming.statusCode ?? 0, incoming.rawHeaders, Buffer.concat(chunks)));
+            if (!finish) outgoing.destroy();
+          });
+          incoming.on("error", reject);
+        },
+      );
+      outgoing.setTimeout(HANGS_MS, () => outgoing.destroy(new Error(`${method} was not answered within ${HANGS_MS} ms`)));
+      outgoing.on("error", reject);
+      for (const chunk of Array.isArray(bytes) ? bytes : [bytes]) if (chunk.length > 0) outgoing.write(chunk);
+      if (finish) outgoing.end();
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
