@@ -93,3 +93,23 @@ async fn a_bad_key_is_refused_and_its_secret_not_shown() {
     assert!(!output.status.success());
     assert!(!String::from_utf8(output.stderr).unwrap().contains("hush"));
 }
+
+#[tokio::test]
+async fn a_namespace_has_the_rules_it_is_given_and_no_others() {
+    for bad in ["chat", "chat=", "chat=forever"] {
+        let output = program().args(["--port", "0", "--namespace", bad]).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{bad}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("--namespace"), "{bad}");
+    }
+    let (child, _lines, line) =
+        start(program().args(["--port", "0", "--key", "a.b:c", "--namespace", "chat=mutableMessages"])).await;
+    let client = reqwest::Client::new();
+    let url = format!("{}/channels/chat%3A1/messages", line["url"].as_str().unwrap());
+    let publish = client.post(&url).basic_auth("a.b", Some("c")).body(r#"{"data":"x"}"#);
+    let published: Value =
+        serde_json::from_slice(&publish.send().await.unwrap().bytes().await.unwrap()).unwrap();
+    let serial = published["serials"][0].as_str().unwrap().replace('@', "%40").replace(':', "%3A");
+    let change = client.patch(format!("{url}/{serial}")).basic_auth("a.b", Some("c"));
+    assert_eq!(change.body(r#"{"action":1,"data":"y"}"#).send().await.unwrap().status(), 200);
+    end(child, "TERM").await;
+}
