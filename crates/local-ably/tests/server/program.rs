@@ -72,6 +72,23 @@ async fn a_key_comes_by_the_environment_or_with_a_capability() {
 }
 
 #[tokio::test]
+async fn the_tokens_of_a_key_are_made_revocable_by_its_name() {
+    let keys = ["--port", "0", "--key", "app.one:s", "--key", "app.two:s", "--revocable", "app.two"];
+    let (child, _lines, line) = start(program().args(keys)).await;
+    for (key, status) in [("app.one", 401), ("app.two", 201)] {
+        let url = format!("{}/keys/{key}/revokeTokens", line["url"].as_str().unwrap());
+        let request = reqwest::Client::new().post(url).basic_auth(key, Some("s"));
+        let request = request.body(r#"{"targets":["clientId:x"]}"#);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), status, "{key}");
+    }
+    end(child, "TERM").await;
+    let unknown = ["--port", "0", "--key", "app.one:s", "--revocable", "app.on"];
+    let output = program().args(unknown).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--revocable app.on"));
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_said_so() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
