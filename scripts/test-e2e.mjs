@@ -23,7 +23,7 @@ await script(async () => {
   await buildWorker();
   const env = { ...environment(), ABLY_API_KEY: key.text, ...(publishKey && { ABLY_PUBLISH_KEY: publishKey }) };
   // Not its folder `local`: nobody cuts the network to Ably itself, or restarts it.
-  const { passed, failed } = await nodeTests("tests/e2e/*.test.ts", env);
+  const { passed, failed } = await nodeTests(["tests/e2e/*.test.ts"], env);
   log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 });

@@ -21,7 +21,7 @@ await script(async () => {
     "node --test": async () => {
       await buildWorker();
       const built = { LOCAL_ABLY_BIN: await buildLocalAbly(), WORKER_BUNDLE: await bundleWorker() };
-      return nodeTests("tests/**/*.test.ts", { ...environment(), ...built });
+      return nodeTests(["tests/**/*.test.ts", "crates/*/tests/*.test.mjs"], { ...environment(), ...built });
     },
   };
   /** @type {Record<string, Counts>} */

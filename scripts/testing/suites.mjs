@@ -17,11 +17,11 @@ export async function cargoTests() {
 }
 
 /**
- * Tests in TypeScript, by Node's own runner.
- * @param {string} pattern which files
+ * Tests by Node's own runner.
+ * @param {string[]} patterns which files
  * @param {NodeJS.ProcessEnv} env
  */
-export async function nodeTests(pattern, env) {
+export async function nodeTests(patterns, env) {
   const folder = mkdtempSync(join(tmpdir(), "towline-test-"));
   const tap = join(folder, "result.tap");
   try {
@@ -29,7 +29,7 @@ export async function nodeTests(pattern, env) {
     const shown = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
     const counted = ["--test-reporter=tap", `--test-reporter-destination=${tap}`];
     const limits = ["--test-concurrency=2", `--test-timeout=${TEST_TIMEOUT_MS}`];
-    const { code } = await foreground("node", ["--test", ...limits, ...shown, ...counted, pattern], env);
+    const { code } = await foreground("node", ["--test", ...limits, ...shown, ...counted, ...patterns], env);
     return honest(nodeCounts(readFileSync(tap, "utf8")), code);
   } finally {
     rmSync(folder, { recursive: true });

@@ -28,6 +28,10 @@ struct Arguments {
     #[arg(long = "key", env = "LOCAL_ABLY_KEY", hide_env_values = true)]
     keys: Vec<String>,
 
+    /// A key, by its name appId.keyId, whose tokens can be revoked, and so live an hour at most. May be given more than once
+    #[arg(long = "revocable", value_name = "KEY")]
+    revocable: Vec<String>,
+
     /// A namespace with rules of its own, such as chat=persisted,mutableMessages. May be given more than once
     #[arg(long = "namespace", value_name = "ID=RULES", value_parser = parse_namespace)]
     namespaces: Vec<NamespaceOptions>,
@@ -105,6 +109,11 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), String> {
     let given = arguments.keys.iter().filter(|text| !text.is_empty());
     let mut keys = given.map(|text| parse_key(text)).collect::<Result<Vec<_>, _>>()?;
+    for name in &arguments.revocable {
+        let key = keys.iter_mut().find(|key| key.key.name().as_str() == name);
+        key.ok_or_else(|| format!("--revocable {name}: no key of this name is given"))?.revocable_tokens =
+            true;
+    }
     let mut made_up = None;
     if keys.is_empty() {
         let key = KeyOptions::random().map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
 //! Ably JWTs, read and checked by the server itself: unlike what JWT libraries take, `iat` and `exp` may be fractional.
 
-use ably::{Capability, ErrorInfo, KeyName, Secret};
+use ably::{ErrorInfo, KeyName, Secret};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
@@ -9,7 +9,7 @@ use hmac::{Hmac, Mac};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-use super::{Claims, expired};
+use super::{Claims, expired, read_capability};
 use crate::clock::Millis;
 
 /// How far ahead of the server's clock an `iat` may be.
@@ -96,7 +96,7 @@ impl UnverifiedJwt {
         }
         let capability = self
             .text("x-ably-capability")?
-            .map(|text| Capability::parse(text).map_err(|error| malformed(&error.to_string())))
+            .map(|text| read_capability(text).map_err(|error| malformed(&error.message)))
             .transpose()?;
         let revocation_key = self.text("x-ably-revocation-key")?.map(str::to_owned);
         if revocation_key.as_deref().is_some_and(str::is_empty) {
@@ -127,7 +127,7 @@ impl UnverifiedJwt {
 
 #[cfg(test)]
 mod tests {
-    use ably::{JwtClaims, Key};
+    use ably::{Capability, JwtClaims, Key};
     use serde_json::json;
 
     use super::*;
@@ -221,6 +221,7 @@ mod tests {
             ("x-ably-capability", json!("nonsense")),
             ("x-ably-capability", json!({"a": ["subscribe"]})),
             ("x-ably-capability", json!("{\"a\":[\"fly\"]}")),
+            ("x-ably-capability", json!("{\"a\\n\":[\"subscribe\"]}")),
             ("x-ably-clientId", json!(7)),
             ("x-ably-revocation-key", json!("")),
             ("x-ably-revocation-key", json!(["a"])),

@@ -12,7 +12,7 @@ use ably::{Capability, ErrorInfo, Key, KeyName, Operation, Operations, Secret};
 
 use crate::app::{App, Apps};
 use crate::clock::Millis;
-use crate::errors::{not_allowed, not_found};
+use crate::errors::{bad_request, not_allowed, not_found};
 
 pub(crate) use identity::ClientIdentity;
 pub(crate) use issued::TokenMint;
@@ -104,6 +104,24 @@ pub(crate) fn identify(
         Credentials::Key(key) => by_key(apps, key.expose()),
         Credentials::Token(token) => by_token(apps, mint, token.expose(), now),
     }
+}
+
+/// The longest capability, in bytes. Ably names no limit; this one bounds the work of comparing two.
+const CAPABILITY_LENGTH_MAX: usize = 16 * 1024;
+
+/// Reads what somebody asks for.
+///
+/// # Errors
+/// 40000.
+pub(crate) fn read_capability(text: &str) -> Result<Capability, ErrorInfo> {
+    if text.len() > CAPABILITY_LENGTH_MAX {
+        return Err(bad_request(format!("a capability has at most {CAPABILITY_LENGTH_MAX} bytes")));
+    }
+    let capability = Capability::parse(text).map_err(|error| bad_request(error.to_string()))?;
+    if capability.grants().any(|(pattern, _)| pattern.as_str().chars().any(char::is_control)) {
+        return Err(bad_request("a channel of a capability holds a control character"));
+    }
+    Ok(capability)
 }
 
 /// No credentials at all.

@@ -2,11 +2,11 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use ably::{Capability, ErrorInfo, TokenDetails, TokenRequest};
+use ably::{ErrorInfo, TokenDetails, TokenRequest};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Claims, TokenMint, nothing_in_common};
+use super::{Claims, TokenMint, nothing_in_common, read_capability};
 use crate::app::KeyRecord;
 use crate::clock::Millis;
 use crate::errors::bad_request;
@@ -17,6 +17,8 @@ const TTL_DEFAULT: Millis = 3_600_000;
 const TIMESTAMP_WINDOW: Millis = 120_000;
 /// How many nonces are remembered; beyond this the oldest go first.
 const NONCES_MAX: usize = 100_000;
+/// The longest `clientId`, in bytes. Ably names no limit; this one keeps tokens short enough to travel in a URL.
+const CLIENT_ID_LENGTH_MAX: usize = 2_048;
 /// The longest nonce. Ably names no limit; this one bounds memory.
 const NONCE_LENGTH_MAX: usize = 256;
 
@@ -81,7 +83,9 @@ pub(crate) fn issue(
     if params.key_name.as_deref().is_some_and(|given| given != name.as_str()) {
         return Err(ErrorInfo::new(40101, 401, "the keyName is not the one in the path"));
     }
-    let ttl = params.ttl.map(|ttl| ttl.as_i64().ok_or_else(|| bad_ttl("is not a number"))).transpose()?;
+    let ttl = params.ttl.filter(|ttl| *ttl != "");
+    let ttl =
+        ttl.map(|ttl| whole_number(&ttl).ok_or_else(|| bad_ttl("is not a whole number"))).transpose()?;
     let capability_text = match params.capability {
         None => None,
         Some(Value::String(text)) if text.is_empty() => None,
@@ -89,11 +93,16 @@ pub(crate) fn issue(
         Some(object) => Some(object.to_string()),
     };
     let client_id = params.client_id.filter(|id| !id.is_empty());
-    let timestamp = params.timestamp.map(read_timestamp).transpose()?;
-    // A line feed would let one field pass for another in the text that is signed.
-    let fields = [&client_id, &params.nonce];
+    let timestamp = params.timestamp.map(|timestamp| read_timestamp(&timestamp)).transpose()?;
+    // A line feed would let one field pass for another in the text that is signed. A capability is JSON, which may be laid out
+    // in lines where nothing is signed.
+    let signed_capability = capability_text.as_ref().filter(|_| params.mac.is_some());
+    let fields = [client_id.as_ref(), params.nonce.as_ref(), signed_capability];
     if fields.into_iter().flatten().any(|text| text.chars().any(char::is_control)) {
         return Err(bad_request("a field holds a control character"));
+    }
+    if client_id.as_ref().is_some_and(|id| id.len() > CLIENT_ID_LENGTH_MAX) {
+        return Err(bad_request(format!("a clientId has at most {CLIENT_ID_LENGTH_MAX} bytes")));
     }
 
     if let Some(mac) = params.mac {
@@ -132,10 +141,7 @@ pub(crate) fn issue(
     };
     let capability = match capability_text {
         None => record.capability.as_ref().clone(),
-        Some(text) => Capability::parse(&text)
-            .map_err(|error| bad_request(error.to_string()))?
-            .intersect(&record.capability)
-            .ok_or_else(nothing_in_common)?,
+        Some(text) => read_capability(&text)?.intersect(&record.capability).ok_or_else(nothing_in_common)?,
     };
     let claims =
         Claims { issued: now, expires: now + ttl, capability: None, client_id, revocation_key: None };
@@ -153,10 +159,19 @@ fn bad_ttl(reason: &str) -> ErrorInfo {
     ErrorInfo::new(40003, 400, format!("the ttl {reason}"))
 }
 
-fn read_timestamp(value: Value) -> Result<Millis, ErrorInfo> {
+/// A number without a fraction, which some write with one.
+fn whole_number(value: &Value) -> Option<i64> {
+    // Within this range a float is exact.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[allow(clippy::cast_possible_truncation)]
+    let of_float = |float: f64| (float.fract() == 0.0 && float.abs() < EXACT).then_some(float as i64);
+    value.as_i64().or_else(|| value.as_f64().and_then(of_float))
+}
+
+fn read_timestamp(value: &Value) -> Result<Millis, ErrorInfo> {
     match value {
         Value::String(text) => text.parse().ok(),
-        other => other.as_i64(),
+        other => whole_number(other),
     }
     .ok_or_else(|| bad_request("the timestamp is not a number of milliseconds"))
 }
@@ -176,7 +191,7 @@ fn check_timestamp(timestamp: Millis, now: Millis) -> Result<(), ErrorInfo> {
 mod tests {
     use std::sync::Arc;
 
-    use ably::Key;
+    use ably::{Capability, Key};
     use serde_json::json;
 
     use super::*;
@@ -289,6 +304,14 @@ mod tests {
             (json!(86_400_001), Some(40003)),
             (json!(-1), Some(40003)),
             (json!("soon"), Some(40003)),
+            (json!("60000"), Some(40003)),
+            (json!(60_000.5), Some(40003)),
+            (json!(1e300), Some(40003)),
+            (json!({"key": "value"}), Some(40003)),
+            (json!([60_000]), Some(40003)),
+            (json!(true), Some(40003)),
+            (json!(60_000.0), None),
+            (json!(""), None),
         ] {
             assert_eq!(desk.ask(json!({"ttl": ttl}), true).err(), result, "{ttl}");
         }
@@ -310,8 +333,29 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_refused() {
+    fn control_characters_are_refused_in_every_field_that_is_signed() {
         let mut desk = Desk::new(r#"{"*":["*"]}"#);
-        assert_eq!(desk.ask(json!({"clientId": "a\nb"}), true), Err(40000));
+        for control in ['\n', '\r', '\0', '\t', '\u{7f}', '\u{85}'] {
+            let client_id = format!("a{control}b");
+            assert_eq!(desk.ask(json!({"clientId": client_id}), true), Err(40000), "{control:?}");
+            for request in [
+                signed(|request| request.client_id = Some(client_id.clone())),
+                signed(|request| request.nonce = format!("0123456789abcdef{control}")),
+                signed(|request| request.capability = Some(format!("{{{control}\"a\":[\"publish\"]}}"))),
+            ] {
+                assert_eq!(desk.ask(request, false), Err(40000), "{control:?}");
+            }
+        }
+        assert_eq!(desk.ask(json!({"capability": {"a\nb": ["publish"]}}), true), Err(40000));
+        assert!(desk.ask(json!({"capability": "{\n  \"a\": [\"publish\"]\n}"}), true).is_ok());
+    }
+
+    #[test]
+    fn what_goes_into_a_token_is_bounded() {
+        let mut desk = Desk::new(r#"{"*":["*"]}"#);
+        assert_eq!(desk.ask(json!({"clientId": "x".repeat(2_049)}), true), Err(40000));
+        assert!(desk.ask(json!({"clientId": "x".repeat(2_048)}), true).is_ok());
+        let resource = "x".repeat(16 * 1024);
+        assert_eq!(desk.ask(json!({"capability": {resource: ["publish"]}}), true), Err(40000));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ably::{Capability, ErrorInfo, Key, KeyName, PresenceMessage};
+use ably::{ErrorInfo, Key, KeyName, PresenceMessage};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Call;
 use crate::app::{APPS_MAX, App, KEYS_MAX, KeyRecord, Namespace, lock};
-use crate::auth::{Credentials, authorise, no_credentials};
+use crate::auth::{Credentials, authorise, no_credentials, read_capability};
 use crate::channel::{ChannelName, Rules};
 use crate::clock::now;
 use crate::errors::bad_request;
@@ -21,16 +21,21 @@ use crate::server::Server;
 
 /// How many namespaces an app may have.
 const NAMESPACES_MAX: usize = 100;
+/// The longest specification, in bytes: what it brings is kept as long as the app.
+pub(super) const SPEC_MAX: usize = 256 << 10;
+/// How many channels an app may begin with.
+const CHANNELS_MAX: usize = 1_000;
 /// How many members all channels of a specification may have.
 const FIXTURES_MAX: usize = 1_000;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct AppSpec {
-    keys: Vec<KeySpec>,
+    keys: Option<Vec<KeySpec>>,
     /// Told again as they came: there is more in them than this server knows.
-    namespaces: Vec<Value>,
-    channels: Vec<ChannelSpec>,
+    namespaces: Option<Vec<Value>>,
+    /// Told again as they came, like the namespaces.
+    channels: Option<Vec<Value>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -51,8 +56,7 @@ struct NamespaceSpec {
 #[derive(Deserialize)]
 struct ChannelSpec {
     name: String,
-    #[serde(default)]
-    presence: Vec<FixtureSpec>,
+    presence: Option<Vec<FixtureSpec>>,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +74,7 @@ struct AppBody {
     account_id: &'static str,
     keys: Vec<KeyBody>,
     namespaces: Vec<Value>,
+    channels: Vec<Value>,
     endpoint: String,
     port: u16,
     tls: bool,
@@ -85,6 +90,7 @@ struct KeyBody {
     key_str: String,
     value: String,
     capability: String,
+    revocable_tokens: bool,
 }
 
 /// Makes an app.
@@ -94,25 +100,30 @@ pub(super) async fn create(State(server): State<Arc<Server>>, call: Call) -> Res
 
 fn make(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
     let now = now();
-    let spec: AppSpec = call.read()?;
-    if spec.keys.len() > KEYS_MAX {
-        return Err(bad_request(format!("an app has at most {KEYS_MAX} keys")));
+    let spec: AppSpec = call.read_object()?;
+    let at_most = |what: &str, max: usize| bad_request(format!("an app has at most {max} {what}"));
+    let asked = spec.keys.filter(|keys| !keys.is_empty()).unwrap_or_else(|| vec![KeySpec::default()]);
+    if asked.len() > KEYS_MAX {
+        return Err(at_most("keys", KEYS_MAX));
     }
-    if spec.channels.iter().map(|channel| channel.presence.len()).sum::<usize>() > FIXTURES_MAX {
-        return Err(bad_request(format!("an app begins with at most {FIXTURES_MAX} members")));
+    let namespaces_told = spec.namespaces.unwrap_or_default();
+    if namespaces_told.len() > NAMESPACES_MAX {
+        return Err(at_most("namespaces", NAMESPACES_MAX));
+    }
+    let channels_told = spec.channels.unwrap_or_default();
+    if channels_told.len() > CHANNELS_MAX {
+        return Err(at_most("channels to begin with", CHANNELS_MAX));
+    }
+    let channels = channels_told.iter().map(channel).collect::<Result<Vec<_>, _>>()?;
+    if channels.iter().map(|(_, members)| members.len()).sum::<usize>() > FIXTURES_MAX {
+        return Err(at_most("members to begin with", FIXTURES_MAX));
     }
     let app_id = random::text::<6>();
-    let asked = if spec.keys.is_empty() { vec![KeySpec::default()] } else { spec.keys };
     let keys = asked.into_iter().map(|key| new_key(&app_id, &key)).collect::<Result<Vec<_>, _>>()?;
-    if spec.namespaces.len() > NAMESPACES_MAX {
-        return Err(bad_request(format!("an app has at most {NAMESPACES_MAX} namespaces")));
-    }
-    let namespaces = spec.namespaces.iter().map(namespace).collect::<Result<Vec<_>, _>>()?;
+    let namespaces = namespaces_told.iter().map(namespace).collect::<Result<Vec<_>, _>>()?;
     let app = Arc::new(App::new(&app_id, keys, namespaces, server.memory()));
     let connection_id = random::text::<9>();
-    for channel in spec.channels {
-        let name = ChannelName::parse(&channel.name)?;
-        let members = channel.presence.into_iter().map(fixture).collect::<Result<Vec<_>, _>>()?;
+    for (name, members) in channels {
         let channel = app.channel(name.canonical(), now)?;
         lock(&channel).add_fixtures(&connection_id, members, now);
     }
@@ -125,7 +136,8 @@ fn make(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
         app_id,
         account_id: "local",
         keys,
-        namespaces: spec.namespaces,
+        namespaces: namespaces_told,
+        channels: channels_told,
         endpoint: if address.ip().is_unspecified() {
             "localhost".to_owned()
         } else {
@@ -135,6 +147,12 @@ fn make(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
         tls: false,
     };
     Ok(call.answer(StatusCode::CREATED, &body))
+}
+
+fn channel(spec: &Value) -> Result<(ChannelName, Vec<PresenceMessage>), ErrorInfo> {
+    let spec = ChannelSpec::deserialize(spec).map_err(|error| bad_request(format!("a channel: {error}")))?;
+    let members = spec.presence.unwrap_or_default().into_iter().map(fixture).collect::<Result<_, _>>()?;
+    Ok((ChannelName::parse(&spec.name)?, members))
 }
 
 fn namespace(spec: &Value) -> Result<Namespace, ErrorInfo> {
@@ -149,7 +167,7 @@ fn new_key(app_id: &str, spec: &KeySpec) -> Result<KeyRecord, ErrorInfo> {
     let broken = |error: ably::KeyError| ErrorInfo::new(50000, 500, error.to_string());
     let name = KeyName::parse(format!("{app_id}.{}", random::text::<6>())).map_err(broken)?;
     let text = spec.capability.as_deref().unwrap_or(r#"{"*":["*"]}"#);
-    let capability = Capability::parse(text).map_err(|error| bad_request(error.to_string()))?;
+    let capability = read_capability(text)?;
     Ok(KeyRecord {
         key: Key::new(name, random::text::<24>()).map_err(broken)?,
         capability: Arc::new(capability),
@@ -166,6 +184,7 @@ fn key_body(record: &KeyRecord) -> KeyBody {
         key_str: whole.clone(),
         value: whole,
         capability: record.capability.as_given(),
+        revocable_tokens: record.revocable,
     }
 }
 

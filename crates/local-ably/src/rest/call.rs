@@ -1,6 +1,8 @@
 //! One request and its answer: formats, credentials, errors in Ably's shape.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use ably::{ErrorInfo, Secret};
 use axum::body::{Body, Bytes};
@@ -10,8 +12,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::auth::{Authorised, ClientIdentity, Credentials, authorise, no_credentials};
 use crate::channel::ChannelName;
@@ -41,7 +44,7 @@ impl<S: Send + Sync> FromRequest<S> for Call {
         let headers = request.headers().clone();
         let body = Bytes::from_request(request, state).await.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                ErrorInfo::new(40009, 413, format!("a body has at most {BODY_MAX} bytes"))
+                ErrorInfo::new(40009, 413, "the body is too long")
             } else {
                 bad_request("the body cannot be read")
             }
@@ -121,6 +124,14 @@ impl Call {
         decode(format, &bytes).map_err(|reason| bad_request(format!("the body cannot be read: {reason}")))
     }
 
+    /// The body, which is an object: serde would read a struct from an array too.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`].
+    pub(super) fn read_object<T: DeserializeOwned>(&self) -> Result<T, ErrorInfo> {
+        self.read().map(|Object(value)| value)
+    }
+
     /// Who calls: by `Authorization`, or by `key` or `accessToken` in the query; narrowed by `X-Ably-ClientId`.
     ///
     /// # Errors
@@ -174,6 +185,29 @@ impl Call {
     /// The answer to a call that may have gone wrong.
     pub(super) fn settle(&self, result: Result<Response, ErrorInfo>) -> Response {
         result.unwrap_or_else(|error| refusal(self.format, error))
+    }
+}
+
+/// What is read from an object alone.
+struct Object<T>(T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>, control: Secret) ->
         .route("/stats", get(stats::read).post(stats::write))
         .route("/keys/{key}/requestToken", post(tokens::request_token))
         .route("/keys/{key}/revokeTokens", post(revocation::revoke_tokens))
-        .route("/apps", post(apps::create))
+        .route("/apps", post(apps::create).layer(DefaultBodyLimit::max(apps::SPEC_MAX)))
         .route("/apps/{app}", delete(apps::remove))
         .fallback(call::unknown_path)
         .method_not_allowed_fallback(call::unknown_method)

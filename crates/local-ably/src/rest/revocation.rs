@@ -75,7 +75,7 @@ fn handle(
     if !record.revocable {
         return Err(ErrorInfo::new(40163, 401, "the key does not have revocable tokens"));
     }
-    let request: RevocationRequest = call.read()?;
+    let request: RevocationRequest = call.read_object()?;
     if request.targets.is_empty() || request.targets.len() > TARGETS_MAX {
         return Err(bad_request(format!("there are from 1 to {TARGETS_MAX} targets")));
     }

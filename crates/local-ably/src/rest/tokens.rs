@@ -56,6 +56,6 @@ fn handle(
             return Err(ErrorInfo::new(40162, 401, "a token cannot request tokens: use the key"));
         }
     };
-    let details = issue(&record, server.mint(), &mut app.nonces(), call.read()?, has_key, now)?;
+    let details = issue(&record, server.mint(), &mut app.nonces(), call.read_object()?, has_key, now)?;
     Ok(call.answer(StatusCode::CREATED, &details))
 }

@@ -1,6 +1,7 @@
 //! The server over real sockets: one test for each rule, in both formats where they could differ.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod apps;
 mod attaching;
 mod batch;
 mod channels;

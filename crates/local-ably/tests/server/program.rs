@@ -133,6 +133,23 @@ async fn the_limits_of_a_package_are_an_option() {
 }
 
 #[tokio::test]
+async fn the_tokens_of_a_key_are_made_revocable_by_its_name() {
+    let keys = ["--port", "0", "--key", "app.one:s", "--key", "app.two:s", "--revocable", "app.two"];
+    let (child, _lines, line) = start(program().args(keys)).await;
+    for (key, status) in [("app.one", 401), ("app.two", 201)] {
+        let url = format!("{}/keys/{key}/revokeTokens", line["url"].as_str().unwrap());
+        let request = reqwest::Client::new().post(url).basic_auth(key, Some("s"));
+        let request = request.body(r#"{"targets":["clientId:x"]}"#);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), status, "{key}");
+    }
+    end(child, "TERM").await;
+    let unknown = ["--port", "0", "--key", "app.one:s", "--revocable", "app.on"];
+    let output = program().args(unknown).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--revocable app.on"));
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_said_so() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -153,4 +170,24 @@ async fn a_bad_key_is_refused_and_its_secret_not_shown() {
         program().args(["--port", "0"]).env("LOCAL_ABLY_KEY", "a.b:hush hush").output().await.unwrap();
     assert!(!output.status.success());
     assert!(!String::from_utf8(output.stderr).unwrap().contains("hush"));
+}
+
+#[tokio::test]
+async fn a_namespace_has_the_rules_it_is_given_and_no_others() {
+    for bad in ["chat", "chat=", "chat=forever"] {
+        let output = program().args(["--port", "0", "--namespace", bad]).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{bad}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("--namespace"), "{bad}");
+    }
+    let (child, _lines, line) =
+        start(program().args(["--port", "0", "--key", "a.b:c", "--namespace", "chat=mutableMessages"])).await;
+    let client = reqwest::Client::new();
+    let url = format!("{}/channels/chat%3A1/messages", line["url"].as_str().unwrap());
+    let publish = client.post(&url).basic_auth("a.b", Some("c")).body(r#"{"data":"x"}"#);
+    let published: Value =
+        serde_json::from_slice(&publish.send().await.unwrap().bytes().await.unwrap()).unwrap();
+    let serial = published["serials"][0].as_str().unwrap().replace('@', "%40").replace(':', "%3A");
+    let change = client.patch(format!("{url}/{serial}")).basic_auth("a.b", Some("c"));
+    assert_eq!(change.body(r#"{"action":1,"data":"y"}"#).send().await.unwrap().status(), 200);
+    end(child, "TERM").await;
 }

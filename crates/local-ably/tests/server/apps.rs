@@ -1,0 +1,212 @@
+//! `POST /apps` and `DELETE /apps/{app}`, and what apps and keys have apart.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{BOTH, Format, KEY, OTHER_KEY, SMALL_KEY, Server, answer, answer_in, jwt};
+
+async fn make(server: &Server, spec: &Value) -> Value {
+    let (status, app) = answer_in(Format::Json, server.anonymous(Method::POST, "/apps"), spec).await;
+    assert_eq!(status, 201, "{app}");
+    app
+}
+
+fn key(app: &Value, index: usize) -> &str {
+    app["keys"][index]["keyStr"].as_str().unwrap()
+}
+
+/// The code that a request of a key is refused with, or 0.
+async fn refused(server: &Server, key: &str, method: Method, path: &str) -> u64 {
+    let body = if method == Method::POST { "{}" } else { "" };
+    answer(server.request_by(key, method, path).body(body)).await.1["error"]["code"].as_u64().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn an_app_is_provisioned_shares_nothing_and_is_removed_with_its_connections() {
+    let server = Server::start().await;
+    let spec = json!({
+        "limits": {"presence": {"maxMembers": 250}},
+        "keys": [{}, {"capability": r#"{"a":["subscribe"]}"#}, {"revocableTokens": true}],
+        "namespaces": [{"id": "persisted", "persisted": true}],
+        "channels": [{"name": "persisted:p", "presence": [{"clientId": "f", "data": "x", "encoding": "no/such"}]}],
+    });
+    let request = server.anonymous(Method::POST, "/apps").header("content-type", "application/json");
+    let (status, app) = answer(request.body(spec.to_string())).await;
+    assert_eq!(status, 201);
+    assert_eq!((&app["tls"], &app["port"]), (&json!(false), &json!(server.port())));
+    assert_eq!(app["namespaces"], spec["namespaces"]);
+    let keys = app["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 3);
+    for key in keys {
+        assert_eq!(key["value"], key["keyStr"]);
+        let whole = format!("{}:{}", key["keyName"].as_str().unwrap(), key["keySecret"].as_str().unwrap());
+        assert_eq!(key["keyStr"], whole);
+    }
+    assert_eq!(
+        (&keys[0]["capability"], &keys[1]["capability"]),
+        (&json!(r#"{"*":["*"]}"#), &json!(r#"{"a":["subscribe"]}"#))
+    );
+
+    let basic = |method, path: &str| {
+        let name = keys[0]["keyName"].as_str().unwrap();
+        server.anonymous(method, path).basic_auth(name, keys[0]["keySecret"].as_str())
+    };
+    let (_, members) = answer(basic(Method::GET, "/channels/persisted%3Ap/presence")).await;
+    assert_eq!((&members[0]["clientId"], &members[0]["encoding"]), (&json!("f"), &json!("no/such")));
+    server.post("/channels/a/messages", &json!({})).await;
+    assert_eq!(answer(basic(Method::GET, "/channels/a/messages")).await.1, json!([]));
+
+    let query = format!("key={}", keys[0]["keyStr"].as_str().unwrap());
+    let (mut socket, _) = server.connect_with(Format::Json, &query).await;
+    let path = format!("/apps/{}", app["appId"].as_str().unwrap());
+    assert_eq!(answer(server.request(Method::DELETE, &path)).await.0, 403);
+    assert_eq!(answer(basic(Method::DELETE, &path)).await.0, 204);
+    assert_eq!(socket.expect_error(6).await, (40400, 404));
+    socket.expect_end().await;
+    assert_eq!(answer(basic(Method::GET, "/channels/a/messages")).await.0, 401);
+}
+
+#[tokio::test]
+async fn an_app_is_answered_as_every_sdk_looks_for_it_in_both_formats() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let spec = json!({
+            "keys": [{}, {"revocableTokens": true}],
+            "namespaces": [{"id": "pushenabled", "pushEnabled": true}],
+            "channels": [{"name": "persisted:presence_fixtures", "presence": [
+                {"clientId": "client_string", "data": "This is a string clientData payload"},
+                {"clientId": "client_encoded", "data": "HO4cYSP8LbPYBPZPHQOtuA==", "encoding": "json/utf-8/cipher+aes-128-cbc/base64"},
+            ]}],
+        });
+        let (status, app) = answer_in(format, server.anonymous(Method::POST, "/apps"), &spec).await;
+        assert_eq!(status, 201);
+        assert!(app["appId"].is_string() && app["accountId"].is_string());
+        assert_eq!((&app["namespaces"], &app["channels"]), (&spec["namespaces"], &spec["channels"]));
+        for record in app["keys"].as_array().unwrap() {
+            let name = format!("{}.{}", app["appId"].as_str().unwrap(), record["id"].as_str().unwrap());
+            assert_eq!(record["keyName"], name);
+            assert_eq!(record["value"], record["keyStr"]);
+            assert_eq!(record["capability"], r#"{"*":["*"]}"#, "a text");
+        }
+        let path = "/channels/persisted%3Apresence_fixtures/presence";
+        for (path, action) in [(path.to_owned(), 1), (format!("{path}/history"), 2)] {
+            let (_, members) = answer(server.request_by(key(&app, 0), Method::GET, &path)).await;
+            let members = members.as_array().unwrap();
+            assert_eq!(members.len(), 2);
+            assert!(members.iter().all(|member| member["action"] == action));
+            assert_eq!(members[0]["connectionId"], members[1]["connectionId"]);
+            let encoded = members.iter().find(|member| member["clientId"] == "client_encoded").unwrap();
+            assert_eq!(encoded["data"], "HO4cYSP8LbPYBPZPHQOtuA==", "untouched");
+            assert_eq!(encoded["encoding"], "json/utf-8/cipher+aes-128-cbc/base64");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_key_may_do_what_its_own_capability_says() {
+    let server = Server::start().await;
+    let app = make(&server, &json!({"keys": [
+        {"capability": r#"{"a":["publish"]}"#}, {"capability": r#"{"a":["history"],"b":["publish"]}"#}, {},
+    ]}))
+    .await;
+    for (index, method, path, code) in [
+        (0, Method::POST, "/channels/a/messages", 0),
+        (0, Method::GET, "/channels/a/messages", 40160),
+        (0, Method::POST, "/channels/b/messages", 40160),
+        (1, Method::GET, "/channels/a/messages", 0),
+        (1, Method::POST, "/channels/a/messages", 40160),
+        (1, Method::POST, "/channels/b/messages", 0),
+        (2, Method::POST, "/channels/c/messages", 0),
+    ] {
+        assert_eq!(refused(&server, key(&app, index), method, path).await, code, "{index} {path}");
+    }
+    assert_eq!(refused(&server, SMALL_KEY, Method::POST, "/channels/talk:1/messages").await, 0);
+    assert_eq!(refused(&server, SMALL_KEY, Method::POST, "/channels/news/messages").await, 40160);
+}
+
+#[tokio::test]
+async fn the_keys_of_an_app_share_its_channels_and_other_apps_share_nothing() {
+    let server = Server::start().await;
+    let app = make(&server, &json!({"keys": [{}, {}]})).await;
+    let (mut same, _) = server.connect_with(Format::Json, &format!("key={}", key(&app, 1))).await;
+    let (mut other, _) = server.connect(Format::Json).await;
+    for socket in [&mut same, &mut other] {
+        socket.attach("a").await;
+    }
+    answer(server.request_by(key(&app, 0), Method::POST, "/channels/a/messages").body(r#"{"data":"x"}"#))
+        .await;
+    assert_eq!(same.expect(15).await["messages"][0]["data"], "x");
+    other.expect_nothing().await;
+    other.presence("a", 0, json!({"action": 2, "clientId": "c"})).await;
+    let (_, members) = answer(server.request_by(key(&app, 0), Method::GET, "/channels/a/presence")).await;
+    assert_eq!(members, json!([]));
+    for path in ["/channels/a/messages", "/channels/a/presence"] {
+        assert_eq!(answer(server.request_by(OTHER_KEY, Method::GET, path)).await.1, json!([]), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_good_in_the_app_of_its_key_alone() {
+    let server = Server::start().await;
+    let app = make(&server, &json!({})).await;
+    let (name, _) = key(&app, 0).split_once(':').unwrap();
+    let forged = jwt(&format!("{name}:{}", KEY.split_once(':').unwrap().1), &json!({}));
+    let request = server.anonymous(Method::GET, "/channels/a/messages").bearer_auth(forged);
+    assert_eq!(answer(request).await.1["error"]["code"], 40144);
+    let unknown = jwt("Unknown.key:secret", &json!({}));
+    let request = server.anonymous(Method::GET, "/channels/a/messages").bearer_auth(unknown);
+    let (status, body) = answer(request).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (404, &json!(40400)));
+    let path = format!("/keys/{name}/requestToken");
+    assert_eq!(refused(&server, KEY, Method::POST, &path).await, 40101);
+    assert_eq!(refused(&server, key(&app, 0), Method::POST, &path).await, 0);
+}
+
+#[tokio::test]
+async fn only_the_first_key_itself_removes_its_app() {
+    let server = Server::start().await;
+    let (app, other) = (make(&server, &json!({"keys": [{}, {}]})).await, make(&server, &json!({})).await);
+    let path = format!("/apps/{}", app["appId"].as_str().unwrap());
+    for (wrong, code) in [(key(&app, 1), 40300), (key(&other, 0), 40300), (KEY, 40300)] {
+        assert_eq!(refused(&server, wrong, Method::DELETE, &path).await, code);
+    }
+    let token = jwt(key(&app, 0), &json!({}));
+    let (status, _) = answer(server.anonymous(Method::DELETE, &path).bearer_auth(token)).await;
+    assert_eq!(status, 403);
+    assert_eq!(answer(server.anonymous(Method::DELETE, &path)).await.0, 401);
+    assert_eq!(answer(server.request_by(key(&app, 0), Method::DELETE, &path)).await.0, 204);
+    assert_eq!(answer(server.request_by(key(&app, 0), Method::DELETE, &path)).await.0, 401);
+    assert_eq!(refused(&server, key(&other, 0), Method::GET, "/channels/a/messages").await, 0);
+}
+
+#[tokio::test]
+async fn a_specification_that_makes_no_sense_or_is_too_much_makes_nothing() {
+    let server = Server::start().await;
+    let member = json!({"clientId": "c"});
+    for (spec, status, code) in [
+        (json!([]), 400, 40000),
+        (json!("x"), 400, 40000),
+        (json!({"keys": 1}), 400, 40000),
+        (json!({"keys": [{"capability": "nonsense"}]}), 400, 40000),
+        (json!({"keys": [{"capability": "{}"}]}), 400, 40000),
+        (json!({"keys": [{"capability": json!({"x".repeat(17_000): ["publish"]}).to_string()}]}), 400, 40000),
+        (json!({"keys": vec![json!({}); 101]}), 400, 40000),
+        (json!({"namespaces": vec![json!({"id": "n"}); 101]}), 400, 40000),
+        (json!({"channels": vec![json!({"name": "c"}); 1_001]}), 400, 40000),
+        (json!({"channels": [{"name": "c", "presence": vec![&member; 1_001]}]}), 400, 40000),
+        (json!({"channels": [{"name": ":bad"}]}), 400, 40010),
+        (json!({"channels": [{"name": "c", "presence": [{"data": "x"}]}]}), 400, 40000),
+        (json!({"limits": "x".repeat(257 << 10)}), 413, 40009),
+    ] {
+        let (answered, body) = answer_in(Format::Json, server.anonymous(Method::POST, "/apps"), &spec).await;
+        assert_eq!((answered, &body["error"]["code"]), (status, &json!(code)), "{:.100}", spec.to_string());
+    }
+    make(&server, &json!({"keys": null, "namespaces": null, "channels": null, "limits": {}, "unknown": 1}))
+        .await;
+    // Three apps are there from the start or were made above.
+    for _ in 3..200 {
+        make(&server, &json!({})).await;
+    }
+    let (status, body) = answer_in(Format::Json, server.anonymous(Method::POST, "/apps"), &json!({})).await;
+    assert_eq!((status, &body["error"]["code"]), (429, &json!(42910)));
+}
