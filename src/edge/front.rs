@@ -45,12 +45,12 @@ impl Front {
         let head = Head { method: &method, url: &url, header: &|name| headers.get(name) };
         let (visit, step) = self.0.service.open(&head, &moment);
         if let Step::Done(answer) = step {
-            return self.0.conclude(answer, &visit, &moment);
+            return self.0.conclude(&request, answer, &visit, &moment);
         }
         let inner = Rc::clone(&self.0);
         future_to_promise(async move {
             let answer = inner.follow(step, &request, &moment).await;
-            Ok(inner.conclude(answer, &visit, &moment))
+            Ok(inner.conclude(&request, answer, &visit, &moment))
         })
         .into()
     }
@@ -89,7 +89,7 @@ impl Inner {
         said.as_string().ok_or_else(|| Unreachable("the object answered no text".to_owned()))
     }
 
-    fn conclude(&self, answer: Answer, visit: &Visit, moment: &Moment) -> JsValue {
+    fn conclude(&self, request: &Request, answer: Answer, visit: &Visit, moment: &Moment) -> JsValue {
         let answer = self.service.finish(answer, visit);
         let line = self.service.log_line(&answer, visit, now_ms().saturating_sub(moment.now_ms));
         if answer.status >= 500 {
@@ -97,6 +97,6 @@ impl Inner {
         } else {
             console_log!("{line}")
         }
-        response(&answer)
+        response(request, &answer)
     }
 }

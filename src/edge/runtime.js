@@ -1,18 +1,45 @@
 // The few calls of the runtime that are one step here and several futures in Rust.
 
-// Reads a request's body of at most `limit` bytes: null for a longer one, of which no more is read than that.
+// How much of a body that nobody wants is read all the same: bytes, and milliseconds.
+const UNWANTED_MAX = 1024 * 1024;
+const UNWANTED_MS = 1000;
+
+// Reads a request's body of at most `limit` bytes: null for a longer one, of which no more is kept than that.
 export async function readBody(request, limit) {
   const declared = request.headers.get("content-length");
   // HTTP holds a body to the length that it declares, and one call is cheaper than reading a stream.
   if (declared !== null) return Number(declared) <= limit ? new Uint8Array(await request.arrayBuffer()) : null;
+  if (request.body === null) return new Uint8Array();
+  const reader = request.body.getReader();
   const chunks = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > limit) return null;
-    chunks.push(chunk);
+  for (let size = 0; ; ) {
+    const { done, value } = await reader.read();
+    if (done) return new Uint8Array(await new Blob(chunks).arrayBuffer());
+    size += value.byteLength;
+    if (size > limit) break;
+    chunks.push(value);
   }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+  await drain(reader);
+  return null;
+}
+
+// Reads on and keeps nothing. An answer that comes before its request has ended may never be seen: whoever passes the request on
+// (a proxy, Wrangler on a laptop) fails to write the rest of it, and reports that instead (RFC 9112, 9.6).
+async function drain(reader) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, UNWANTED_MS);
+  });
+  const rest = (async () => {
+    for (let size = 0; size < UNWANTED_MAX; ) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      size += value.byteLength;
+    }
+  })();
+  // Where the client went away there is nobody to answer.
+  await Promise.race([rest.catch(() => {}), late]);
+  clearTimeout(timer);
 }
 
 // Sends a job's object a request. Each call makes a new stub: after an exception a stub stays broken.
@@ -20,6 +47,9 @@ export function callJob(jobs, jobId, request) {
   return jobs.get(jobs.idFromName(jobId)).call(request);
 }
 
-export function respond(status, headers, body) {
-  return new Response(body, { status, headers });
+// Makes the response to a request: a promise of it, where the request has a body that was not read.
+export function respond(request, status, headers, body) {
+  const response = () => new Response(body, { status, headers });
+  if (request.bodyUsed || request.body === null) return response();
+  return drain(request.body.getReader()).then(response);
 }

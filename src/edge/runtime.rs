@@ -34,7 +34,7 @@ extern "C" {
     /// Sends a job's object a request; resolves to the text that it answers.
     #[wasm_bindgen(js_name = callJob, catch)]
     pub fn call_job(jobs: &JsValue, job_id: &str, request: &str) -> Result<Promise, JsValue>;
-    fn respond(status: u16, headers: Array, body: Option<&str>) -> JsValue;
+    fn respond(request: &Request, status: u16, headers: Array, body: Option<&str>) -> JsValue;
 }
 
 /// The time, in Unix milliseconds. It stands still while code runs.
@@ -52,15 +52,15 @@ pub(super) fn variable(env: &JsValue, name: &str) -> Option<String> {
     Reflect::get(env, &name.into()).ok()?.as_string()
 }
 
-/// Makes the runtime's response.
-pub(super) fn response(answer: &Answer) -> JsValue {
+/// Makes the runtime's response to a request, or a promise of it where the request has a body that was not read.
+pub(super) fn response(request: &Request, answer: &Answer) -> JsValue {
     let headers: Array = answer
         .headers
         .iter()
         .map(|(name, value)| Array::of2(&(*name).into(), &value.as_str().into()))
         .collect();
     // A 204 must have a null body, not an empty one.
-    respond(answer.status, headers, Some(answer.body.as_str()).filter(|body| !body.is_empty()))
+    respond(request, answer.status, headers, Some(answer.body.as_str()).filter(|body| !body.is_empty()))
 }
 
 /// An object's SQL storage. Statements run synchronously, and those with no await between them commit together.
