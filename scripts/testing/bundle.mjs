@@ -1,5 +1,6 @@
 // The Worker as it would be deployed, for the tests that run it in workerd.
 
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { NPM_BIN, ROOT, environment } from "../setup/environment.mjs";
 import { run } from "../setup/steps.mjs";
@@ -11,6 +12,8 @@ const BUNDLE = join(ROOT, "out", "bundle");
  * @returns {Promise<string>} the folder
  */
 export async function bundleWorker() {
+  // Wrangler leaves older modules where they are, and the tests' runtime would load them too.
+  rmSync(BUNDLE, { recursive: true, force: true });
   await run(join(NPM_BIN, "wrangler"), ["deploy", "--dry-run", "--outdir", BUNDLE], {
     env: { ...environment(), WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true" },
     advice: "see what Wrangler says above.",

@@ -92,6 +92,15 @@ describe("access to jobs", () => {
     assert.deepEqual((await tables()).sort(), ["log", "meta"]);
   });
 
+  test("a refusal arrives however long the body that nobody wants, and however many come at once", async () => {
+    const job = newJob();
+    const long = Buffer.alloc(200_000, " ");
+    const refusals: [number, Headers, Buffer | Buffer[]][] = [[401, {}, long], [401, {}, [long]], [403, driverOf(), long], [413, driverOf(job), long], [413, driverOf(job), [long]]];
+    const all = Array.from({ length: 200 }, (_, n) => refusals[n % refusals.length]!);
+    const answers = await Promise.all(all.map(([, headers, body]) => service.send("POST", `/api/jobs/${job}/location`, { headers, body })));
+    assert.deepEqual(answers.map(({ status }) => status), all.map(([status]) => status));
+  });
+
   test("a session is judged before the body is read", async () => {
     // The body never ends: an answer can only come from what arrived before it.
     for (const headers of [{}, driverOf(), as("customer")]) {

@@ -44,6 +44,8 @@ export class Answer {
 /** No request of these tests takes this long; one that does hangs. */
 const HANGS_MS = 30_000;
 
+const STALE = new Error("the connection was closed while nothing was under way");
+
 export class Client {
   readonly #url: URL;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -52,7 +54,18 @@ export class Client {
     this.#url = url;
   }
 
-  send(method: string, path: string, { headers = {}, body }: Sent = {}, finish = true): Promise<Answer> {
+  async send(method: string, path: string, sent: Sent = {}, finish = true): Promise<Answer> {
+    for (;;) {
+      try {
+        return await this.#try(method, path, sent, finish);
+      } catch (error) {
+        // The server had closed a connection that was kept: it has not seen the request.
+        if (error !== STALE) throw error;
+      }
+    }
+  }
+
+  #try(method: string, path: string, { headers = {}, body }: Sent, finish: boolean): Promise<Answer> {
     const bytes = Array.isArray(body) ? body : Buffer.from(body ?? "");
     const lengths: Headers =
       body === undefined ? {} : Array.isArray(body) ? { "transfer-encoding": "chunked" } : { "content-length": String(bytes.length) };
@@ -72,7 +85,9 @@ export class Client {
         },
       );
       outgoing.setTimeout(HANGS_MS, () => outgoing.destroy(new Error(`${method} was not answered within ${HANGS_MS} ms`)));
-      outgoing.on("error", reject);
+      outgoing.on("error", (error: NodeJS.ErrnoException) => {
+        reject(outgoing.reusedSocket && ["ECONNRESET", "EPIPE"].includes(error.code ?? "") ? STALE : error);
+      });
       for (const chunk of Array.isArray(bytes) ? bytes : [bytes]) if (chunk.length > 0) outgoing.write(chunk);
       if (finish) outgoing.end();
     });
