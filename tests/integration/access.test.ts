@@ -86,7 +86,10 @@ describe("access to jobs", () => {
     assert.deepEqual(assertTaken(rejected, job).map(({ reason }) => reason), ["out_of_range", "too_old"]);
     assert.equal(rejected.json.epoch, null);
     // Names that begin with `_` are the runtime's own.
-    const tables = async () => (await service.sql(job, "SELECT name FROM sqlite_master WHERE type = 'table'")).map(({ name }) => name).filter((name) => !name.startsWith("_"));
+    const tables = async () => {
+      const names = (await service.sql(job, "SELECT name FROM sqlite_master WHERE type = 'table'")).map(({ name }) => name);
+      return names.filter((name) => !name.startsWith("_"));
+    };
     assert.deepEqual(await tables(), []);
     await service.post(job, { lat: 1, lng: 1 });
     assert.deepEqual((await tables()).sort(), ["log", "meta"]);
@@ -95,7 +98,9 @@ describe("access to jobs", () => {
   test("a refusal arrives however long the body that nobody wants, and however many come at once", async () => {
     const job = newJob();
     const long = Buffer.alloc(200_000, " ");
-    const refusals: [number, Headers, Buffer | Buffer[]][] = [[401, {}, long], [401, {}, [long]], [403, driverOf(), long], [413, driverOf(job), long], [413, driverOf(job), [long]]];
+    const refusals: [number, Headers, Buffer | Buffer[]][] = [
+      [401, {}, long], [401, {}, [long]], [403, driverOf(), long], [413, driverOf(job), long], [413, driverOf(job), [long]],
+    ];
     const all = Array.from({ length: 200 }, (_, n) => refusals[n % refusals.length]!);
     const answers = await Promise.all(all.map(([, headers, body]) => service.send("POST", `/api/jobs/${job}/location`, { headers, body })));
     assert.deepEqual(answers.map(({ status }) => status), all.map(([status]) => status));

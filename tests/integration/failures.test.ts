@@ -25,7 +25,8 @@ describe("failures on the way to Ably", { concurrency: true }, () => {
     }
   };
   const seqs = (job: string) => service.ably.publishes(job).map(({ event }) => event.seq);
-  const redirects = (status: number): Behaviour => () => new Response(null, { status, headers: { location: "https://elsewhere.example/channels/dispatch%3Ajob%3Aelsewhere/messages" } });
+  const elsewhere = { location: "https://elsewhere.example/channels/dispatch%3Ajob%3Aelsewhere/messages" };
+  const redirects = (status: number): Behaviour => () => new Response(null, { status, headers: elsewhere });
 
   for (const [what, behaviour] of [
     ["500", refused(500, 50000, {}, ODD)],

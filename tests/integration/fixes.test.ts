@@ -166,14 +166,16 @@ describe("fixes", () => {
       assert.ok(field === undefined || problem.detail.includes(`\`${field}\``));
       assert.deepEqual(await outcomes(job, { locations: [bad] }), [`rejected ${reason}`]);
     }
-    assert.deepEqual(await outcomes(job, { locations: [good, { lat: 95, lng: 1 }, null, good] }), ["accepted 1", "rejected out_of_range", "rejected not_an_object", "accepted 2"]);
+    const mixed = { locations: [good, { lat: 95, lng: 1 }, null, good] };
+    assert.deepEqual(await outcomes(job, mixed), ["accepted 1", "rejected out_of_range", "rejected not_an_object", "accepted 2"]);
     assert.equal((await service.sql(job, "SELECT * FROM log")).length, 1);
   });
 
   test("a body that is no JSON, or no object, is 400 and changes nothing", async () => {
     const job = newJob();
     for (const [body, name] of [
-      ["", "invalid_post"], ["{", "invalid_post"], ["{}x", "invalid_post"], ["nope", "invalid_post"], ['{"lat":1,"lng":2,}', "invalid_post"], ["NaN", "invalid_post"],
+      ["", "invalid_post"], ["{", "invalid_post"], ["{}x", "invalid_post"], ["nope", "invalid_post"],
+      ['{"lat":1,"lng":2,}', "invalid_post"], ["NaN", "invalid_post"],
       ["null", "invalid_fix"], ["[]", "invalid_fix"], ['"a"', "invalid_fix"], ["1", "invalid_fix"], ["{}", "invalid_fix"],
       ['{"lat":1,"lat":2,"lng":1}', "invalid_fix"], ['{"lat":1e999,"lng":1}', "invalid_fix"],
       ['{"locations":{}}', "invalid_fix"], ['{"locations":[]}', "invalid_fix"], ['{"locations":"x"}', "invalid_fix"],
@@ -187,7 +189,9 @@ describe("fixes", () => {
 
   test("100 fixes are a post, 101 are none", async () => {
     const job = newJob();
-    const fixes = (count: number) => ({ locations: Array.from({ length: count }, (_, index) => ({ lat: index / 10, lng: 1, capturedAt: Date.now() - 1000 + index })) });
+    const start = Date.now() - 1000;
+    const fix = (index: number) => ({ lat: index / 10, lng: 1, capturedAt: start + index });
+    const fixes = (count: number) => ({ locations: Array.from({ length: count }, (_, index) => fix(index)) });
     const problem = assertProblem(await service.post(job, fixes(101)), 400, "invalid_fix");
     assert.equal(problem.field, "locations");
     assert.deepEqual(await outcomes(job, fixes(100)), Array.from({ length: 100 }, (_, index) => `accepted ${index + 1}`));

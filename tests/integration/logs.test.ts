@@ -19,6 +19,8 @@ describe("logs", () => {
   const job = `${ODD}-${newJob()}`;
   const user = { sub: `${ODD}@example.com` };
   const driver = as("driver", [job], user);
+  const cookie = `session=${session(user)}`;
+  const form = { "content-type": "application/x-www-form-urlencoded" };
   const fix = JSON.stringify({ lat: LAT, lng: LNG, id: `${ODD}-id`, capturedAt: Date.now() - 4321, wifi: ODD });
   const path = `/api/jobs/${job}/location`;
   const everything: [method: string, path: string, route: string, status: number, code: string | null, sent: Sent][] = [
@@ -29,7 +31,7 @@ describe("logs", () => {
     ["OPTIONS", "/api/ably-token", "/api/ably-token", 204, null, { headers: { origin: `https://${ODD}.example` } }],
     ["GET", `/api/ably-token?clientId=${ODD}`, "/api/ably-token", 403, "token_refused", { headers: driver }],
     ["GET", `/api/ably-token?jobId=${ODD}`, "/api/ably-token", 403, "token_refused", { headers: driver }],
-    ["POST", "/api/ably-token", "/api/ably-token", 400, "token_refused", { headers: { ...driver, "content-type": "application/x-www-form-urlencoded" }, body: `ttl=${ODD}` }],
+    ["POST", "/api/ably-token", "/api/ably-token", 400, "token_refused", { headers: { ...driver, ...form }, body: `ttl=${ODD}` }],
     ["GET", "/api/ably-token", "/api/ably-token", 401, "session_missing", { headers: { authorization: `Basic ${ODD}` } }],
     ["GET", "/api/ably-token", "/api/ably-token", 401, "session_expired", { headers: bearer(session({ ...user, exp: seconds(-1) })) }],
     ["GET", "/api/ably-token", "/api/ably-token", 403, "session_malformed", { headers: bearer(`${ODD}.${ODD}.${ODD}`) }],
@@ -44,7 +46,7 @@ describe("logs", () => {
     ["POST", path, "/api/jobs/{jobId}/location", 415, "content_encoding", { headers: { ...driver, "content-encoding": ODD }, body: fix }],
     ["POST", path, "/api/jobs/{jobId}/location", 403, "not_a_participant", { headers: as("driver", [], user), body: fix }],
     ["POST", path, "/api/jobs/{jobId}/location", 403, "not_a_driver", { headers: as("admin", [], user), body: fix }],
-    ["POST", path, "/api/jobs/{jobId}/location", 403, "origin_not_allowed", { headers: { cookie: `session=${session(user)}`, origin: `https://${ODD}` }, body: fix }],
+    ["POST", path, "/api/jobs/{jobId}/location", 403, "origin_not_allowed", { headers: { cookie, origin: `https://${ODD}` }, body: fix }],
     ["PATCH", path, "/api/jobs/{jobId}/location", 405, "method_not_allowed", { headers: driver }],
     ["GET", `/api/jobs/${ODD}%41/location`, "none", 400, "invalid_id", { headers: driver }],
     ["GET", `/${ODD}/${LAT}`, "none", 404, "not_found", { headers: driver }],

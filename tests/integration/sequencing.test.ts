@@ -32,9 +32,9 @@ describe("sequencing", () => {
 
   test("fifty posts that race on a job get seqs without gap or reuse, and subscribers get each once, in order", async () => {
     const job = newJob();
-    const all = await Promise.all(
-      upTo(50).map((n) => taken(job, n % 5 === 0 ? { locations: [{ lat: n, lng: 1, id: `${n}a` }, { lat: n, lng: 2, id: `${n}b` }] } : { lat: n, lng: 1, id: `${n}` })),
-    );
+    const fix = (n: number, lng: number) => ({ lat: n, lng, id: `${n}-${lng}` });
+    // Every fifth is a batch.
+    const all = await Promise.all(upTo(50).map((n) => taken(job, n % 5 === 0 ? { locations: [fix(n, 1), fix(n, 2)] } : fix(n, 1))));
     const seqs = all.flatMap(({ results }) => results.map(({ seq }) => seq)).sort((a, b) => a - b);
     assert.deepEqual(seqs, upTo(60));
     assert.equal(new Set(all.map(({ epoch }) => epoch)).size, 1);
@@ -101,7 +101,10 @@ describe("an object that was thrown out of memory", { concurrency: true }, () =>
 
   test("publishes what is not known to have reached Ably, in order, with the same ids and bytes", async () => {
     const job = newJob();
-    for (const n of [1, 2, 3]) await service.post(job, { locations: [{ lat: n, lng: 1, speed: n / 3 }, { lat: 89.123456789, lng: -0.1, capturedAt: Date.now() - 4000 + n }] });
+    for (const n of [1, 2, 3]) {
+      const late = { lat: 89.123456789, lng: -0.1, capturedAt: Date.now() - 4000 + n };
+      await service.post(job, { locations: [{ lat: n, lng: 1, speed: n / 3 }, late] });
+    }
     const before = (await service.ably.arrived(job, 3)).map(({ body }) => body);
     assert.equal(new Set(before).size, 3);
     await service.evict(job);

@@ -32,18 +32,58 @@ class Dice {
   }
 }
 
-const METHODS = [...Array(6).fill("GET"), ...Array(16).fill("POST"), "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "QUERY", "LOCK"];
+const METHODS = [
+  ...Array(6).fill("GET"), ...Array(16).fill("POST"), "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "QUERY",
+  "LOCK",
+];
 /** The jobs of a session that is in order. */
 export const JOBS = ["a", "b", "hostile-1", "hostile-2"];
-const ODD_IDS = ["..", ".", "%", "%00", "%2e%2e", "%2F", "%c0%af", "a%", "*", "a:b", "__proto__", "constructor", "x".repeat(64), "x".repeat(65), "x".repeat(3000), ";", "'", "a'--", "{jobId}", "a+b", "~", "[a]", "a\\b", "null"];
-const ODD_PARTS = ["/", "//", "/..", "/.", "/%2e", ";", "?", "#", "%", "%0d%0a", "%ff", "\\", "/location", "/api", "?jobId=", "&", "=", "?a=".padEnd(2000, "b")];
-const QUERIES = ["", "", "?", "?jobId=a", "?jobId=%00", "?jobId=a&jobId=b", "?format=token-request", "?ttl=-1", "?ttl=1e400", "?ttl=18446744073709551616", "?clientId=%F0%9F%9A%9A", "?&&&=&=", "?%ff=%fe", "?clientId=*", "?capability=" + encodeURIComponent('{"*":["*"]}'), "?" + "a=b&".repeat(500), "?jobId=" + "%61".repeat(500)];
-const HEADER_NAMES = ["origin", "cookie", "idempotency-key", "content-type", "content-encoding", "accept", "x-request-id", "x-ably-clientid", "range", "if-none-match", "if-modified-since", "forwarded", "x-forwarded-for", "x-http-method-override", "sec-fetch-site", "cf-connecting-ip", "upgrade-insecure-requests", "te", "via", "referer", "user-agent", "x-odd", "access-control-request-method", "access-control-request-headers"];
-const HEADER_VALUES = ["", " ", "null", "*", "a", "a".repeat(4000), "\u00ff\u00fe", "{}", "\"", "a=b; a=c", "session=", "gzip", "bytes=0-", "text/html", "application/x-www-form-urlencoded", "https://evil.example", "0", "-1", "1e999", "x,y,,z", "\t", "' OR 1=1 --", "${jndi:ldap://x}", "%0d%0aset-cookie: a=b", "../../etc/passwd"];
+const ODD_IDS = [
+  "..", ".", "%", "%00", "%2e%2e", "%2F", "%c0%af", "a%", "*", "a:b", "__proto__", "constructor", "x".repeat(64), "x".repeat(65),
+  "x".repeat(3000), ";", "'", "a'--", "{jobId}", "a+b", "~", "[a]", "a\\b", "null",
+];
+const ODD_PARTS = [
+  "/", "//", "/..", "/.", "/%2e", ";", "?", "#", "%", "%0d%0a", "%ff", "\\", "/location", "/api", "?jobId=", "&", "=",
+  "?a=".padEnd(2000, "b"),
+];
+const QUERIES = [
+  "", "", "?", "?jobId=a", "?jobId=%00", "?jobId=a&jobId=b", "?format=token-request", "?ttl=-1", "?ttl=1e400",
+  "?ttl=18446744073709551616", "?clientId=%F0%9F%9A%9A", "?&&&=&=", "?%ff=%fe", "?clientId=*",
+  "?capability=" + encodeURIComponent('{"*":["*"]}'), "?" + "a=b&".repeat(500), "?jobId=" + "%61".repeat(500),
+];
+const HEADER_NAMES = [
+  "origin", "cookie", "idempotency-key", "content-type", "content-encoding", "accept", "x-request-id", "x-ably-clientid",
+  "range", "if-none-match", "if-modified-since", "forwarded", "x-forwarded-for", "x-http-method-override", "sec-fetch-site",
+  "cf-connecting-ip", "upgrade-insecure-requests", "te", "via", "referer", "user-agent", "x-odd",
+  "access-control-request-method", "access-control-request-headers",
+];
+const HEADER_VALUES = [
+  "", " ", "null", "*", "a", "a".repeat(4000), "\u00ff\u00fe", "{}", "\"", "a=b; a=c", "session=", "gzip", "bytes=0-",
+  "text/html", "application/x-www-form-urlencoded", "https://evil.example", "0", "-1", "1e999", "x,y,,z", "\t", "' OR 1=1 --",
+  "${jndi:ldap://x}", "%0d%0aset-cookie: a=b", "../../etc/passwd",
+];
 
-const NUMBERS = ["0", "-0", "1", "-1", "90", "90.0000001", "180", "1e308", "1e309", "-1e999999999", "1e-999999999", "9007199254740993", "18446744073709551616", "0.1e1", "1".repeat(3000), `0.${"1".repeat(3000)}`, "00", "01", "+1", ".5", "5.", "NaN", "Infinity", "0x10", "1_000"];
-const STRINGS = ['""', '"a"', '"\\u0000"', '"\\ud800"', '"\\udc00\\ud800"', '"\\ud83d\\ude9a"', '"\u202e"', '"\\x"', '"\\u12"', '"\n"', `"${"x".repeat(70)}"`, `"${"\\u0041".repeat(2000)}"`, '"2026-02-30T00:00:00Z"', '"2026-01-01T00:00:00+99:99"', '"9999-12-31T23:59:60Z"', '"-0001-01-01T00:00:00Z"', '"1e3"', '"__proto__"', '"'];
-const FIELDS = ["lat", "lng", "speed", "heading", "accuracy", "altitude", "capturedAt", "id", "locations", "driver", "LAT", "l\\u0061t", "__proto__", "constructor", "", "wifi", "seq", "epoch", "jobId", "\\ud800"];
+const NUMBERS = [
+  "0", "-0", "1", "-1", "90", "90.0000001", "180", "1e308", "1e309", "-1e999999999", "1e-999999999", "9007199254740993",
+  "18446744073709551616", "0.1e1", "1".repeat(3000), `0.${"1".repeat(3000)}`, "00", "01", "+1", ".5", "5.", "NaN", "Infinity",
+  "0x10", "1_000",
+];
+const STRINGS = [
+  '""', '"a"', '"\\u0000"', '"\\ud800"', '"\\udc00\\ud800"', '"\\ud83d\\ude9a"', '"\u202e"', '"\\x"', '"\\u12"', '"\n"',
+  `"${"x".repeat(70)}"`, `"${"\\u0041".repeat(2000)}"`, '"2026-02-30T00:00:00Z"', '"2026-01-01T00:00:00+99:99"',
+  '"9999-12-31T23:59:60Z"', '"-0001-01-01T00:00:00Z"', '"1e3"', '"__proto__"', '"',
+];
+const OTHERS = ["null", "true", "{}", "[]", "[1]", '{"lat":1}', "undefined", ""];
+const JWT_HEADERS = [
+  "null", "[]", "{", "{}", '{"alg":"none"}', '{"alg":"HS256","crit":["a"]}', '{"alg":"HS256","b64":false}', '{"alg":["HS256"]}', "\u0000",
+];
+const JWT_PAYLOADS = [
+  "null", "[]", "{", "[".repeat(3000), '{"exp":1e999}', '{"sub":"\\ud800"}', `{"exp":${"9".repeat(400)}}`, '{"exp":1,"exp":2}', "\u00ff",
+];
+const FIELDS = [
+  "lat", "lng", "speed", "heading", "accuracy", "altitude", "capturedAt", "id", "locations", "driver", "LAT", "l\\u0061t",
+  "__proto__", "constructor", "", "wifi", "seq", "epoch", "jobId", "\\ud800",
+];
 
 export class Generator {
   readonly #dice: Dice;
@@ -82,15 +122,16 @@ export class Generator {
     // Most of them get past the door.
     if (!dice.in(4)) return driverOf(...JOBS);
     const claims = () => {
-      const odd = [null, "", "*", -1, 1e300, 0.5, [], {}, ["a:b"], [null], "x".repeat(200), "\u0000", true, "admin", ["driver"], seconds(60), seconds(-60), Date.now()];
+      const now = [seconds(60), seconds(-60), Date.now()];
+      const odd = [null, "", "*", -1, 1e300, 0.5, [], {}, ["a:b"], [null], "x".repeat(200), "\u0000", true, "admin", ["driver"], ...now];
       return Object.fromEntries(["sub", "role", "jobs", "exp", "nbf", "iat", "iss", "aud"].filter(() => dice.in(3)).map((name) => [name, dice.one(odd)]));
     };
     const token = dice.one([
       () => session(claims()),
       () => session(claims()),
       () => session({ jobs: JOBS, role: dice.one(["dispatcher", "customer", "admin", "service"]) }),
-      () => signed(dice.one(["null", "[]", "{", "{}", '{"alg":"none"}', '{"alg":"HS256","crit":["a"]}', '{"alg":"HS256","b64":false}', '{"alg":["HS256"]}', "\u0000"]), JSON.stringify({ sub: "a", role: "driver", exp: seconds(60) })),
-      () => signed('{"alg":"HS256"}', dice.one(["null", "[]", "{", "[".repeat(3000), '{"exp":1e999}', '{"sub":"\\ud800"}', `{"exp":${"9".repeat(400)}}`, '{"exp":1,"exp":2}', "\u00ff"])),
+      () => signed(dice.one(JWT_HEADERS), JSON.stringify({ sub: "a", role: "driver", exp: seconds(60) })),
+      () => signed('{"alg":"HS256"}', dice.one(JWT_PAYLOADS)),
       () => mutated(session({ jobs: JOBS }), dice),
       () => dice.one(["", ".", "..", "...", "a.b.c", "=".repeat(100), "eyJhbGciOiJIUzI1NiJ9..", "x".repeat(9000), "\u00e9"]),
     ])();
@@ -104,8 +145,9 @@ export class Generator {
       () => Buffer.from(this.#fix()),
       () => Buffer.from(`{"locations":[${Array.from({ length: dice.below(110) }, () => this.#fix()).join(",")}]}`),
       () => cut(Buffer.from(`{"locations":[${this.#fix()},${this.#fix()}]}`), dice),
-      () => Buffer.from(dice.one(["[", "{\"a\":", '{"locations":[', '{"lat":['])  .repeat(dice.one([10, 127, 128, 129, 5000]))),
-      () => Buffer.from(dice.one([() => `${"[".repeat(30_000)}${"]".repeat(30_000)}`, () => `{"wifi":${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)},"lat":1,"lng":1}`])()),
+      () => Buffer.from(dice.one(["[", "{\"a\":", '{"locations":[', '{"lat":[']).repeat(dice.one([10, 127, 128, 129, 5000]))),
+      () => Buffer.from(`${"[".repeat(30_000)}${"]".repeat(30_000)}`),
+      () => Buffer.from(`{"wifi":${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)},"lat":1,"lng":1}`),
       () => Buffer.from(`{"locations":[${"1,".repeat(20_000)}1]}`),
       () => Buffer.from(`{${'"lat":1,'.repeat(3000)}"lng":1}`),
       () => Buffer.from(Array.from({ length: dice.below(400) }, () => dice.below(256))),
@@ -123,7 +165,7 @@ export class Generator {
     const dice = this.#dice;
     const fields = ['"lat":1.5', '"lng":2.5', `"id":"${dice.below(50)}"`].filter(() => !dice.in(8));
     for (let count = dice.below(3); count > 0; count -= 1) {
-      const value = dice.one([() => dice.one(NUMBERS), () => dice.one(STRINGS), () => dice.one(["null", "true", "{}", "[]", "[1]", '{"lat":1}', "undefined", ""])])();
+      const value = dice.one(dice.one([NUMBERS, STRINGS, OTHERS]));
       fields.splice(dice.below(fields.length + 1), 0, `"${dice.one(FIELDS)}":${value}`);
     }
     return `{${fields.join(dice.in(30) ? ",," : ",")}}`;
