@@ -12,6 +12,8 @@ import * as Ably from "ably";
 /** A key that may do everything, and one of the same app that may do little. */
 export const KEY = "AbCdEf.root:secret0123456789";
 export const SMALL_KEY = "AbCdEf.small:another0123456789";
+/** One whose tokens can be revoked. */
+export const REVOCABLE_KEY = "AbCdEf.revocable:fourth0123456789";
 const SMALL_CAPABILITY = '{"news":["subscribe"],"talk:*":["publish","subscribe","presence"]}';
 
 /** How long anything may take that is awaited. */
@@ -23,6 +25,8 @@ export type Use = {
   /** One of the other format. */
   other: (options?: Ably.ClientOptions) => Ably.Realtime;
   rest: (options?: Ably.ClientOptions) => Ably.Rest;
+  /** The server's URL. */
+  url: string;
   /** A channel name that no other test uses, in a namespace if one is given. */
   name: (namespace?: string) => string;
 };
@@ -36,6 +40,7 @@ export function localAbly(): (name: string, body: (use: Use) => Promise<void>) =
   before(async () => {
     const binary = process.env.LOCAL_ABLY_BIN ?? "target/debug/local-ably";
     const keys = ["--key", KEY, "--key", `${SMALL_KEY}=${SMALL_CAPABILITY}`];
+    keys.push("--key", REVOCABLE_KEY, "--revocable", "AbCdEf.revocable");
     const namespaces = ["--namespace", "mutable=mutableMessages", "--namespace", "persisted=persisted"];
     server = spawn(binary, ["--port", "0", ...keys, ...namespaces], { stdio: ["ignore", "pipe", "inherit"] });
     assert(server.stdout);
@@ -65,6 +70,7 @@ export function localAbly(): (name: string, body: (use: Use) => Promise<void>) =
             other: (options) => connect(!binary, options),
             rest: (options = { key: KEY }) =>
               new Ably.Rest({ ...base(), useBinaryProtocol: binary, ...options }),
+            url: `http://127.0.0.1:${port}`,
             name: (namespace) => `${namespace ? `${namespace}:` : ""}${binary ? "b" : "j"}${names++}`,
           });
         } finally {

@@ -12,6 +12,7 @@ mod faults_md;
 mod faults_realtime;
 mod guard;
 mod harness;
+mod hostile;
 mod limits;
 mod mutating;
 mod occupancy;
