@@ -47,6 +47,12 @@ export function callJob(jobs, jobId, request) {
   return jobs.get(jobs.idFromName(jobId)).call(request);
 }
 
+// Runs a statement, and reads its rows here too: reading a row can throw as well as running does, and what is thrown past a Rust
+// call that does not catch takes down every object beside this one.
+export function queryRows(sql, statement, bindings) {
+  return [...sql.exec(statement, ...bindings).raw()];
+}
+
 // Makes the response to a request: a promise of it, where the request has a body that was not read.
 export function respond(request, status, headers, body) {
   const response = () => new Response(body, { status, headers });

@@ -2,7 +2,7 @@
 
 use js_sys::{Array, Date, Promise, Reflect};
 use wasm_bindgen::prelude::*;
-use worker::worker_sys;
+use worker::worker_sys::SqlStorage;
 
 use crate::http::answer::Answer;
 use crate::locations::log::sql::{Sql, SqlError, SqlValue};
@@ -34,6 +34,9 @@ extern "C" {
     /// Sends a job's object a request; resolves to the text that it answers.
     #[wasm_bindgen(js_name = callJob, catch)]
     pub fn call_job(jobs: &JsValue, job_id: &str, request: &str) -> Result<Promise, JsValue>;
+    /// Runs a statement and reads all its rows, each an array of its values.
+    #[wasm_bindgen(js_name = queryRows, catch)]
+    fn query_rows(sql: &SqlStorage, statement: &str, bindings: Array) -> Result<Array, JsValue>;
     fn respond(request: &Request, status: u16, headers: Array, body: Option<&str>) -> JsValue;
 }
 
@@ -64,16 +67,13 @@ pub(super) fn response(request: &Request, answer: &Answer) -> JsValue {
 }
 
 /// An object's SQL storage. Statements run synchronously, and those with no await between them commit together.
-pub(super) struct ObjectSql(pub(super) worker_sys::SqlStorage);
+pub(super) struct ObjectSql(pub(super) SqlStorage);
 
 impl Sql for ObjectSql {
     fn exec(&self, statement: &'static str, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, SqlError> {
         let bindings: Array = params.iter().map(to_js).collect();
-        let cursor = self.0.exec(statement, bindings).map_err(|error| SqlError(describe(&error)))?;
-        Ok(Array::from(&cursor.raw())
-            .iter()
-            .map(|row| Array::from(&row).iter().map(|value| from_js(&value)).collect())
-            .collect())
+        let rows = query_rows(&self.0, statement, bindings).map_err(|error| SqlError(describe(&error)))?;
+        Ok(rows.iter().map(|row| Array::from(&row).iter().map(|value| from_js(&value)).collect()).collect())
     }
 }
 

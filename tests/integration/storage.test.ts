@@ -1,0 +1,55 @@
+// What an object makes of a storage that does not answer as it should.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { assertProblem, assertTaken } from "./support/answers.ts";
+import { held } from "./support/fake-ably.ts";
+import { Service, newJob } from "./support/service.ts";
+import { until } from "./support/until.ts";
+
+describe("a log with a damaged row", { concurrency: true }, () => {
+  let service: Service;
+  before(async () => {
+    service = await Service.start();
+  });
+  after(() => service.stop());
+
+  /** A job of three fixes, of which the second cannot be read any more. */
+  const damaged = async () => {
+    const job = newJob();
+    for (const n of [1, 2, 3]) await service.post(job, { lat: n, lng: 1, id: `fix-${n}` });
+    await service.ably.arrived(job, 3);
+    await service.sql(job, "UPDATE log SET body = 'damaged' WHERE seq = 2");
+    return job;
+  };
+
+  // The rows before the damaged one have been handed over by the time that it is read.
+  for (const id of ["fix-1", "fix-9"]) {
+    test(`a post that has to look past it (${id}) is answered 503 at once, and the log says why`, async () => {
+      const job = await damaged();
+      const answer = await service.post(job, { lat: 1, lng: 1, id });
+      assertProblem(answer, 503, "unavailable");
+      assert.ok(answer.header("retry-after"));
+      await until("the reason to be logged", () =>
+        service.logs().some(({ text }) => text.includes("object_failed") && text.includes(answer.header("x-request-id") as string)),
+      );
+      assert.ok(service.logs().some(({ text }) => text.includes("storage_failed") && text.includes("malformed JSON")));
+      // A fix that cannot have been posted before needs no look.
+      assert.deepEqual(assertTaken(await service.post(job, { lat: 4, lng: 1 }), job), [{ status: "accepted", seq: 4 }]);
+    });
+  }
+
+  test("no other job notices", async () => {
+    const [job, other] = [await damaged(), newJob()];
+    const first = held();
+    service.ably.plan(other, first.behaviour);
+    await service.post(other, { lat: 1, lng: 1 });
+    await service.ably.arrived(other, 1);
+    await service.post(job, { lat: 1, lng: 1, id: "fix-1" });
+    await service.post(other, { lat: 2, lng: 1 });
+    first.release();
+    await service.ably.arrived(other, 2);
+    // Had the instance begun anew, the first would have gone out again.
+    assert.deepEqual(service.ably.publishes(other).map(({ event }) => event.seq), [1, 2]);
+  });
+});
