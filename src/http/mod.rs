@@ -6,5 +6,6 @@
 pub mod answer;
 pub mod cors;
 pub mod problem;
+mod refusal;
 pub mod route;
 pub mod service;

@@ -11,6 +11,7 @@ use ably::ErrorInfo;
 use super::answer::Answer;
 use super::cors::Origins;
 use super::problem::Problem;
+use super::refusal;
 use super::route::{Route, RouteError};
 use crate::config::{Config, Misconfigured};
 use crate::ids::{FixId, JobId, UserId};
@@ -127,10 +128,10 @@ impl Service {
             (Body::Fixes { job, driver, key }, Some(body)) => {
                 let sender = driver.as_ref().map_or(Sender::Service, Sender::Driver);
                 Post::parse(body, sender, key.as_ref())
-                    .map_err(|error| post_refused(&error))
+                    .map_err(|error| refusal::post(&error))
                     .and_then(|post| call(&job, JobRequest::Post { job: job.clone(), post }))
             }
-            (Body::Fixes { .. }, None) => Err(post_refused(&PostError::TooLarge)),
+            (Body::Fixes { .. }, None) => Err(refusal::post(&PostError::TooLarge)),
         };
         step.unwrap_or_else(Step::Done)
     }
@@ -218,15 +219,15 @@ impl Service {
                 .into(),
             });
         };
-        let route = route.map_err(|error| path_refused(&error))?;
+        let route = route.map_err(|error| refusal::path(&error))?;
         if head.method == "OPTIONS" {
             return Ok(Step::Done(config.origins.preflight(visit.origin.as_deref(), route.methods())));
         }
         if !matches!(head.method, "GET" | "HEAD" | "POST") {
-            return Err(method_refused(&route));
+            return Err(refusal::method(&route));
         }
         let session =
-            session(config, head, target, visit, moment).map_err(|error| session_refused(&route, &error))?;
+            session(config, head, target, visit, moment).map_err(|error| refusal::session(&route, &error))?;
         match (route, head.method) {
             (Route::Healthz, _) => healthz(head.method).map(Step::Done),
             (Route::AblyToken, "POST") => {
@@ -269,7 +270,7 @@ impl Service {
             }
             (Route::Location(job), _) => {
                 if !takes_part(&session, &job) {
-                    return Err(not_a_participant());
+                    return Err(refusal::not_a_participant());
                 }
                 call(&job, JobRequest::State { job: job.clone() })
             }
@@ -337,7 +338,7 @@ fn healthz(method: &str) -> Result<Answer, Answer> {
             let body = serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}).to_string();
             Ok(Answer::json(200, body).with("cache-control", "no-store"))
         }
-        _ => Err(method_refused(&Route::Healthz)),
+        _ => Err(refusal::method(&Route::Healthz)),
     }
 }
 
@@ -368,13 +369,8 @@ fn driver_of(session: Session, job: &JobId) -> Result<Option<UserId>, Answer> {
     match session.role {
         Role::Service => Ok(None),
         Role::Driver if session.jobs.contains(job) => Ok(Some(session.user)),
-        Role::Driver => Err(not_a_participant()),
-        Role::Dispatcher | Role::Customer | Role::Admin => Err(Problem::new(
-            403,
-            "not_a_driver",
-            "Only the job's driver, or the back end for them, posts locations",
-        )
-        .into()),
+        Role::Driver => Err(refusal::not_a_participant()),
+        Role::Dispatcher | Role::Customer | Role::Admin => Err(refusal::not_a_driver()),
     }
 }
 
@@ -390,50 +386,4 @@ fn call(job: &JobId, request: JobRequest) -> Result<Step, Answer> {
         Ok(request) => Ok(Step::Call { job: job.clone(), request }),
         Err(_) => Err(Problem::new(500, "internal", "The service has made a mistake").into()),
     }
-}
-
-/// The same bytes whether or not there is such a job.
-fn not_a_participant() -> Answer {
-    Problem::new(403, "not_a_participant", "The session does not take part in this job").into()
-}
-
-fn path_refused(error: &RouteError) -> Answer {
-    match error {
-        RouteError::NotFound => Problem::new(404, "not_found", "There is no such route").into(),
-        RouteError::EncodedId | RouteError::Id(_) => {
-            Problem::new(400, "invalid_id", "An id in the path is not valid").detail(error.to_string()).into()
-        }
-    }
-}
-
-fn method_refused(route: &Route) -> Answer {
-    let title = "The route does not answer this method";
-    let answer = match route {
-        Route::AblyToken => Answer::ably_error(ErrorInfo::new(40500, 405, title), "method_not_allowed"),
-        _ => Problem::new(405, "method_not_allowed", title).into(),
-    };
-    answer.with("allow", route.methods())
-}
-
-fn session_refused(route: &Route, error: &SessionError) -> Answer {
-    let challenge = |answer: Answer| match error.status() {
-        401 => answer.with("www-authenticate", "Bearer"),
-        _ => answer,
-    };
-    challenge(match route {
-        Route::AblyToken => Answer::ably_error(error.clone().into(), error.name()),
-        _ => Problem::new(error.status(), error.name(), "The session is not accepted")
-            .detail(error.to_string())
-            .into(),
-    })
-}
-
-fn post_refused(error: &PostError) -> Answer {
-    let problem = match error {
-        PostError::TooLarge => Problem::new(413, "too_large", "A post is at most 64 KiB long"),
-        PostError::Invalid(rejection) => Problem::new(400, "invalid_fix", "The fix is not valid")
-            .field(rejection.field.map(|field| field.name())),
-        _ => Problem::new(400, "invalid_post", "The post is not valid"),
-    };
-    problem.detail(error.to_string()).into()
 }

@@ -1,0 +1,65 @@
+//! The refusals of [`service`](super::service): each explained to whoever can change it, and quoting nothing that was sent.
+
+use ably::ErrorInfo;
+
+use super::answer::Answer;
+use super::problem::Problem;
+use super::route::{Route, RouteError};
+use crate::locations::post::PostError;
+use crate::tokens::SessionError;
+
+/// The same bytes whether or not there is such a job.
+pub(super) fn not_a_participant() -> Answer {
+    Problem::new(403, "not_a_participant", "The session does not take part in this job").into()
+}
+
+/// A role that posts no locations.
+pub(super) fn not_a_driver() -> Answer {
+    let title = "Only the job's driver, or the back end for them, posts locations";
+    Problem::new(403, "not_a_driver", title).into()
+}
+
+/// A path that leads nowhere.
+pub(super) fn path(error: &RouteError) -> Answer {
+    match error {
+        RouteError::NotFound => Problem::new(404, "not_found", "There is no such route").into(),
+        RouteError::EncodedId | RouteError::Id(_) => {
+            Problem::new(400, "invalid_id", "An id in the path is not valid").detail(error.to_string()).into()
+        }
+    }
+}
+
+/// A method that the route does not have, with those that it has.
+pub(super) fn method(route: &Route) -> Answer {
+    let title = "The route does not answer this method";
+    let answer = match route {
+        Route::AblyToken => Answer::ably_error(ErrorInfo::new(40500, 405, title), "method_not_allowed"),
+        _ => Problem::new(405, "method_not_allowed", title).into(),
+    };
+    answer.with("allow", route.methods())
+}
+
+/// No session, in the shape that the route's callers read.
+pub(super) fn session(route: &Route, error: &SessionError) -> Answer {
+    let challenge = |answer: Answer| match error.status() {
+        401 => answer.with("www-authenticate", "Bearer"),
+        _ => answer,
+    };
+    challenge(match route {
+        Route::AblyToken => Answer::ably_error(error.clone().into(), error.name()),
+        _ => Problem::new(error.status(), error.name(), "The session is not accepted")
+            .detail(error.to_string())
+            .into(),
+    })
+}
+
+/// A body that is no post, with the field to blame where a single fix is wrong.
+pub(super) fn post(error: &PostError) -> Answer {
+    let problem = match error {
+        PostError::TooLarge => Problem::new(413, "too_large", "A post is at most 64 KiB long"),
+        PostError::Invalid(rejection) => Problem::new(400, "invalid_fix", "The fix is not valid")
+            .field(rejection.field.map(|field| field.name())),
+        _ => Problem::new(400, "invalid_post", "The post is not valid"),
+    };
+    problem.detail(error.to_string()).into()
+}
