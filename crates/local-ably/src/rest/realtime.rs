@@ -16,6 +16,9 @@ use crate::faults::Refusal;
 use crate::server::Server;
 use crate::wire::Line;
 
+/// How many bytes are read from a socket at a time. Every connection holds so many for life, and most frames are small.
+const READ_BUFFER: usize = 8 << 10;
+
 /// Completes the upgrade whatever the credentials are: a client takes a refusal by HTTP for a fault of the network, and tries
 /// again for ever. Only where a fault is to do just that is it refused here.
 pub(super) async fn connect(
@@ -49,7 +52,8 @@ pub(super) async fn connect(
         None | Some(Refusal::Disconnected(_) | Refusal::Failed(_)) => {}
     }
     // A frame somewhat too long is refused by name; one much too long is not even read.
-    upgrade.max_message_size(2 * FRAME_MAX).max_frame_size(2 * FRAME_MAX).on_upgrade(move |websocket| {
+    let upgrade = upgrade.max_message_size(2 * FRAME_MAX).max_frame_size(2 * FRAME_MAX);
+    upgrade.read_buffer_size(READ_BUFFER).on_upgrade(move |websocket| {
         let tasks = server.tasks().clone();
         tasks.track_future(connection::serve(server, websocket, line, request, refusal))
     })

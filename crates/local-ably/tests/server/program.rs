@@ -3,11 +3,13 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
+use tokio_tungstenite::connect_async;
 
 const SECRET: &str = "a-secret-for-the-control-endpoint";
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -189,5 +191,34 @@ async fn a_namespace_has_the_rules_it_is_given_and_no_others() {
     let serial = published["serials"][0].as_str().unwrap().replace('@', "%40").replace(':', "%3A");
     let change = client.patch(format!("{url}/{serial}")).basic_auth("a.b", Some("c"));
     assert_eq!(change.body(r#"{"action":1,"data":"y"}"#).send().await.unwrap().status(), 200);
+    end(child, "TERM").await;
+}
+
+/// A thousand idle connections have to fit on a laptop beside all else.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_at_rest_takes_less_than_64_kib_of_memory() {
+    const CONNECTIONS: usize = 100;
+    let resident = |pid: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap()
+    };
+    let (child, _lines, line) = start(program().args(["--port", "0", "--key", "a.b:c"])).await;
+    let url = format!("ws://127.0.0.1:{}/?key=a.b:c&format=json", line["port"]);
+    let connect = async || {
+        let (mut socket, _) = connect_async(&url).await.unwrap();
+        let frame = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
+        assert!(frame.to_text().unwrap().contains(r#""action":4"#));
+        socket
+    };
+    // What the server allocates once, for whoever comes first, is no connection's.
+    let mut sockets = vec![connect().await];
+    let before = resident(child.id().unwrap());
+    for _ in 0..CONNECTIONS {
+        sockets.push(connect().await);
+    }
+    let each = (resident(child.id().unwrap()) - before) / CONNECTIONS;
+    assert!(each < 64, "{each} KiB");
     end(child, "TERM").await;
 }
