@@ -54,7 +54,7 @@ export class Parts {
    * @param {string[]} args
    * @param {NodeJS.ProcessEnv} env
    * @param {(line: string) => void} [heard] told each line of its output
-   * @returns {{ show: () => void }} `show` passes its output on from now
+   * @returns {{ pid: number | undefined, show: () => void }} its process id; `show` passes its output on from now
    */
   start(name, command, args, env, heard) {
     // A group of its own: the janitor reaches a part's children too, and the terminal's Ctrl-C reaches only us.
@@ -82,7 +82,7 @@ export class Parts {
       await Promise.race([once(child, "close"), delay(LAST_WORDS_MS)]);
       failed(`ended by itself (${code === null ? signal : `exit code ${code}`})`);
     });
-    return { show: () => void (shown = true) };
+    return { pid: child.pid, show: () => void (shown = true) };
   }
 
   /** Ends all parts, and returns when they are gone. */
