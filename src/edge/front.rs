@@ -10,7 +10,7 @@ use worker::{console_error, console_log};
 use super::runtime::{Request, call_job, describe, now_ms, random_id, read_body, response, variable};
 use crate::config::Config;
 use crate::http::answer::Answer;
-use crate::http::service::{Head, Moment, REQUEST_BODY_MAX, Service, Step, Unreachable, Visit};
+use crate::http::service::{Head, Moment, NoBody, REQUEST_BODY_MAX, Service, Step, Unreachable, Visit};
 
 /// What the runtime's `fetch` handler is: one for all requests of an isolate. It keeps settings and nothing of any request.
 #[wasm_bindgen]
@@ -62,11 +62,12 @@ impl Inner {
             step = match step {
                 Step::Done(answer) => return answer,
                 Step::ReadBody(wanted) => {
-                    // Where the client went away nobody reads the answer, so that "too long" is as good as any.
-                    let body = JsFuture::from(read_body(request, REQUEST_BODY_MAX as u32)).await;
-                    let body =
-                        body.ok().filter(|body| !body.is_null()).map(|body| Uint8Array::from(body).to_vec());
-                    self.service.with_body(wanted, body.as_deref(), moment)
+                    let body = match JsFuture::from(read_body(request, REQUEST_BODY_MAX as u32)).await {
+                        Ok(body) if body.is_null() => Err(NoBody::TooLong),
+                        Ok(body) => Ok(Uint8Array::from(body).to_vec()),
+                        Err(_) => Err(NoBody::BrokeOff),
+                    };
+                    self.service.with_body(wanted, body.as_deref().map_err(|why| *why), moment)
                 }
                 Step::Call { job, request } => {
                     let said = self.call(job.as_str(), &request).await;

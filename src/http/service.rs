@@ -86,6 +86,15 @@ pub enum Body {
     },
 }
 
+/// Why there is no whole body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoBody {
+    /// It is longer than [`REQUEST_BODY_MAX`].
+    TooLong,
+    /// It broke off: the client went away, or its network did. Hardly anybody reads the answer, but everybody reads the log.
+    BrokeOff,
+}
+
 /// Why an object did not answer: the runtime's own words, for our log alone.
 #[derive(Debug)]
 pub struct Unreachable(pub String);
@@ -115,23 +124,30 @@ impl Service {
         (visit, step)
     }
 
-    /// Goes on with the body, which is nothing where it is longer than [`REQUEST_BODY_MAX`].
-    pub fn with_body(&self, wanted: Body, body: Option<&[u8]>, moment: &Moment) -> Step {
+    /// Goes on with the body.
+    pub fn with_body(&self, wanted: Body, body: Result<&[u8], NoBody>, moment: &Moment) -> Step {
         let step = match (wanted, body) {
-            (Body::Token { session, query }, Some(body)) => form(body)
+            (Body::Token { session, query }, Ok(body)) => form(body)
                 .and_then(|form| self.token(&session, query.as_deref(), Some(form), moment))
                 .map(Step::Done),
-            (Body::Token { .. }, None) => {
+            (Body::Token { .. }, Err(NoBody::TooLong)) => {
                 let error = ErrorInfo::new(40009, 413, "the parameters of a token are at most 64 KiB long");
                 Err(Answer::ably_error(error, "too_large"))
             }
-            (Body::Fixes { job, driver, key }, Some(body)) => {
+            (Body::Token { .. }, Err(NoBody::BrokeOff)) => {
+                let error = ErrorInfo::new(40000, 400, "the parameters of the token broke off");
+                Err(Answer::ably_error(error, "incomplete_body"))
+            }
+            (Body::Fixes { job, driver, key }, Ok(body)) => {
                 let sender = driver.as_ref().map_or(Sender::Service, Sender::Driver);
                 Post::parse(body, sender, key.as_ref())
                     .map_err(|error| refusal::post(&error))
                     .and_then(|post| call(&job, JobRequest::Post { job: job.clone(), post }))
             }
-            (Body::Fixes { .. }, None) => Err(refusal::post(&PostError::TooLarge)),
+            (Body::Fixes { .. }, Err(NoBody::TooLong)) => Err(refusal::post(&PostError::TooLarge)),
+            (Body::Fixes { .. }, Err(NoBody::BrokeOff)) => {
+                Err(Problem::new(400, "incomplete_body", "The body broke off before its end").into())
+            }
         };
         step.unwrap_or_else(Step::Done)
     }

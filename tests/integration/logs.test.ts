@@ -1,9 +1,11 @@
 // One structured line a request, which says what happened and to nobody whom.
 
 import assert from "node:assert/strict";
+import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
 import type { Sent } from "./support/http.ts";
 import { Service, as, bearer, newJob, seconds, session } from "./support/service.ts";
+import { until } from "./support/until.ts";
 
 const ODD = "zq7Xodd";
 const LAT = 77.123456;
@@ -79,4 +81,26 @@ describe("logs", () => {
     await service.send("UNSUBSCRIBE", "/api/nowhere");
     assert.equal(JSON.parse((await service.logged(1))[0]!.text).method, "UNSUBSCRIB");
   });
+
+  for (const [path, how] of [[`/api/jobs/${job}/location`, { "content-length": "100" }], [`/api/jobs/${job}/location`, { "transfer-encoding": "chunked" }], ["/api/ably-token", { "content-length": "100" }]] as const) {
+    test(`a body of ${path.replace(job, "{jobId}")} that breaks off (${Object.keys(how)}) is logged as that, and not as one that is too long`, async () => {
+      service.clearLogs();
+      const breakOff = () =>
+        new Promise<void>((resolve) => {
+          const headers = { authorization: driver.authorization as string, expect: "100-continue", ...how };
+          const outgoing = request(new URL(path, service.url), { method: "POST", headers });
+          outgoing.on("error", () => {}).on("close", resolve);
+          // Which is said when the body is being read.
+          outgoing.on("continue", () => outgoing.write("{", () => outgoing.destroy()));
+          outgoing.flushHeaders();
+        });
+      // The runtime drops some of these requests whole, at the moment that the client is gone.
+      await until("one to be logged", async () => {
+        await breakOff();
+        return service.logs().length > 0;
+      });
+      const { code, status } = JSON.parse(service.logs()[0]!.text);
+      assert.deepEqual({ code, status }, { code: "incomplete_body", status: 400 });
+    });
+  }
 });

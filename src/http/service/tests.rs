@@ -153,7 +153,7 @@ fn a_post_reaches_the_object_with_the_sessions_identity() {
     let (_, step) =
         ask("POST", "/api/jobs/a/location").as_("driver", &["a"]).header("x-user-id", "x").open(&service);
     let Step::ReadBody(wanted) = step else { panic!("the body is wanted") };
-    let Step::Call { job, request } = service.with_body(wanted, Some(fixes), &moment()) else {
+    let Step::Call { job, request } = service.with_body(wanted, Ok(fixes), &moment()) else {
         panic!("a call")
     };
     let request: Value = serde_json::from_str(&request).unwrap();
@@ -168,15 +168,27 @@ fn a_post_reaches_the_object_with_the_sessions_identity() {
 fn a_body_that_is_no_post_is_explained() {
     let service = service(&[]);
     for (sent, status, name) in [
-        (None, 413, "too_large"),
-        (Some(&b"{"[..]), 400, "invalid_post"),
-        (Some(b"\xff"), 400, "invalid_post"),
-        (Some(br#"{"lat":91,"lng":0}"#), 400, "invalid_fix"),
+        (Err(NoBody::TooLong), 413, "too_large"),
+        (Err(NoBody::BrokeOff), 400, "incomplete_body"),
+        (Ok(&b"{"[..]), 400, "invalid_post"),
+        (Ok(b"\xff"), 400, "invalid_post"),
+        (Ok(br#"{"lat":91,"lng":0}"#), 400, "invalid_fix"),
     ] {
         let (_, step) = ask("POST", "/api/jobs/a/location").as_("driver", &["a"]).open(&service);
         let Step::ReadBody(wanted) = step else { panic!("the body is wanted") };
         let Step::Done(answer) = service.with_body(wanted, sent, &moment()) else { panic!("refused") };
         assert_eq!((answer.status, answer.code), (status, Some(name)), "{sent:?}");
+    }
+}
+
+#[test]
+fn a_form_that_did_not_arrive_is_refused_in_ablys_shape() {
+    let service = service(&[]);
+    for (why, status, code) in [(NoBody::TooLong, 413, "40009"), (NoBody::BrokeOff, 400, "40000")] {
+        let (_, step) = ask("POST", "/api/ably-token").as_("driver", &["a"]).open(&service);
+        let Step::ReadBody(wanted) = step else { panic!("the form is wanted") };
+        let Step::Done(answer) = service.with_body(wanted, Err(why), &moment()) else { panic!("refused") };
+        assert_eq!((answer.status, answer.header("x-ably-errorcode")), (status, Some(code)), "{why:?}");
     }
 }
 
@@ -200,8 +212,7 @@ fn a_token_is_a_jwt_unless_a_token_request_is_asked_for_by_name() {
 
     let (_, step) = ask("POST", "/api/ably-token").as_("driver", &["a", "b"]).open(&service);
     let Step::ReadBody(wanted) = step else { panic!("the form is wanted") };
-    let Step::Done(posted) = service.with_body(wanted, Some(b"format=token-request&jobId=b"), &moment())
-    else {
+    let Step::Done(posted) = service.with_body(wanted, Ok(b"format=token-request&jobId=b"), &moment()) else {
         panic!("an answer")
     };
     let capability: Value = serde_json::from_str(body(&posted)["capability"].as_str().unwrap()).unwrap();
