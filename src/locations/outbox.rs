@@ -19,6 +19,10 @@ const SPACING: Millis = 25;
 /// A position that no row has carried away is written down after this much quiet.
 const QUIET: Millis = 5_000;
 
+/// And after this much without quiet, so that what goes out again after a sleep is what Ably still knows: it remembers a message
+/// for two minutes.
+const UNSAVED_MAX: Millis = 30_000;
+
 const TRANSIENT: Backoff = Backoff { first: 500, longest: 60_000 };
 const CREDENTIALS: Backoff = Backoff { first: 5_000, longest: 60_000 };
 const UNKNOWN: Backoff = Backoff { first: 600_000, longest: 600_000 };
@@ -89,6 +93,8 @@ pub struct Outbox {
     saved: u64,
     /// When Ably last confirmed something.
     confirmed_at: Millis,
+    /// When it first did so after `saved` was written.
+    unsaved_since: Millis,
     /// No publish before this.
     not_before: Millis,
     /// Failures in a row.
@@ -136,7 +142,8 @@ impl Outbox {
         if self.position.infl.is_some() {
             return Next::Idle;
         }
-        let unsaved = (self.saved < self.position.sent).then_some(self.confirmed_at + QUIET);
+        let unsaved = (self.saved < self.position.sent)
+            .then_some((self.confirmed_at + QUIET).min(self.unsaved_since + UNSAVED_MAX));
         if unsaved.is_some_and(|at| at <= now) {
             return Next::Confirm(self.position);
         }
@@ -185,6 +192,9 @@ impl Outbox {
     }
 
     fn done(&mut self, seq: u64, now: Millis) {
+        if self.saved == self.position.sent {
+            self.unsaved_since = now;
+        }
         self.position = Position { sent: seq, infl: None };
         self.rows.pop_front();
         self.confirmed_at = now;

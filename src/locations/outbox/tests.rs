@@ -150,6 +150,29 @@ fn a_position_is_written_down_by_the_next_row_or_after_some_quiet() {
 }
 
 #[test]
+fn a_long_queue_notes_how_far_it_has_come_though_there_is_no_quiet() {
+    let mut outbox = with_rows(1..=64);
+    let mut now = 0;
+    let mut noted = Vec::new();
+    // Each message takes a second.
+    while sent(&outbox) < 64 {
+        match outbox.next(now) {
+            Next::Publish(row) => {
+                let seq = row.seq;
+                now += 1_000;
+                outbox.published(seq, now);
+            }
+            Next::Confirm(position) => {
+                noted.push((now, position.sent));
+                outbox.confirmed();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(noted, [(31_000, 31), (62_000, 62)]);
+}
+
+#[test]
 fn a_position_is_written_down_while_the_next_message_is_held() {
     let mut outbox = with_rows(1..=2);
     let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
