@@ -184,7 +184,7 @@ impl<L: Log> Job<L> {
         let alive = self.sequence.of_job(&job)?;
         // The clocks of two machines that the object has lived on may differ a little.
         let ts = alive.map_or(now, |alive| alive.ts.max(now));
-        let fates = self.fates(alive, &post, ts)?;
+        let fates = self.fates(alive, &post, now)?;
 
         let mut outcomes: Vec<(usize, Outcome)> = Vec::with_capacity(fates.len());
         let mut fresh: Vec<(usize, Fix)> = Vec::new();
@@ -256,7 +256,7 @@ impl<L: Log> Job<L> {
     }
 
     /// Decides on each entry of a post, by what was accepted before and by the entries before it.
-    fn fates(&self, alive: Option<&Alive>, post: &Post, ts: Millis) -> Result<Vec<Fate>, LogError> {
+    fn fates(&self, alive: Option<&Alive>, post: &Post, now: Millis) -> Result<Vec<Fate>, LogError> {
         let rows = match alive {
             Some(alive) => self.earlier(alive, post)?,
             None => Vec::new(),
@@ -284,8 +284,9 @@ impl<L: Log> Job<L> {
                     false => Fate::Known(Outcome::rejected(index, reused)),
                 };
             }
-            // Only now: a retry gets its seq back however long it has taken.
-            if fix.captured_at().is_some_and(|at| ts.saturating_sub(at) > self.max_fix_age) {
+            // Only here: a retry gets its seq back however long it has taken. By the clock itself, not by the times of acceptance,
+            // which a clock that was ahead for once keeps ahead.
+            if fix.captured_at().is_some_and(|at| now.saturating_sub(at) > self.max_fix_age) {
                 let too_old = Rejection::of(Field::CapturedAt, Reason::TooOld);
                 return Fate::Known(Outcome::rejected(index, too_old));
             }

@@ -99,6 +99,8 @@ pub struct Outbox {
     not_before: Millis,
     /// Failures in a row.
     failures: u32,
+    /// The time at the last call. A clock that has gone back since shows by it.
+    clock: Millis,
 }
 
 impl Outbox {
@@ -139,6 +141,7 @@ impl Outbox {
 
     /// What is to be done now.
     pub fn next(&mut self, now: Millis) -> Next<'_> {
+        self.follow_clock(now);
         if self.position.infl.is_some() {
             return Next::Idle;
         }
@@ -162,6 +165,7 @@ impl Outbox {
 
     /// Notes that Ably has confirmed the message that ends at `seq`.
     pub fn published(&mut self, seq: u64, now: Millis) {
+        self.follow_clock(now);
         if self.position.infl == Some(seq) {
             self.done(seq, now);
         }
@@ -170,6 +174,7 @@ impl Outbox {
     /// Notes that the publish of the message that ends at `seq` has failed. `jitter`, from 0 to 1, spreads the retries
     /// of many objects.
     pub fn failed(&mut self, seq: u64, failure: Failure, now: Millis, jitter: f64) -> Verdict {
+        self.follow_clock(now);
         if self.position.infl != Some(seq) {
             return Verdict::Stale;
         }
@@ -199,6 +204,15 @@ impl Outbox {
         self.rows.pop_front();
         self.confirmed_at = now;
         self.failures = 0;
+    }
+
+    /// Where the clock has gone back, all that is waited for goes back with it: nothing takes longer for it.
+    fn follow_clock(&mut self, now: Millis) {
+        let back = self.clock.saturating_sub(now).max(0);
+        for time in [&mut self.not_before, &mut self.confirmed_at, &mut self.unsaved_since] {
+            *time = time.saturating_sub(back);
+        }
+        self.clock = now;
     }
 
     fn last_in_memory(&self) -> u64 {

@@ -272,6 +272,14 @@ fn a_fix_of_yesterday_is_too_old() {
 }
 
 #[test]
+fn a_clock_that_was_days_ahead_for_once_makes_no_fix_too_old() {
+    let mut job = wake(MemoryLog::default());
+    assert_eq!(results(&mut job, json!([fix_at(NOW)]), NOW), ["1:accepted"]);
+    assert_eq!(results(&mut job, json!([{"lat": 1, "lng": 2}]), NOW + 3 * DAY), ["2:accepted"]);
+    assert_eq!(results(&mut job, json!([fix_at(NOW + 1)]), NOW + 1), ["3:late"]);
+}
+
+#[test]
 fn nothing_is_created_by_what_is_not_accepted() {
     let log = MemoryLog::default();
     let mut job = wake(log.clone());

@@ -186,6 +186,26 @@ fn a_position_is_written_down_while_the_next_message_is_held() {
 }
 
 #[test]
+fn a_clock_that_goes_back_makes_nothing_wait_longer() {
+    const HOUR: Millis = 3_600_000;
+    let mut outbox = with_rows(1..=2);
+    let Next::Publish(_) = outbox.next(HOUR) else { panic!("nothing to publish") };
+    outbox.published(1, HOUR);
+    assert_eq!(outbox.next(10), Next::Wait { until: 10 + SPACING });
+    let Next::Publish(_) = outbox.next(10 + SPACING) else { panic!("nothing to publish") };
+    assert_eq!(
+        outbox.failed(2, Failure::Credentials, 20, 1.0),
+        Verdict::Retry { at: 5_020 },
+        "a wait that begins after the step is not shortened by it"
+    );
+    assert_eq!(
+        outbox.next(0),
+        Next::Wait { until: 10 + QUIET - 15 - 20 },
+        "the position is noted after as much quiet as ever"
+    );
+}
+
+#[test]
 fn memory_is_bounded_and_the_rest_comes_from_the_log() {
     let total = u64::from(ROWS_MAX) * 2 + 10;
     let mut outbox = with_rows(1..=total);
