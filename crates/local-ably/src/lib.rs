@@ -10,6 +10,7 @@
 //! - `connection`: a socket's session and its bounded queue.
 //! - `rest`: one handler for each endpoint.
 //! - `faults`, `limits`: how the server misbehaves when told to, and what it refuses when there is too much.
+//! - `inspect`: what the page at `/` shows besides what the protocol tells it.
 //! - `wire`: the TCP connections, which faults break off.
 
 mod app;
@@ -19,6 +20,7 @@ mod clock;
 mod connection;
 mod errors;
 mod faults;
+mod inspect;
 mod limits;
 mod protocol;
 mod random;

@@ -164,8 +164,11 @@ fn announce(running: &Running, made_up: Option<&Key>, prints_control: bool) -> i
         "port": port,
         "tls": false,
     });
+    // After the `#`, so that no server ever sees it, nor a log of one.
+    let page = if prints_control { format!("{url}/#secret={control_secret}") } else { format!("{url}/") };
     if prints_control && let Some(fields) = line.as_object_mut() {
         fields.insert("controlSecret".to_owned(), control_secret.into());
+        fields.insert("page".to_owned(), page.clone().into());
     }
     writeln!(stdout, "{line}")?;
     if let Some(key) = made_up {
@@ -182,6 +185,8 @@ fn announce(running: &Running, made_up: Option<&Key>, prints_control: bool) -> i
             "To make it misbehave: curl {url}/control/faults -H 'Authorization: Bearer {control_secret}' --json '{{\"kind\": \"error\", \"status\": 503, \"times\": 3}}'"
         )?;
     }
+    let secret = if prints_control { "" } else { " (with the control secret)" };
+    writeln!(stdout, "To look inside: {page}{secret}")?;
     stdout.flush()
 }
 

@@ -12,6 +12,7 @@ use crate::auth::TokenMint;
 use crate::channel::{Channel, Memory};
 use crate::clock::{Millis, now};
 use crate::faults::Faults;
+use crate::inspect::Inspector;
 use crate::limits::{self, Limits, Plan};
 
 /// The server's state.
@@ -20,6 +21,7 @@ pub(crate) struct Server {
     mint: TokenMint,
     memory: Arc<Memory>,
     limits: Limits,
+    inspector: Arc<Inspector>,
     /// Where the server listens.
     address: SocketAddr,
     shutdown: CancellationToken,
@@ -33,6 +35,7 @@ impl Server {
             mint: TokenMint::new(),
             memory: Arc::default(),
             limits: Limits::new(plan, now()),
+            inspector: Arc::new(Inspector::new(now())),
             address,
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -58,6 +61,11 @@ impl Server {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What those see who look on.
+    pub(crate) fn inspector(&self) -> &Arc<Inspector> {
+        &self.inspector
     }
 
     /// Takes a publish on a channel into account.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use ably::ErrorInfo;
 
 use super::{Namespace, lock};
-use crate::channel::{Channel, Memory, Rules};
+use crate::channel::{Channel, Memory, Rules, Traffic};
 use crate::clock::Millis;
 
 /// How many channels an app may have at a time.
@@ -21,11 +21,13 @@ pub(crate) struct Channels {
     by_name: HashMap<String, ChannelRef>,
     namespaces: Vec<Namespace>,
     memory: Arc<Memory>,
+    /// What has gone over channels that are forgotten.
+    retired: Traffic,
 }
 
 impl Channels {
     pub(crate) fn new(namespaces: Vec<Namespace>, memory: Arc<Memory>) -> Self {
-        Self { by_name: HashMap::new(), namespaces, memory }
+        Self { by_name: HashMap::new(), namespaces, memory, retired: Traffic::default() }
     }
 
     /// The rules of a channel: those of the namespace that its name begins with, up to the first `:`.
@@ -56,11 +58,26 @@ impl Channels {
 
     /// Forgets old messages, and channels that nobody has used for long.
     pub(crate) fn sweep(&mut self, now: Millis) {
+        let retired = &mut self.retired;
         self.by_name.retain(|_, channel| {
             // Whoever else holds the channel got it from here, so with one holder nobody can be about to attach.
             let held = Arc::strong_count(channel) > 1;
-            let idle = lock(channel).sweep(now);
-            held || !idle
+            let mut channel = lock(channel);
+            let stays = held || !channel.sweep(now);
+            if !stays {
+                *retired = *retired + channel.traffic();
+            }
+            stays
         });
+    }
+
+    /// All channels.
+    pub(crate) fn all(&self) -> Vec<(String, ChannelRef)> {
+        self.by_name.iter().map(|(name, channel)| (name.clone(), Arc::clone(channel))).collect()
+    }
+
+    /// What has gone over channels that are forgotten.
+    pub(crate) fn retired(&self) -> Traffic {
+        self.retired
     }
 }

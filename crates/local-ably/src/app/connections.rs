@@ -108,6 +108,15 @@ pub(crate) struct Opened {
     pub(crate) not_resumed: Option<ErrorInfo>,
 }
 
+/// A connection, for those who look on.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// Its present socket, or the last one.
+    pub(crate) socket: Arc<Socket>,
+    /// Since when it has been without one.
+    pub(crate) lost: Option<Millis>,
+}
+
 /// The connections of an app.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
@@ -237,6 +246,13 @@ impl Connections {
             !over
         });
         due
+    }
+
+    /// All connections, those that may be resumed included.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        let all = self.by_id.values();
+        all.map(|entry| Seen { socket: Arc::clone(&entry.socket), lost: entry.lost.map(|lost| lost.at) })
+            .collect()
     }
 
     /// The sockets of all connections that have one.

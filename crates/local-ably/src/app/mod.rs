@@ -15,7 +15,7 @@ use crate::clock::Millis;
 use crate::faults::Faults;
 
 pub(crate) use channels::{ChannelRef, Channels};
-pub(crate) use connections::{Answer, Connection, Connections, Opened, STATE_TTL};
+pub(crate) use connections::{Answer, Connection, Connections, Opened, STATE_TTL, Seen};
 
 /// How many apps there may be at a time.
 pub(crate) const APPS_MAX: usize = 200;

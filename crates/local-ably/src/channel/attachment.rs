@@ -67,6 +67,15 @@ impl Attachment {
         self.requested & self.allowed
     }
 
+    /// The modes that the client asked for and may not have.
+    pub(super) fn denied(&self) -> Modes {
+        self.requested.without(self.allowed)
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
     /// Whether the client asked for a mode.
     pub(super) fn requested(&self, mode: Modes) -> bool {
         self.requested.has(mode)

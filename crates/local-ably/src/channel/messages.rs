@@ -74,15 +74,17 @@ impl Channel {
             return before;
         }
         let (publication, published) = self.log.append(prepared, now);
+        self.traffic.publish(publication.items.len(), now);
         self.deliver(&publication);
         published
     }
 
-    fn deliver(&self, publication: &Publication<Message>) {
+    fn deliver(&mut self, publication: &Publication<Message>) {
         let shared = SharedFrame::from(publication.frame(&self.name));
         for attachment in self.attachments.values() {
             if attachment.modes().has(Modes::SUBSCRIBE) && attachment.wants(publication) {
                 attachment.send_shared(&shared, &self.name);
+                self.traffic.deliver(attachment, publication.items.len());
             }
         }
     }
@@ -101,6 +103,7 @@ impl Channel {
         self.require_mutable()?;
         change.allowed(operations, self.log.message(&change.serial)?, &self.name)?;
         let (publication, version) = self.log.change(change, now)?;
+        self.traffic.publish(1, now);
         self.deliver(&publication);
         Ok(version)
     }
@@ -121,10 +124,12 @@ impl Channel {
         }
         let (publication, summaries) =
             self.log.annotate(annotator.base_id, annotator.connection_id, annotations, now);
+        self.traffic.publish(publication.items.len(), now);
         let shared = SharedFrame::from(publication.frame(&self.name));
         for attachment in self.attachments.values() {
             if attachment.modes().has(Modes::ANNOTATION_SUBSCRIBE) {
                 attachment.send_shared(&shared, &self.name);
+                self.traffic.deliver(attachment, publication.items.len());
             }
         }
         for summary in summaries {

@@ -17,6 +17,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub(crate) use presence::MemberFilter;
 pub(crate) use publish::{MESSAGES_MAX, Prepared, Publisher, prepare};
 pub(crate) use rules::Rules;
 pub(crate) use timeline::Memory;
+pub(crate) use traffic::{Seat, Traffic};
 
 /// How long a channel that nobody is attached to is kept: as long as a client may come back and resume on it.
 const IDLE_TTL: Millis = crate::app::STATE_TTL;
@@ -56,6 +58,7 @@ pub(crate) struct Channel {
     attachments: BTreeMap<(SocketId, String), Attachment>,
     /// Since when nobody has been attached and no member present.
     idle_since: Option<Millis>,
+    traffic: Traffic,
 }
 
 /// What a publish came to.
@@ -76,6 +79,7 @@ impl Channel {
             members: Members::default(),
             attachments: BTreeMap::new(),
             idle_since: Some(now),
+            traffic: Traffic::default(),
         }
     }
 
@@ -223,15 +227,18 @@ impl Channel {
         &self.name
     }
 
-    /// To how many attachments a message is delivered.
+    /// To how many attachments a message is delivered, the page's apart: who looks on is not to be noticed.
     pub(crate) fn receivers(&self) -> usize {
-        self.attachments.values().filter(|attachment| attachment.modes().has(Modes::SUBSCRIBE)).count()
+        let receives = |attachment: &&Attachment| {
+            attachment.modes().has(Modes::SUBSCRIBE) && !attachment.socket().is_page()
+        };
+        self.attachments.values().filter(receives).count()
     }
 
-    /// How many of each there are.
+    /// How many of each there are, the page apart.
     pub(crate) fn occupancy(&self) -> Occupancy {
         let mut by_connection = BTreeMap::<&str, Modes>::new();
-        for attachment in self.attachments.values() {
+        for attachment in self.attachments.values().filter(|attachment| !attachment.socket().is_page()) {
             let modes = by_connection.entry(attachment.connection_id()).or_default();
             *modes = *modes | attachment.modes();
         }

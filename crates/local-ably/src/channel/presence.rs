@@ -65,6 +65,7 @@ impl Channel {
             return;
         }
         let channel_serial = self.log.append_presence(frame_id, &events, now);
+        self.traffic.presence(events.len(), now);
         let shared = SharedFrame::from(Frame {
             id: Some(frame_id.to_owned()),
             connection_id: Some(own_connection.to_owned()),

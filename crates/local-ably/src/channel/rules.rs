@@ -1,5 +1,7 @@
 //! What the namespace of a channel switches on.
 
+use serde::Serialize;
+
 use crate::clock::Millis;
 
 /// How long a channel remembers what happened on it, unless its namespace says otherwise.
@@ -8,7 +10,7 @@ const KEPT: Millis = 120_000;
 const KEPT_PERSISTED: Millis = 24 * 3_600_000;
 
 /// The rules of a channel.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Rules {
     /// History goes back for a day, not for two minutes, as far as there is room.
     pub(crate) persisted: bool,

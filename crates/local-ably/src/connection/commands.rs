@@ -40,6 +40,9 @@ impl Session {
     }
 
     pub(super) fn obey(&mut self, command: Command, now: Millis) -> Next {
+        if let Some(subject) = command.subject() {
+            self.socket.answers_about(subject);
+        }
         match command {
             Command::Heartbeat { id } => self.heartbeat(id),
             Command::Close => return Next::Break(Ending::closed()),

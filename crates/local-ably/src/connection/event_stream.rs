@@ -159,6 +159,8 @@ impl EventStream {
         let mut made = None;
         let make = |connection| {
             let (socket, queue) = Socket::new(connection, Format::Json, true);
+            socket.held_by(&authorised, authorised.client.shown());
+            socket.opened_by(Some("event stream over HTTP".to_owned()), server.inspector(), now);
             made = Some((Arc::clone(&socket), queue));
             socket
         };

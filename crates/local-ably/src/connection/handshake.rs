@@ -21,6 +21,8 @@ pub(crate) struct ConnectRequest {
     pub(super) format: Format,
     pub(super) client_id: Option<String>,
     pub(super) echo: bool,
+    /// What the client says that it is: its libraries and their versions.
+    pub(super) agent: Option<String>,
     /// The key of a connection to go on with.
     pub(super) resume: Option<String>,
     /// `maxIdleInterval`.
@@ -60,6 +62,7 @@ impl ConnectRequest {
                 _ => Format::Json,
             },
             client_id: take("clientId"),
+            agent: take("agent"),
             echo: take("echo").as_deref() != Some("false"),
             resume: take("resume").or_else(|| take("recover")),
             idle: millis(take("heartbeatInterval"))

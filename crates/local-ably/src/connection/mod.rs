@@ -8,6 +8,7 @@ mod misbehave;
 mod outbox;
 mod session;
 mod socket;
+mod trace;
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub(crate) use handshake::ConnectRequest;
 #[cfg(test)]
 pub(crate) use outbox::Queue;
 pub(crate) use session::FRAME_MAX;
-pub(crate) use socket::{Socket, SocketId};
+pub(crate) use socket::{Holder, Socket, SocketId};
 
 /// Serves one WebSocket until it ends; one that is to be refused ends at once.
 pub(crate) async fn serve(

@@ -98,6 +98,11 @@ impl Outbox {
         }
     }
 
+    /// How many frames wait to be written.
+    pub(super) fn waiting(&self) -> usize {
+        self.frames.load(Ordering::Relaxed)
+    }
+
     fn taken(&self, message: &Message) {
         self.frames.fetch_sub(1, Ordering::Relaxed);
         self.bytes.fetch_sub(length(message), Ordering::Relaxed);

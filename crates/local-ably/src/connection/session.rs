@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::handshake::ConnectRequest;
 use super::misbehave::Holding;
 use super::socket::Socket;
+use super::trace::Stranger;
 use crate::app::{Opened, STATE_TTL};
 use crate::auth::{Authorised, ClientIdentity, authorise, expired, no_credentials, revoked};
 use crate::clock::{Millis, now, wait};
@@ -96,6 +97,7 @@ pub(super) async fn run(
     let (mut sink, stream) = websocket.split();
     let idle = request.idle;
     let format = request.format;
+    let stranger = Stranger::of(&request);
     let opening = match refusal {
         Some(Refusal::Disconnected(error)) => Err(Frame::ending(Action::Disconnected, error)),
         Some(Refusal::Failed(error)) => Err(Frame::ending(Action::Error, error)),
@@ -107,6 +109,7 @@ pub(super) async fn run(
         Ok(opened) => opened,
         Err(last) => {
             use futures_util::SinkExt;
+            stranger.refused_by(&last, server.inspector());
             let frame = SharedFrame::from(last);
             // A client that is gone needs no answer.
             let _ = tokio::time::timeout(Duration::from_secs(2), async {
@@ -154,7 +157,14 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
     let app = &authorised.app;
     let resume = request.resume.as_deref();
     let resumes = resume.is_some_and(|key| app.connections().id_of(key).is_some());
-    let live = || server.apps().all().iter().map(|app| app.connections().sockets().len()).sum();
+    let live = || {
+        server
+            .apps()
+            .all()
+            .iter()
+            .map(|app| app.connections().sockets().iter().filter(|socket| !socket.is_page()).count())
+            .sum()
+    };
     let opened = server.limits().connect(resumes, live, || {
         app.connections().open(
             resume,
@@ -164,6 +174,7 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
                 let (socket, queue) = Socket::new(connection, format, request.echo);
                 socket.runs_on(line);
                 socket.held_by(&authorised, client.shown());
+                socket.opened_by(request.agent, server.inspector(), now);
                 made = Some((Arc::clone(&socket), queue));
                 socket
             },
@@ -324,6 +335,7 @@ impl Session {
         if bytes.len() > FRAME_MAX {
             return Next::Break(Ending::failed(too_large(bytes.len(), FRAME_MAX)));
         }
+        self.socket.received();
         let command = match Command::parse(self.socket.format(), bytes) {
             Ok(command) => command,
             Err(reason) => {

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use ably::{ErrorInfo, KeyName};
+use ably::{Capability, ErrorInfo, KeyName};
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::stream::SplitSink;
 use tokio_util::sync::CancellationToken;
 
 use super::outbox::{Outbox, Queue};
+use super::trace::Trace;
 use crate::app::{ChannelRef, Connection, lock};
 use crate::auth::Authorised;
 use crate::clock::Millis;
@@ -38,14 +39,17 @@ pub(crate) struct Socket {
     ended: CancellationToken,
     line: OnceLock<Line>,
     holder: Mutex<Option<Holder>>,
+    trace: Trace,
 }
 
 /// By whom a socket is used.
-#[derive(Debug)]
-struct Holder {
-    key: KeyName,
-    client_id: Option<String>,
-    has_token: bool,
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    pub(crate) key: KeyName,
+    pub(crate) client_id: Option<String>,
+    pub(crate) capability: Arc<Capability>,
+    /// When the token ends; nothing for a key.
+    pub(crate) expires: Option<Millis>,
 }
 
 impl Socket {
@@ -62,6 +66,7 @@ impl Socket {
             ended: CancellationToken::new(),
             line: OnceLock::new(),
             holder: Mutex::default(),
+            trace: Trace::default(),
         };
         (Arc::new(socket), queue)
     }
@@ -78,17 +83,22 @@ impl Socket {
         self.echo
     }
 
-    pub(super) fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> Format {
         self.outbox.format()
     }
 
     /// Sends a frame.
     pub(crate) fn send(&self, frame: Frame) {
+        if let Some(error) = &frame.error {
+            self.note_refusal(&frame, error);
+        }
+        self.trace.sent();
         self.outbox.push(&frame.into());
     }
 
     /// Sends a frame that goes to others too.
     pub(crate) fn send_shared(&self, frame: &SharedFrame) {
+        self.trace.sent();
         self.outbox.push(frame);
     }
 
@@ -111,8 +121,27 @@ impl Socket {
 
     /// Notes by whom the socket is used.
     pub(super) fn held_by(&self, authorised: &Authorised, client_id: Option<String>) {
-        let holder = Holder { key: authorised.key.clone(), client_id, has_token: authorised.token.is_some() };
+        let holder = Holder {
+            key: authorised.key.clone(),
+            client_id,
+            capability: Arc::clone(&authorised.capability),
+            expires: authorised.token.as_ref().map(|token| token.expires),
+        };
         *lock(&self.holder) = Some(holder);
+    }
+
+    /// By whom the socket is used.
+    pub(crate) fn holder(&self) -> Option<Holder> {
+        lock(&self.holder).clone()
+    }
+
+    pub(super) fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// How many frames wait to be written.
+    pub(super) fn waiting(&self) -> usize {
+        self.outbox.waiting()
     }
 
     /// Ends the connection by a TCP reset, without another word.
@@ -125,9 +154,9 @@ impl Socket {
 
     /// Ends the connection where a fault strikes it.
     pub(crate) fn struck_by(&self, strike: &Strike) {
-        let blow = lock(&self.holder)
-            .as_ref()
-            .and_then(|holder| strike.blow(&holder.key, holder.client_id.as_deref(), holder.has_token));
+        let blow = lock(&self.holder).as_ref().and_then(|holder| {
+            strike.blow(&holder.key, holder.client_id.as_deref(), holder.expires.is_some())
+        });
         match blow {
             None => return,
             Some(Blow::Reset) => self.reset(),

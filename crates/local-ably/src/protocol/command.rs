@@ -123,6 +123,17 @@ impl Param {
 const ANSWERED: [u64; 4] = [14, 15, 19, 21];
 
 impl Command {
+    /// The channel that the answer to a frame is about; nothing where the frame awaits none.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Publish(Publish { channel, .. })
+            | Self::Presence { channel, .. }
+            | Self::Annotate { channel, .. } => Some(channel),
+            Self::Refused { .. } => Some(""),
+            _ => None,
+        }
+    }
+
     /// Reads one frame.
     ///
     /// # Errors

@@ -104,6 +104,16 @@ impl Modes {
         MODES.iter().find(|(mode, ..)| *mode == self).map_or("", |(_, name, _)| name)
     }
 
+    /// The names of the modes, as `params.modes` has them.
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        MODES.iter().filter(|(mode, ..)| self.has(*mode)).map(|(_, name, _)| *name).collect()
+    }
+
+    /// These modes, but for those.
+    pub(crate) fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }

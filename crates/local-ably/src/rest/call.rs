@@ -254,6 +254,13 @@ pub(super) fn note_error(mut response: Response, error: &ErrorInfo) -> Response 
     response
 }
 
+/// The error that an answer's headers tell, if they tell one.
+pub(super) fn noted_error(response: &Response) -> Option<ErrorInfo> {
+    let header = |name: &str| response.headers().get(name)?.to_str().ok();
+    let code = header("x-ably-errorcode")?.parse().ok()?;
+    Some(ErrorInfo::new(code, response.status().as_u16(), header("x-ably-errormessage").unwrap_or_default()))
+}
+
 /// No such path.
 pub(super) async fn unknown_path(call: Call) -> Response {
     call.settle(Err(not_found("there is nothing at this path")))

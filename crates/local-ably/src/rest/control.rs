@@ -28,11 +28,17 @@ const WAIT_MAX: u64 = 60_000;
 
 /// The routes, behind checks of their own.
 pub(super) fn router(secret: Secret) -> Router<Arc<Server>> {
-    Router::new()
+    let routes = Router::new()
         .route("/control/faults", get(list).post(create).delete(clear))
         .route("/control/faults/{fault}", get(show).delete(remove))
         .route("/control/limits", get(limits))
-        .method_not_allowed_fallback(call::unknown_method)
+        .method_not_allowed_fallback(call::unknown_method);
+    guarded(routes, secret)
+}
+
+/// Puts routes behind the checks of those who steer the server, or look inside.
+pub(super) fn guarded(routes: Router<Arc<Server>>, secret: Secret) -> Router<Arc<Server>> {
+    routes
         .layer(middleware::from_fn_with_state(Arc::new(secret), check))
         // What is let through besides loopback has no say in how the server behaves.
         .layer(middleware::from_fn_with_state(Arc::new(Guard::default()), guard::check))
@@ -47,7 +53,7 @@ async fn check(
 ) -> Response {
     let headers = request.headers();
     let checked = if !line.peer().ip().to_canonical().is_loopback() {
-        Err(ErrorInfo::new(40300, 403, "the control endpoint serves this machine only"))
+        Err(ErrorInfo::new(40300, 403, "control and inspector serve this machine only"))
     } else if bearer(headers).as_ref() != Some(&*secret) {
         let message = "send the control secret, which is printed at start: Authorization: Bearer <secret>";
         Err(ErrorInfo::new(40101, 401, message))

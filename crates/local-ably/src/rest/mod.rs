@@ -7,9 +7,11 @@ mod channels;
 mod control;
 mod events;
 mod guard;
+mod inspect;
 mod message;
 mod metering;
 mod misbehave;
+mod page;
 mod paging;
 mod presence;
 mod publish;
@@ -34,7 +36,8 @@ use crate::server::Server;
 use call::{BODY_MAX, Call};
 pub(crate) use guard::Guard;
 
-/// All routes, behind the checks of `Host` and `Origin`. Those of `/control` are for whoever has the secret.
+/// All routes, behind the checks of `Host` and `Origin`. Those of `/control` and `/inspect` are for whoever has the
+/// secret.
 pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>, control: Secret) -> Router {
     let publishes = middleware::from_fn_with_state(Arc::clone(&server), misbehave::publishes);
     Router::new()
@@ -66,10 +69,13 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>, control: Secret) ->
         .fallback(call::unknown_path)
         .method_not_allowed_fallback(call::unknown_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&server), metering::check))
-        .merge(control::router(control))
+        .merge(control::router(control.clone()))
+        .merge(inspect::router(control))
+        .merge(page::router())
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(cors(Arc::clone(&guard)))
         .layer(middleware::from_fn_with_state(guard, guard::check))
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), inspect::note))
         .with_state(server)
 }
 

@@ -7,7 +7,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 
-use super::Call;
+use super::{Call, page};
 use crate::auth::identify;
 use crate::clock::now;
 use crate::connection::{self, ConnectRequest, FRAME_MAX};
@@ -29,6 +29,9 @@ pub(super) async fn connect(
     call: Call,
 ) -> Response {
     let Ok(upgrade) = upgrade else {
+        if call.accepts("text/html") {
+            return page::index(call.header("host"));
+        }
         return call.settle(Err(not_found("connect to this path by WebSocket")));
     };
     let request = ConnectRequest::parse(&query.unwrap_or_default());

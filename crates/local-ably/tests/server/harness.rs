@@ -208,9 +208,13 @@ impl Server {
         self.http.request(method, self.url() + path)
     }
 
-    /// A request to the control endpoint.
+    pub(crate) fn control_secret(&self) -> &str {
+        self.running.control_secret().expose()
+    }
+
+    /// A request to the control endpoint, or to the inspector.
     pub(crate) fn control(&self, method: Method, path: &str) -> RequestBuilder {
-        self.anonymous(method, path).bearer_auth(self.running.control_secret().expose())
+        self.anonymous(method, path).bearer_auth(self.control_secret())
     }
 
     /// Makes a fault, and answers its id.

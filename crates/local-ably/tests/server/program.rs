@@ -46,9 +46,22 @@ async fn it_says_where_it_listens_and_ends_cleanly_on_either_signal() {
         let response = reqwest::get(format!("http://127.0.0.1:{port}/time")).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(end(child, signal).await, Some(0));
+        let page = lines.next_line().await.unwrap().unwrap();
+        assert_eq!(page, format!("To look inside: http://127.0.0.1:{port}/ (with the control secret)"));
         assert_eq!(lines.next_line().await.unwrap(), None, "given secrets are not printed");
-        assert!(line.get("controlSecret").is_none());
+        assert!(line.get("controlSecret").is_none() && line.get("page").is_none());
     }
+}
+
+#[tokio::test]
+async fn it_prints_the_url_of_its_page_with_the_secret_where_no_server_sees_it() {
+    let (child, mut lines, line) = start(program().args(["--port", "0", "--key", "a.b:c"])).await;
+    let (url, secret) = (line["url"].as_str().unwrap(), line["controlSecret"].as_str().unwrap());
+    assert_eq!(line["page"], format!("{url}/#secret={secret}"));
+    let _misbehave = lines.next_line().await.unwrap();
+    let told = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    assert_eq!(told, format!("To look inside: {url}/#secret={secret}"));
+    end(child, "TERM").await;
 }
 
 #[tokio::test]
