@@ -17,6 +17,7 @@ await script(async () => {
     ["cargo", ["clippy", "--workspace", "--all-targets", ...DENY], environment()],
     ["cargo", ["clippy", ...WASM_CRATES, "--target", WASM_TARGET, ...DENY], wasmEnvironment()],
     ["tsc", [], environment()],
+    ["tsc", ["-p", "crates/local-ably/page"], environment()],
   ];
   const failed = linters.filter(([command, args, env]) => {
     log(`\n=== ${command} ${args.join(" ")}`);

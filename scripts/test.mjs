@@ -1,9 +1,10 @@
 // `npm test`: sets up what is missing, runs every suite, and ends with the counts of all of them.
 
 import { setup } from "./setup/all.mjs";
+import { chromium } from "./setup/chromium.mjs";
 import { environment } from "./setup/environment.mjs";
 import { buildLocalAbly } from "./setup/local-ably.mjs";
-import { log, script } from "./setup/steps.mjs";
+import { log, perform, script } from "./setup/steps.mjs";
 import { buildWorker } from "./setup/worker.mjs";
 import { bundleWorker } from "./testing/bundle.mjs";
 import { sum } from "./testing/counts.mjs";
@@ -19,6 +20,7 @@ await script(async () => {
   const suites = {
     "cargo test": cargoTests,
     "node --test": async () => {
+      await perform([chromium]);
       await buildWorker();
       const built = { LOCAL_ABLY_BIN: await buildLocalAbly(), WORKER_BUNDLE: await bundleWorker() };
       return nodeTests(["tests/**/*.test.ts", "crates/*/tests/*.test.mjs"], { ...environment(), ...built });

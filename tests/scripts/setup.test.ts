@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { chromiumPath } from "../../scripts/setup/chromium.mjs";
 import { installed } from "../../scripts/setup/packages.mjs";
 import { lockedVersion } from "../../scripts/setup/rust.mjs";
 import { perform, run } from "../../scripts/setup/steps.mjs";
@@ -100,4 +101,17 @@ test("a build is up to date until something it is made from changes", (t) => {
   assert.equal(hash("rustc 1"), changed);
   write("policy.toml", "");
   assert.notEqual(hash("rustc 1"), changed, "a file that was not there before");
+});
+
+test("a Chromium is found by its names on the PATH, or where CHROMIUM_BIN says, and only if it can be run", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "towline-chromium-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "google-chrome");
+  writeFileSync(path, "");
+  chmodSync(path, 0o600);
+  assert.notEqual(chromiumPath({ PATH: folder }), path);
+  chmodSync(path, 0o700);
+  assert.equal(chromiumPath({ PATH: `relative:${folder}` }), path);
+  assert.equal(chromiumPath({ PATH: "", CHROMIUM_BIN: path }), path);
+  assert.equal(chromiumPath({ PATH: folder, CHROMIUM_BIN: join(folder, "other") }), undefined);
 });
