@@ -57,7 +57,7 @@ export async function bringUp(parts, { host, port: wanted, key, localAbly, setti
   const devJson = join(STATE, "dev.json");
   parts.removeAtEnd(devJson);
   writePrivate(devJson, JSON.stringify(facts, undefined, 2));
-  log(text(facts, host === LOOPBACK ? [] : networkUrls(host, port)));
+  log(text(facts, host === LOOPBACK ? [] : networkUrls(host, port), ably?.page));
   // The person has read the facts before the log begins.
   service.show();
   ably?.show();
@@ -73,29 +73,32 @@ export async function bringUp(parts, { host, port: wanted, key, localAbly, setti
 async function startLocalAbly(parts, binary, key, servicePort) {
   const port = await freePort(ABLY_PORT, LOOPBACK, [servicePort]);
   if (port !== ABLY_PORT) log(`Port ${ABLY_PORT} is taken: the local Ably is at ${port}.`);
-  /** @type {(url: string) => void} */
+  /** @type {(place: Listening) => void} */
   let heard = () => {};
-  const listening = /** @type {Promise<string>} */ (new Promise((resolve) => (heard = resolve)));
+  const place = /** @type {Promise<Listening>} */ (new Promise((resolve) => (heard = resolve)));
   const env = { ...environment(), LOCAL_ABLY_KEY: key };
   const part = parts.start("The local Ably", binary, ["--port", String(port)], env, (line) => {
-    const url = listeningUrl(line);
-    if (url !== undefined) heard(url);
+    const said = listening(line);
+    if (said !== undefined) heard(said);
   });
   const late = delay(READY_MS, undefined, { signal: parts.stopping, ref: false }).then(() => {
     throw new Failure(`The local Ably did not say within ${READY_MS / 1000} s that it listens.`);
   });
-  return { ...part, url: await Promise.race([listening, late]) };
+  return { ...part, ...(await Promise.race([place, late])) };
 }
 
+/** @typedef {{ url: string, page?: string }} Listening `page` is the URL of its page, with the secret after the `#` */
+
 /**
- * The URL in the line by which the local Ably says that it listens.
+ * What stands in the line by which the local Ably says that it listens.
  * @param {string} line
- * @returns {string | undefined}
+ * @returns {Listening | undefined}
  */
-export function listeningUrl(line) {
+export function listening(line) {
   try {
-    const said = JSON.parse(line);
-    return said.event === "listening" && typeof said.url === "string" ? said.url : undefined;
+    const { event, url, page } = JSON.parse(line);
+    if (event !== "listening" || typeof url !== "string") return undefined;
+    return typeof page === "string" ? { url, page } : { url };
   } catch {
     return undefined;
   }

@@ -25,8 +25,9 @@ export function ablyAddress(restUrl) {
  * The text to print.
  * @param {Facts} facts
  * @param {string[]} reachable the service's URLs in the network, where it listens to that
+ * @param {string} [page] the URL of the local Ably's page
  */
-export function text({ url, ably, jobId, sessions }, reachable) {
+export function text({ url, ably, jobId, sessions }, reachable, page) {
   const tokens = Object.entries(sessions).map(([role, token]) => `  ${role.padEnd(10)} ${token}`);
   const fix = JSON.stringify({ lat: 48.2082, lng: 16.3738, speed: 12.5, heading: 90 });
   const client = JSON.stringify({
@@ -50,6 +51,7 @@ export function text({ url, ably, jobId, sessions }, reachable) {
     "",
     `Service    ${url}`,
     `Ably       ${ably.key === undefined ? "Ably itself" : `local, http://${ably.endpoint}:${ably.port}`}`,
+    ...(page === undefined ? [] : [`Look inside ${page}`]),
     `Job        ${jobId}`,
     "",
     "A session token for each role (the driver's and the customer's for that job):",

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { listeningUrl } from "../../scripts/dev/bring-up.mjs";
+import { listening } from "../../scripts/dev/bring-up.mjs";
 import { clone, devVarsText, writePrivate } from "../../scripts/dev/clone.mjs";
 import { ablyAddress, text } from "../../scripts/dev/facts.mjs";
 import { claim } from "../../scripts/dev/only-one.mjs";
@@ -75,9 +75,12 @@ test("the optional settings are those of the service that are set", () => {
 });
 
 test("the local Ably's first line is told from others", () => {
-  assert.equal(listeningUrl('{"event":"listening","url":"http://127.0.0.1:9","endpoint":"127.0.0.1"}'), "http://127.0.0.1:9");
+  const line = { event: "listening", url: "http://127.0.0.1:9", endpoint: "127.0.0.1" };
+  assert.deepEqual(listening(JSON.stringify(line)), { url: "http://127.0.0.1:9" });
+  const page = "http://127.0.0.1:9/#secret=S";
+  assert.deepEqual(listening(JSON.stringify({ ...line, page })), { url: "http://127.0.0.1:9", page });
   for (const line of ["", "listening", "null", "[]", '{"event":"other","url":"x"}', '{"event":"listening"}']) {
-    assert.equal(listeningUrl(line), undefined, line);
+    assert.equal(listening(line), undefined, line);
   }
 });
 

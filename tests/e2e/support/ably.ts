@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { ClientOptions } from "ably";
-import { listeningUrl } from "../../../scripts/dev/bring-up.mjs";
+import { listening as listeningPlace } from "../../../scripts/dev/bring-up.mjs";
 import { ablyAddress } from "../../../scripts/dev/facts.mjs";
 import { Parts } from "../../../scripts/dev/parts.mjs";
 import { environment } from "../../../scripts/setup/environment.mjs";
@@ -100,7 +100,7 @@ export class LocalAbly implements Ably {
       const listening = new Promise<string>((resolve) => {
         parts.start("The local Ably", binary, ["--port", port], { ...environment(), LOCAL_ABLY_KEY: this.key }, (line) => {
           this.log.push(line);
-          const url = listeningUrl(line);
+          const url = listeningPlace(line)?.url;
           if (url !== undefined) resolve(url);
         });
       });
