@@ -36,12 +36,6 @@ pub struct BadSetting {
     pub rule: String,
 }
 
-impl fmt::Display for BadSetting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.variable, self.rule)
-    }
-}
-
 /// Why the service answers nothing but `misconfigured`.
 #[derive(Debug)]
 pub struct Misconfigured {
