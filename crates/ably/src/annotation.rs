@@ -6,7 +6,8 @@ use serde::de::Deserializer;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::message::{Loose, Payload, WireData, json_len, millis, text_len};
+use crate::payload::{Payload, WireData};
+use crate::wire::{Loose, json_len, millis, numbered, text_len};
 
 /// What happened to an annotation (features.md, TAN2b).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub enum AnnotationAction {
     /// It was taken back.
     Delete,
 }
+
+numbered!(AnnotationAction: Create = 0, Delete = 1);
 
 /// An annotation of a message.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -8,12 +8,15 @@ pub mod capability;
 pub mod error;
 pub mod key;
 pub mod message;
+pub mod payload;
 pub mod rest;
 pub mod token;
+mod wire;
 
 pub use annotation::{Annotation, AnnotationAction};
 pub use capability::{Capability, CapabilityError, ChannelPattern, Operation, Operations};
 pub use error::ErrorInfo;
 pub use key::{Key, KeyError, KeyName, Secret};
-pub use message::{Data, Message, MessageAction, Payload, PresenceAction, PresenceMessage, Version};
+pub use message::{Message, MessageAction, PresenceAction, PresenceMessage, Version};
+pub use payload::{Data, Payload};
 pub use token::{JwtClaims, TokenDetails, TokenRequest};

@@ -1,128 +1,15 @@
 //! Messages and presence messages, as the realtime protocol and REST carry them in JSON and in MessagePack.
 //!
-//! The same type is read from and written to both formats. Binary data travels as base64 in JSON and as bytes in MessagePack;
-//! here it is always bytes. Everything else about a payload passes untouched.
+//! The same type is read from and written to both formats; everything about a payload passes untouched.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::Deserializer;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::annotation::AnnotationAction;
-
-/// Standard base64, with or without padding: SDKs differ.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-/// What a message carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Data {
-    /// Text, whatever the encoding makes of it.
-    Text(String),
-    /// Bytes.
-    Binary(Vec<u8>),
-}
-
-impl Data {
-    /// Its length in bytes, as the size limit counts it.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
-    }
-
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// Data and what was done to it on the way, innermost step first, joined by `/` (features.md, RSL4–RSL6).
-///
-/// An outermost `base64` is never kept: it is undone when the payload is read, and done again where JSON needs it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Payload {
-    /// The data, if any. The empty text is data.
-    pub data: Option<Data>,
-    /// Such as `json` or `json/utf-8/cipher+aes-128-cbc`; texts that mean nothing are kept as they came.
-    pub encoding: Option<String>,
-}
-
-impl Payload {
-    /// From what stood on the wire. Data that is neither text nor bytes (a raw JSON object over REST) becomes JSON text.
-    pub(crate) fn read(data: Option<Loose>, encoding: Option<String>) -> Self {
-        match data {
-            None => Self { data: None, encoding },
-            Some(Loose::Bytes(bytes)) => Self { data: Some(Data::Binary(bytes)), encoding },
-            Some(Loose::Json(Value::String(text))) => Self::read_text(text, encoding),
-            Some(Loose::Json(value)) => {
-                let encoding = match encoding {
-                    Some(steps) if steps.rsplit('/').next() == Some("json") => steps,
-                    Some(steps) if !steps.is_empty() => steps + "/json",
-                    _ => "json".to_owned(),
-                };
-                Self { data: Some(Data::Text(value.to_string())), encoding: Some(encoding) }
-            }
-        }
-    }
-
-    fn read_text(text: String, encoding: Option<String>) -> Self {
-        let inner = match encoding.as_deref() {
-            Some("base64") => Some(None),
-            Some(steps) => steps.strip_suffix("/base64").map(|inner| Some(inner.to_owned())),
-            None => None,
-        };
-        match inner.map(|inner| (inner, BASE64.decode(&text))) {
-            Some((inner, Ok(bytes))) => Self { data: Some(Data::Binary(bytes)), encoding: inner },
-            // Not base64 after all: it passes untouched.
-            _ => Self { data: Some(Data::Text(text)), encoding },
-        }
-    }
-
-    /// As it stands on the wire of a format that has bytes, or has only text.
-    pub(crate) fn on_the_wire(&self, text_only: bool) -> (Option<WireData<'_>>, Option<Cow<'_, str>>) {
-        let encoding = self.encoding.as_deref().map(Cow::Borrowed);
-        match &self.data {
-            None => (None, encoding),
-            Some(Data::Text(text)) => (Some(WireData::Text(Cow::Borrowed(text))), encoding),
-            Some(Data::Binary(bytes)) if text_only => {
-                let steps = match self.encoding.as_deref() {
-                    Some(steps) if !steps.is_empty() => Cow::Owned(format!("{steps}/base64")),
-                    _ => Cow::Borrowed("base64"),
-                };
-                (Some(WireData::Text(Cow::Owned(STANDARD.encode(bytes)))), Some(steps))
-            }
-            Some(Data::Binary(bytes)) => (Some(WireData::Bytes(bytes)), encoding),
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.data.as_ref().map_or(0, Data::len)
-    }
-}
-
-pub(crate) enum WireData<'a> {
-    Text(Cow<'a, str>),
-    Bytes(&'a [u8]),
-}
-
-impl Serialize for WireData<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Bytes(bytes) => serializer.serialize_bytes(bytes),
-        }
-    }
-}
+use crate::payload::{Payload, WireData};
+use crate::wire::{Loose, json_len, millis, numbered, text_len};
 
 /// What happened to a message (features.md, TM5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,29 +45,7 @@ pub enum PresenceAction {
     Update,
 }
 
-macro_rules! numbered {
-    ($type:ident: $($variant:ident = $number:literal),*) => {
-        impl TryFrom<u8> for $type {
-            type Error = String;
-            fn try_from(number: u8) -> Result<Self, String> {
-                match number {
-                    $($number => Ok(Self::$variant),)*
-                    _ => Err(format!("{number} is no action")),
-                }
-            }
-        }
-        impl From<$type> for u8 {
-            fn from(action: $type) -> u8 {
-                match action {
-                    $($type::$variant => $number,)*
-                }
-            }
-        }
-    };
-}
-
 numbered!(MessageAction: Create = 0, Update = 1, Delete = 2, Meta = 3, Summary = 4, Append = 5);
-numbered!(AnnotationAction: Create = 0, Delete = 1);
 numbered!(PresenceAction: Absent = 0, Present = 1, Enter = 2, Leave = 3, Update = 4);
 
 /// Which version of a message this is (features.md, TM2s).
@@ -271,14 +136,6 @@ impl PresenceMessage {
     pub fn size(&self) -> usize {
         text_len(&self.client_id) + self.payload.len() + json_len(&self.extras)
     }
-}
-
-pub(crate) fn text_len(text: &Option<String>) -> usize {
-    text.as_ref().map_or(0, String::len)
-}
-
-pub(crate) fn json_len(value: &Option<Value>) -> usize {
-    value.as_ref().map_or(0, |value| value.to_string().len())
 }
 
 /// Either kind of message as it is written: a field that is absent is left out, because SDKs read `null` as a value.
@@ -411,113 +268,6 @@ impl<'de> Deserialize<'de> for PresenceMessage {
     }
 }
 
-/// Reads a time in milliseconds that may be absent, `null`, or a number with a fraction.
-pub(crate) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    // A float outside the range saturates, which is as good as any other time that means nothing.
-    #[allow(clippy::cast_possible_truncation)]
-    Ok(match Option::<Loose>::deserialize(deserializer)? {
-        Some(Loose::Json(Value::Number(number))) => {
-            number.as_i64().or_else(|| number.as_f64().map(|millis| millis as i64))
-        }
-        _ => None,
-    })
-}
-
-/// Any value of either format, as JSON. Bytes on the outside stay bytes; further in, JSON having none, they become base64.
-pub(crate) enum Loose {
-    Json(Value),
-    Bytes(Vec<u8>),
-}
-
-impl Loose {
-    pub(crate) fn into_json(self) -> Value {
-        match self {
-            Self::Json(value) => value,
-            Self::Bytes(bytes) => Value::String(STANDARD.encode(bytes)),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Loose {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LooseVisitor)
-    }
-}
-
-struct LooseVisitor;
-
-impl<'de> Visitor<'de> for LooseVisitor {
-    type Value = Loose;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Loose, E> {
-        Ok(Loose::Json(value.into()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Loose, E> {
-        Ok(Loose::Json(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Loose, E> {
-        Ok(Loose::Json(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Loose, E> {
-        Ok(Loose::Json(value.into()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Loose, E> {
-        Ok(Loose::Json(value.into()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Loose, E> {
-        Ok(Loose::Json(value.into()))
-    }
-
-    fn visit_bytes<E>(self, value: &[u8]) -> Result<Loose, E> {
-        Ok(Loose::Bytes(value.to_vec()))
-    }
-
-    fn visit_byte_buf<E>(self, value: Vec<u8>) -> Result<Loose, E> {
-        Ok(Loose::Bytes(value))
-    }
-
-    fn visit_unit<E>(self) -> Result<Loose, E> {
-        Ok(Loose::Json(Value::Null))
-    }
-
-    fn visit_none<E>(self) -> Result<Loose, E> {
-        Ok(Loose::Json(Value::Null))
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Loose, D::Error> {
-        Loose::deserialize(deserializer)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Loose, A::Error> {
-        let mut array = Vec::new();
-        while let Some(item) = items.next_element::<Loose>()? {
-            array.push(item.into_json());
-        }
-        Ok(Loose::Json(array.into()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Loose, A::Error> {
-        let mut map = serde_json::Map::new();
-        while let Some((key, value)) = entries.next_entry::<Loose, Loose>()? {
-            let key = match key.into_json() {
-                Value::String(text) => text,
-                other => other.to_string(),
-            };
-            map.insert(key, value.into_json());
-        }
-        Ok(Loose::Json(map.into()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -546,22 +296,6 @@ mod tests {
         ] {
             assert_eq!(again(message.clone()), message);
         }
-    }
-
-    #[test]
-    fn outermost_base64_is_bytes() {
-        let message = read(json!({"data": "AAE=", "encoding": "utf-8/base64"}));
-        assert_eq!(message.payload.data, Some(Data::Binary(vec![0, 1])));
-        assert_eq!(message.payload.encoding.as_deref(), Some("utf-8"));
-        assert_eq!(again(json!({"data": "AAE", "encoding": "base64"}))["data"], "AAE=");
-    }
-
-    #[test]
-    fn raw_json_data_becomes_json_text() {
-        assert_eq!(again(json!({"data": {"a": 1}})), json!({"data": "{\"a\":1}", "encoding": "json"}));
-        assert_eq!(again(json!({"data": [1]})), json!({"data": "[1]", "encoding": "json"}));
-        let marked = json!({"data": {"a": 1}, "encoding": "json"});
-        assert_eq!(again(marked)["encoding"], "json");
     }
 
     #[test]
