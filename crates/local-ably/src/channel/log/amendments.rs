@@ -1,0 +1,159 @@
+//! What becomes of messages that were published: versions of them, annotations, and the sums of those.
+
+use std::sync::Arc;
+
+use ably::{Annotation, ErrorInfo, Message, MessageAction};
+
+use super::{ITEM_OVERHEAD, Log, bytes_of_message, id_len};
+use crate::channel::change::{Change, Changed};
+use crate::channel::history::{self, Page};
+use crate::channel::serial::Serial;
+use crate::channel::summary;
+use crate::channel::timeline::{self, Publication};
+use crate::clock::Millis;
+use crate::errors::not_found;
+use crate::random;
+
+impl Log {
+    /// A message as it is by now.
+    ///
+    /// # Errors
+    /// 40400 for a serial that no message has here.
+    pub(in crate::channel) fn message(&self, serial: &str) -> Result<&Message, ErrorInfo> {
+        self.find(serial).ok_or_else(|| not_found("the channel has no message of this serial"))
+    }
+
+    fn find(&self, serial: &str) -> Option<&Message> {
+        let (place, index) = Serial::parse_item(serial, &self.series)?;
+        let publication = self.messages.find(place).filter(|publication| !publication.amends)?;
+        publication.revised.get(&index).or_else(|| publication.items.get(index))
+    }
+
+    /// Gives a message a new version. Answers what subscribers are sent, and the serial of the version.
+    ///
+    /// # Errors
+    /// 40400 for a serial that no message has here, and those of [`Change::apply`].
+    pub(in crate::channel) fn change(
+        &mut self,
+        change: Change,
+        now: Millis,
+    ) -> Result<(Arc<Publication<Message>>, String), ErrorInfo> {
+        let before = self.message(&change.serial)?.clone();
+        let (serial, base_id) = (change.serial.clone(), change.base_id.clone());
+        let connection_id = change.connection_id.clone();
+        let version = timeline::place(&self.last.next(now).in_series(&self.series), 0);
+        let Changed { whole, live } = change.apply(&before, &version, now)?;
+        let publication = self.next(&base_id, connection_id, vec![live], now);
+        self.revise(&serial, whole);
+        Ok((self.keep_messages(Publication { amends: true, ..publication }), version))
+    }
+
+    fn revise(&mut self, serial: &str, message: Message) {
+        if let Some((place, index)) = Serial::parse_item(serial, &self.series) {
+            self.messages.revise(place, index, message, bytes_of_message);
+        }
+    }
+
+    /// The versions of a message that are still known, oldest first.
+    ///
+    /// # Errors
+    /// 40400 for a serial that no message has here.
+    pub(in crate::channel) fn versions(
+        &self,
+        serial: &str,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page<Message>, ErrorInfo> {
+        self.message(serial)?;
+        let of_it = self.messages.iter().flat_map(|publication| &publication.items);
+        let of_it = of_it.filter(|message| message.serial.as_deref() == Some(serial));
+        let mut versions = Vec::<(String, Message)>::new();
+        for message in of_it.filter(|message| message.action != Some(MessageAction::Summary)) {
+            let before = versions.last().map(|(_, version)| version.clone()).unwrap_or_default();
+            let version = message.version.as_ref().and_then(|version| version.serial.clone());
+            versions.push((version.unwrap_or_default(), Changed::whole_of(message, &before)));
+        }
+        Ok(history::cut(versions.into_iter(), true, cursor, limit))
+    }
+
+    /// Adds annotations, whose messages are known. Answers what is sent to those who want annotations, and what to all subscribers:
+    /// the sum of all annotations of each message.
+    pub(in crate::channel) fn annotate(
+        &mut self,
+        base_id: &str,
+        connection_id: Option<&str>,
+        annotations: Vec<Annotation>,
+        now: Millis,
+    ) -> (Arc<Publication<Annotation>>, Vec<Arc<Publication<Message>>>) {
+        let mut publication = self.next(base_id, connection_id.map(str::to_owned), annotations, now);
+        let serials = self.serials(publication.serial, publication.items.len());
+        for (index, (annotation, serial)) in publication.items.iter_mut().zip(serials).enumerate() {
+            annotation.id = Some(format!("{base_id}:{index}"));
+            annotation.serial = Some(serial);
+            annotation.timestamp = Some(now);
+            annotation.connection_id = connection_id.map(str::to_owned);
+        }
+        publication.bytes = publication
+            .items
+            .iter()
+            .map(|annotation| ITEM_OVERHEAD + annotation.size() + id_len(&annotation.id))
+            .sum();
+        let publication = Arc::new(publication);
+        self.annotations.push(Arc::clone(&publication));
+        let mut about: Vec<&String> =
+            publication.items.iter().filter_map(|item| item.message_serial.as_ref()).collect();
+        about.sort();
+        about.dedup();
+        let summaries = about.into_iter().filter_map(|serial| self.sum_up(serial, now)).collect();
+        (publication, summaries)
+    }
+
+    fn sum_up(&mut self, serial: &str, now: Millis) -> Option<Arc<Publication<Message>>> {
+        let annotations = Some(summary::summarise(self.annotations_of(serial).map(|(_, item)| item)));
+        let before = self.find(serial)?.clone();
+        let id = random::text::<9>();
+        let live = Message {
+            id: Some(format!("{id}:0")),
+            action: Some(MessageAction::Summary),
+            serial: Some(serial.to_owned()),
+            name: before.name.clone(),
+            timestamp: before.timestamp,
+            version: before.version.clone(),
+            annotations: annotations.clone(),
+            ..Message::default()
+        };
+        self.revise(serial, Message { annotations, ..before });
+        // Whoever resumes needs the last sum alone.
+        self.messages.remove(|publication| {
+            let of_it = |message: &Message| {
+                message.action == Some(MessageAction::Summary) && message.serial.as_deref() == Some(serial)
+            };
+            publication.amends && publication.items.iter().all(of_it)
+        });
+        let publication = self.next(&id, None, vec![live], now);
+        Some(self.keep_messages(Publication { amends: true, ..publication }))
+    }
+
+    fn annotations_of<'a>(&'a self, serial: &'a str) -> impl Iterator<Item = (String, &'a Annotation)> + 'a {
+        self.annotations
+            .iter()
+            .flat_map(|publication| publication.items.iter())
+            .filter(move |annotation| annotation.message_serial.as_deref() == Some(serial))
+            .map(|annotation| (annotation.serial.clone().unwrap_or_default(), annotation))
+    }
+
+    /// The annotations of a message, oldest first.
+    ///
+    /// # Errors
+    /// 40400 for a serial that no message has here.
+    pub(in crate::channel) fn annotations(
+        &self,
+        serial: &str,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page<Annotation>, ErrorInfo> {
+        self.message(serial)?;
+        let page = history::cut(self.annotations_of(serial), true, cursor, limit);
+        Ok(Page { items: page.items.into_iter().cloned().collect(), next: page.next })
+    }
+}
