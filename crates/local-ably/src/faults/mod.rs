@@ -1,28 +1,27 @@
 //! Misbehaviour on demand: faults that are asked for, which publishes, keys, connections and tokens they are for, and how often
 //! each has fired. What a fault then does is done where the answer is made.
 
+mod body;
+mod fault;
 mod spec;
 mod tokens;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ably::{ErrorInfo, KeyName};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
-use serde_json::{Map, Value};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::lock;
 use crate::auth::{Authorised, Credentials};
 use crate::clock::{Millis, wait};
 use crate::errors::bad_request;
-use spec::{Clients, Extent, Spec};
+use spec::{Clients, Spec};
 use tokens::SeenTokens;
 
-pub(crate) use spec::{Blow, Body, Effect, Refusal, Transport};
+pub(crate) use body::Body;
+pub(crate) use fault::{Fault, Firing, Strike};
+pub(crate) use spec::{Blow, Effect, Refusal, Transport};
 
 /// How many faults there may be at a time; beyond this those that are over go first.
 const FAULTS_MAX: usize = 100;
@@ -34,138 +33,6 @@ pub(crate) struct Faults {
     /// Oldest first, which is the order in which they are tried.
     faults: Mutex<Vec<Arc<Fault>>>,
     seen: Mutex<SeenTokens>,
-}
-
-/// A fault.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    id: u64,
-    given: Map<String, Value>,
-    spec: Spec,
-    extent: Extent,
-    since: Millis,
-    tries: Mutex<Tries>,
-    fired: watch::Sender<u64>,
-    /// Cancelled when the fault is removed: what it holds up goes on.
-    removed: CancellationToken,
-}
-
-#[derive(Debug)]
-struct Tries {
-    claimed: u64,
-    dice: StdRng,
-}
-
-/// One firing of a fault.
-#[derive(Debug)]
-pub(crate) struct Firing<T> {
-    fault: Arc<Fault>,
-    what: T,
-}
-
-impl<T> Firing<T> {
-    /// What is to happen.
-    pub(crate) fn what(&self) -> &T {
-        &self.what
-    }
-
-    /// Counts the firing, once what it stands for has happened.
-    pub(crate) fn count(&self) {
-        self.fault.fired.send_modify(|fired| *fired += 1);
-    }
-
-    /// Done when the fault is removed.
-    pub(crate) fn released(&self) -> CancellationToken {
-        self.fault.removed.clone()
-    }
-}
-
-impl Fault {
-    fn new(id: u64, body: Body, now: Millis) -> Result<Self, ErrorInfo> {
-        let given = body.as_given();
-        let (spec, extent) = body.read()?;
-        let dice = StdRng::seed_from_u64(extent.seed);
-        Ok(Self {
-            id,
-            given,
-            spec,
-            extent,
-            since: now,
-            tries: Mutex::new(Tries { claimed: 0, dice }),
-            fired: watch::Sender::new(0),
-            removed: CancellationToken::new(),
-        })
-    }
-
-    /// Whether it will not fire any more.
-    fn is_over(&self, now: Millis) -> bool {
-        let is_done = matches!(self.spec, Spec::DropConnections { .. });
-        is_done || self.is_used_up(lock(&self.tries).claimed) || self.is_past(now)
-    }
-
-    fn is_used_up(&self, claimed: u64) -> bool {
-        self.extent.times.is_some_and(|times| claimed >= times)
-    }
-
-    fn is_past(&self, now: Millis) -> bool {
-        self.extent.millis.is_some_and(|millis| now >= self.since.saturating_add(millis))
-    }
-
-    /// Whether it fires for one that it is for.
-    fn claim(&self, now: Millis) -> bool {
-        if self.is_past(now) {
-            return false;
-        }
-        let mut tries = lock(&self.tries);
-        if self.is_used_up(tries.claimed) {
-            return false;
-        }
-        let fires = self.extent.share.is_none_or(|share| tries.dice.random_bool(share));
-        tries.claimed += u64::from(fires);
-        fires
-    }
-
-    /// The fault as it was given, with its id, how often it has fired, and whether it is over.
-    pub(crate) fn report(&self, now: Millis) -> Value {
-        let mut report = self.given.clone();
-        report.insert("id".to_owned(), self.id.to_string().into());
-        report.insert("fired".to_owned(), (*self.fired.borrow()).into());
-        report.insert("over".to_owned(), self.is_over(now).into());
-        Value::Object(report)
-    }
-
-    /// Waits until it has fired so often, or has been removed, or the time is up.
-    pub(crate) async fn fired(&self, times: u64, at_most: Duration) {
-        let mut fired = self.fired.subscribe();
-        tokio::select! {
-            _ = fired.wait_for(|fired| *fired >= times) => {}
-            () = self.removed.cancelled() => {}
-            () = tokio::time::sleep(at_most) => {}
-        }
-    }
-}
-
-/// What a fault does at once, to connections that there are.
-#[derive(Debug)]
-pub(crate) struct Strike {
-    fault: Arc<Fault>,
-}
-
-impl Strike {
-    /// How a connection ends, if it is struck at all. `has_token` says whether it was authorised by a token.
-    pub(crate) fn blow(&self, key: &KeyName, client_id: Option<&str>, has_token: bool) -> Option<Blow> {
-        let (of, blow) = match &self.fault.spec {
-            Spec::DropConnections { of, blow } => (of, blow.clone()),
-            Spec::ExpireTokens { of } if has_token => (of, Blow::Disconnected(crate::auth::expired())),
-            _ => return None,
-        };
-        of.include(key, client_id).then_some(blow)
-    }
-
-    /// Counts a connection that was struck.
-    pub(crate) fn count(&self) {
-        self.fault.fired.send_modify(|fired| *fired += 1);
-    }
 }
 
 impl Faults {
@@ -227,7 +94,7 @@ impl Faults {
     }
 
     fn let_go(&self, fault: &Fault) {
-        fault.removed.cancel();
+        fault.let_go();
         lock(&self.seen).unexpire(fault.id);
     }
 
@@ -236,7 +103,7 @@ impl Faults {
         let faults = lock(&self.faults);
         faults.iter().find_map(|fault| {
             let what = of(&fault.spec)?;
-            fault.claim(now).then(|| Firing { fault: Arc::clone(fault), what })
+            fault.fire(what, now)
         })
     }
 
@@ -329,7 +196,7 @@ pub(crate) async fn held(until: Millis, released: &CancellationToken, shutdown: 
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
