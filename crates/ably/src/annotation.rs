@@ -6,6 +6,7 @@ use serde::de::Deserializer;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::object::Object;
 use crate::payload::{Payload, WireData};
 use crate::wire::{Loose, json_len, millis, numbered, text_len};
 
@@ -133,7 +134,7 @@ struct Read {
 
 impl<'de> Deserialize<'de> for Annotation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = Read::deserialize(deserializer)?;
+        let Object(read) = Object::<Read>::deserialize(deserializer)?;
         Ok(Self {
             id: read.id,
             action: read.action.unwrap_or_default(),
@@ -168,5 +169,6 @@ mod tests {
         assert_eq!(serde_json::to_value(&read).unwrap(), whole);
         let least: Annotation = serde_json::from_value(json!({"name": null, "action": null})).unwrap();
         assert_eq!(serde_json::to_value(&least).unwrap(), json!({"action": 0}));
+        assert!(serde_json::from_value::<Annotation>(json!([])).is_err());
     }
 }

@@ -8,6 +8,7 @@ pub mod capability;
 pub mod error;
 pub mod key;
 pub mod message;
+pub mod object;
 pub mod payload;
 pub mod rest;
 pub mod token;
@@ -18,5 +19,6 @@ pub use capability::{Capability, CapabilityError, ChannelPattern, Operation, Ope
 pub use error::ErrorInfo;
 pub use key::{Key, KeyError, KeyName, Secret};
 pub use message::{Message, MessageAction, PresenceAction, PresenceMessage, Version};
+pub use object::Object;
 pub use payload::{Data, Payload};
 pub use token::{JwtClaims, TokenDetails, TokenRequest};

@@ -8,6 +8,7 @@ use serde::de::Deserializer;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::object::Object;
 use crate::payload::{Payload, WireData};
 use crate::wire::{Loose, json_len, millis, numbered, text_len};
 
@@ -226,13 +227,13 @@ struct Read {
     timestamp: Option<i64>,
     extras: Option<Loose>,
     serial: Option<String>,
-    version: Option<Version>,
+    version: Option<Object<Version>>,
     annotations: Option<Loose>,
 }
 
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = Read::deserialize(deserializer)?;
+        let Object(read) = Object::<Read>::deserialize(deserializer)?;
         let action =
             read.action.map(MessageAction::try_from).transpose().map_err(serde::de::Error::custom)?;
         Ok(Self {
@@ -246,7 +247,7 @@ impl<'de> Deserialize<'de> for Message {
             extras: read.extras.map(Loose::into_json),
             action,
             serial: read.serial,
-            version: read.version,
+            version: read.version.map(|Object(version)| version),
             annotations: read.annotations.map(Loose::into_json),
         })
     }
@@ -254,7 +255,7 @@ impl<'de> Deserialize<'de> for Message {
 
 impl<'de> Deserialize<'de> for PresenceMessage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = Read::deserialize(deserializer)?;
+        let Object(read) = Object::<Read>::deserialize(deserializer)?;
         let action = read.action.ok_or_else(|| serde::de::Error::missing_field("action"))?;
         Ok(Self {
             id: read.id,
@@ -304,6 +305,16 @@ mod tests {
             json!({"id": null, "name": null, "data": null, "extras": null, "timestamp": null, "size": 3});
         assert_eq!(again(message), json!({}));
         assert_eq!(read(json!({"timestamp": 1.5})).timestamp, Some(1));
+    }
+
+    #[test]
+    fn only_an_object_is_a_message() {
+        for other in [json!([]), json!([[]]), json!(["id"]), json!("text"), json!(1), json!(null)] {
+            assert!(serde_json::from_value::<Message>(other.clone()).is_err(), "{other}");
+            assert!(serde_json::from_value::<PresenceMessage>(other.clone()).is_err(), "{other}");
+        }
+        assert!(serde_json::from_value::<PresenceMessage>(json!(["id", 2])).is_err());
+        assert!(serde_json::from_value::<Message>(json!({"version": []})).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ably::{Annotation, Message, PresenceMessage};
+use ably::{Annotation, Message, Object, PresenceMessage};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -79,7 +79,7 @@ struct Wire {
     messages: Option<Vec<Message>>,
     presence: Option<Vec<PresenceMessage>>,
     annotations: Option<Vec<Annotation>>,
-    auth: Option<WireAuth>,
+    auth: Option<Object<WireAuth>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -140,10 +140,10 @@ impl Command {
     /// What is wrong, where the bytes are not a frame at all. A frame whose contents alone are wrong is
     /// [`Command::Refused`] if the client awaits an answer to it.
     pub(crate) fn parse(format: Format, bytes: &[u8]) -> Result<Self, String> {
-        match decode::<Wire>(format, bytes) {
-            Ok(wire) => Ok(wire.into_command()),
-            Err(reason) => match decode::<Envelope>(format, bytes) {
-                Ok(Envelope { action: Some(action), msg_serial: Some(msg_serial) })
+        match decode(format, bytes) {
+            Ok(Object::<Wire>(wire)) => Ok(wire.into_command()),
+            Err(reason) => match decode(format, bytes) {
+                Ok(Object(Envelope { action: Some(action), msg_serial: Some(msg_serial) }))
                     if ANSWERED.contains(&action) =>
                 {
                     Ok(Self::Refused { msg_serial, reason })
@@ -187,7 +187,7 @@ impl Wire {
                 force_nack: params.remove("_forceNack").is_some_and(|value| value != "false"),
             }),
             Some(16) => Command::Sync { channel },
-            Some(17) => Command::Auth { access_token: self.auth.and_then(|auth| auth.access_token) },
+            Some(17) => Command::Auth { access_token: self.auth.and_then(|Object(auth)| auth.access_token) },
             Some(19) => match self.msg_serial {
                 Some(msg_serial) => {
                     Command::Refused { msg_serial, reason: "the local Ably has no LiveObjects".to_owned() }
@@ -249,11 +249,20 @@ mod tests {
     fn contents_that_cannot_be_read_refuse_the_frame_alone() {
         let frame = json!({"action": 15, "msgSerial": 3, "messages": [{"name": 1}]});
         assert!(matches!(parse(&frame), Ok(Command::Refused { msg_serial: 3, .. })));
+        for contents in [json!([[]]), json!(["text"]), json!([1]), json!("text"), json!({})] {
+            let fields = [(14, "presence"), (15, "messages"), (21, "annotations")];
+            for (action, field) in fields {
+                let frame = json!({"action": action, "msgSerial": 3, field: contents});
+                assert!(matches!(parse(&frame), Ok(Command::Refused { msg_serial: 3, .. })), "{frame}");
+            }
+        }
         assert!(matches!(
             parse(&json!({"action": 19, "msgSerial": 4})),
             Ok(Command::Refused { msg_serial: 4, .. })
         ));
-        assert!(parse(&json!("x")).is_err());
+        for other in [json!("x"), json!([]), json!([0]), json!([15])] {
+            assert!(parse(&other).is_err(), "{other}");
+        }
     }
 
     #[test]

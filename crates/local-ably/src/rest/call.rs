@@ -1,10 +1,8 @@
 //! One request and its answer: formats, credentials, errors in Ably's shape.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::marker::PhantomData;
 
-use ably::{ErrorInfo, Secret};
+use ably::{ErrorInfo, Object, Secret};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, Path, Request};
@@ -12,9 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::auth::{Authorised, ClientIdentity, Credentials, authorise, no_credentials};
 use crate::channel::ChannelName;
@@ -185,29 +182,6 @@ impl Call {
     /// The answer to a call that may have gone wrong.
     pub(super) fn settle(&self, result: Result<Response, ErrorInfo>) -> Response {
         result.unwrap_or_else(|error| refusal(self.format, error))
-    }
-}
-
-/// What is read from an object alone.
-struct Object<T>(T);
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: DeserializeOwned> Visitor<'de> for ObjectVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use ably::{ErrorInfo, Message, Operation};
+use ably::{ErrorInfo, Message, Object, Operation};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -95,9 +95,9 @@ pub(super) async fn publish_batch(State(server): State<Arc<Server>>, call: Call)
 fn publish_many(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
     let now = now();
     let caller = call.authorised(server, now)?;
-    let specs = call.read::<OneOrMany<BatchSpec>>()?.into_vec();
+    let specs = call.read::<OneOrMany<Object<BatchSpec>>>()?.into_vec();
     let specs: Vec<_> =
-        specs.into_iter().map(|spec| (spec.channels.into_vec(), spec.messages.into_vec())).collect();
+        specs.into_iter().map(|Object(spec)| (spec.channels.into_vec(), spec.messages.into_vec())).collect();
     check_batch(&specs)?;
     let mut batches = Vec::with_capacity(specs.len());
     for (channels, messages) in specs {

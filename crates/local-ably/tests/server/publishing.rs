@@ -179,3 +179,36 @@ async fn a_frame_of_1001_messages_is_refused() {
         assert_eq!(socket.expect_error(2).await, (40000, 400));
     }
 }
+
+#[tokio::test]
+async fn only_objects_are_messages_never_arrays_texts_or_numbers() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut reader, _) = server.connect(format).await;
+        reader.attach("a").await;
+        let (mut writer, _) = server.connect(format).await;
+        for (serial, other) in [json!([]), json!(["id"]), json!("text"), json!(1)].into_iter().enumerate() {
+            for messages in [json!([other.clone()]), json!([{"data": "x"}, other.clone()])] {
+                let (status, body) = server.post_in(format, "/channels/a/messages", &messages).await;
+                assert_eq!((status, &body["error"]["code"]), (400, &json!(40000)), "{messages}");
+                let spec = json!({"channels": "a", "messages": messages});
+                let (status, body) = server.post_in(format, "/messages", &spec).await;
+                assert_eq!((status, &body["error"]["code"]), (400, &json!(40000)), "{spec}");
+            }
+            let frame =
+                json!({"action": 15, "channel": "a", "msgSerial": serial, "messages": [other.clone()]});
+            writer.send(frame).await;
+            let nack = writer.expect(2).await;
+            let error = &nack["error"];
+            assert_eq!((&error["code"], &error["statusCode"]), (&json!(40000), &json!(400)), "{other}");
+            assert_eq!(nack["msgSerial"], serial);
+        }
+        let (status, body) = server.post_in(format, "/channels/a/messages", &json!([])).await;
+        assert_eq!((status, &body["error"]["code"]), (400, &json!(40000)));
+        let positional = json!([["a", {"data": "x"}]]);
+        let (status, body) = server.post_in(format, "/messages", &positional).await;
+        assert_eq!((status, &body["error"]["code"]), (400, &json!(40000)));
+        reader.expect_nothing().await;
+    }
+    assert!(server.stored("a").await.is_empty());
+}
