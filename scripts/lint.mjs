@@ -14,6 +14,8 @@ await script(async () => {
   /** @type {[string, string[], NodeJS.ProcessEnv][]} */
   const linters = [
     ["cargo", ["fmt", "--all", "--check"], environment()],
+    // A workspace of its own, whose dependencies a lint is not worth.
+    ["cargo", ["fmt", "--check", "--manifest-path", "tests/sdks/rust/Cargo.toml"], environment()],
     ["cargo", ["clippy", "--workspace", "--all-targets", ...DENY], environment()],
     ["cargo", ["clippy", ...WASM_CRATES, "--target", WASM_TARGET, ...DENY], wasmEnvironment()],
     ["tsc", [], environment()],
