@@ -81,3 +81,77 @@ impl Channels {
         self.retired
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ably::{Data, Message, Payload};
+
+    use super::*;
+    use crate::auth::ClientIdentity;
+    use crate::channel::{HistoryQuery, Publisher, prepare};
+
+    const NOW: Millis = 1_700_000_000_000;
+    const MINUTE: Millis = 60_000;
+    const DAY: Millis = 24 * 60 * MINUTE;
+
+    fn namespace(id: &str, persisted: bool, mutable: bool) -> Namespace {
+        Namespace { id: id.to_owned(), rules: Rules { persisted, mutable } }
+    }
+
+    fn publish(channels: &mut Channels, name: &str, data: &str, now: Millis) {
+        let payload = Payload { data: Some(Data::Text(data.to_owned())), encoding: None };
+        let publisher = Publisher {
+            client: &ClientIdentity::Any,
+            connection_id: None,
+            base_id: &format!("{name}-{data}"),
+            size_max: 65_536,
+        };
+        let prepared = prepare(vec![Message { payload, ..Message::default() }], &publisher).unwrap();
+        lock(&channels.get_or_make(name, now).unwrap()).publish(prepared, now);
+    }
+
+    /// How many messages the history of a channel holds, or nothing where the channel is forgotten.
+    fn held(channels: &Channels, name: &str, now: Millis) -> Option<usize> {
+        let query = HistoryQuery {
+            start: None,
+            end: None,
+            forwards: true,
+            until_serial: None,
+            limit: 100,
+            cursor: None,
+        };
+        channels.get(name).map(|channel| lock(&channel).history(&query, now).unwrap().items.len())
+    }
+
+    #[test]
+    fn a_namespace_keeps_messages_for_a_day_where_it_is_persisted_and_else_for_two_minutes() {
+        let namespaces = vec![
+            namespace("kept", true, false),
+            namespace("edited", false, true),
+            namespace("plain", false, false),
+        ];
+        let mut channels = Channels::new(namespaces, Arc::default());
+        let long = ["kept", "kept:a", "edited:a"];
+        let short = ["plain", "plain:a", "keptnot", "other:kept"];
+        for name in long.into_iter().chain(short) {
+            publish(&mut channels, name, "first", NOW);
+            publish(&mut channels, name, "second", NOW + MINUTE);
+        }
+        for (after, in_long, in_short) in [
+            (2 * MINUTE, Some(2), Some(2)),
+            (2 * MINUTE + 1, Some(2), Some(1)),
+            (3 * MINUTE + 1, Some(2), None),
+            (DAY, Some(2), None),
+            (DAY + 1, Some(1), None),
+            (DAY + MINUTE + 1, None, None),
+        ] {
+            channels.sweep(NOW + after);
+            for name in long {
+                assert_eq!(held(&channels, name, NOW + after), in_long, "{name} after {after} ms");
+            }
+            for name in short {
+                assert_eq!(held(&channels, name, NOW + after), in_short, "{name} after {after} ms");
+            }
+        }
+    }
+}
