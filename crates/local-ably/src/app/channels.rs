@@ -8,6 +8,7 @@ use ably::ErrorInfo;
 use super::{Namespace, lock};
 use crate::channel::{Channel, Memory, Rules, Traffic};
 use crate::clock::Millis;
+use crate::limits::Limits;
 
 /// How many channels an app may have at a time.
 const CHANNELS_MAX: usize = 10_000;
@@ -43,14 +44,23 @@ impl Channels {
     }
 
     /// The channel of a canonical name.
-    pub(crate) fn get_or_make(&mut self, name: &str, now: Millis) -> Result<ChannelRef, ErrorInfo> {
+    ///
+    /// # Errors
+    /// 40114 where there are as many as there may be, 90021 where too many are made.
+    pub(crate) fn get_or_make(
+        &mut self,
+        name: &str,
+        limits: &Limits,
+        now: Millis,
+    ) -> Result<ChannelRef, ErrorInfo> {
         if let Some(channel) = self.get(name) {
             return Ok(channel);
         }
         if self.by_name.len() >= CHANNELS_MAX {
             let message = format!("the app has {CHANNELS_MAX} channels, and may not have more");
-            return Err(ErrorInfo::new(42910, 429, message));
+            return Err(ErrorInfo::new(40114, 403, message));
         }
+        limits.channel(now)?;
         let channel = Arc::new(Mutex::new(Channel::new(name, self.rules_of(name), &self.memory, now)));
         self.by_name.insert(name.to_owned(), Arc::clone(&channel));
         Ok(channel)
@@ -107,7 +117,7 @@ mod tests {
             size_max: 65_536,
         };
         let prepared = prepare(vec![Message { payload, ..Message::default() }], &publisher).unwrap();
-        lock(&channels.get_or_make(name, now).unwrap()).publish(prepared, now);
+        lock(&channels.get_or_make(name, &Limits::new(None, NOW), now).unwrap()).publish(prepared, now);
     }
 
     /// How many messages the history of a channel holds, or nothing where the channel is forgotten.

@@ -129,7 +129,7 @@ impl Connections {
     /// `socket` makes the socket for the connection that is chosen.
     ///
     /// # Errors
-    /// 40102 where the connection to resume belongs to another identity, 42912 where there are too many.
+    /// 40102 where the connection to resume belongs to another identity, 40111 where there are too many.
     pub(crate) fn open(
         &mut self,
         resume: Option<&str>,
@@ -155,7 +155,7 @@ impl Connections {
             return Ok(Opened { key: entry.key.clone(), superseded, not_resumed: None });
         }
         if self.by_id.len() >= CONNECTIONS_MAX && !self.forget_longest_lost() {
-            return Err(ErrorInfo::new(42912, 429, format!("the app has {CONNECTIONS_MAX} connections")));
+            return Err(ErrorInfo::new(40111, 403, format!("the app has {CONNECTIONS_MAX} connections")));
         }
         let connection = Connection::new();
         let key = new_key(connection.id());

@@ -13,6 +13,7 @@ use crate::auth::{Nonces, Revocation, Revocations, Target};
 use crate::channel::{Memory, Rules};
 use crate::clock::Millis;
 use crate::faults::Faults;
+use crate::limits::Limits;
 
 pub(crate) use channels::{ChannelRef, Channels};
 pub(crate) use connections::{Answer, Connection, Connections, Opened, STATE_TTL, Seen};
@@ -103,9 +104,9 @@ impl App {
     /// A channel, made if need be.
     ///
     /// # Errors
-    /// 42910 where there are as many as there may be.
-    pub(crate) fn channel(&self, name: &str, now: Millis) -> Result<ChannelRef, ErrorInfo> {
-        self.channels().get_or_make(name, now)
+    /// 40114 where there are as many as there may be, 90021 where too many are made.
+    pub(crate) fn channel(&self, name: &str, limits: &Limits, now: Millis) -> Result<ChannelRef, ErrorInfo> {
+        self.channels().get_or_make(name, limits, now)
     }
 
     /// The app's connections. Never to be asked for while a channel is locked.

@@ -1,11 +1,13 @@
 //! One socket's attachment to a channel.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ably::{ErrorInfo, Message, Operation, Operations};
 
 use super::log::Missed;
-use super::occupancy::{Metrics, Occupancy, Watch};
+use super::occupancy::{Occupancy, Watch};
+use super::params::AttachParams;
 use super::timeline::Publication;
 use crate::clock::Millis;
 use crate::connection::Socket;
@@ -24,6 +26,20 @@ pub(super) struct Attachment {
     watch: Option<Watch>,
     /// Whether the credentials allow to watch.
     may_watch: bool,
+    /// The parameters that ATTACHED tells.
+    params: BTreeMap<String, String>,
+    /// Whether the last thing that was for it was not delivered.
+    losing: bool,
+}
+
+/// Whether something reaches an attachment.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    Sent,
+    /// Its connection receives too much, and is to be told so by this error.
+    Lost(ErrorInfo),
+    /// It has been told so already.
+    LostAgain,
 }
 
 impl Attachment {
@@ -35,7 +51,7 @@ impl Attachment {
         socket: Arc<Socket>,
         sent_name: &str,
         requested: Modes,
-        occupancy: Option<Metrics>,
+        params: AttachParams,
         operations: Option<&Operations>,
     ) -> Result<Self, ErrorInfo> {
         let mut attachment = Self {
@@ -43,8 +59,10 @@ impl Attachment {
             sent_name: sent_name.to_owned(),
             requested,
             allowed: Modes::default(),
-            watch: occupancy.map(Watch::new),
+            watch: params.occupancy.map(Watch::new),
             may_watch: false,
+            params: params.recognised,
+            losing: false,
         };
         if !attachment.reauthorise(operations) {
             return Err(nothing_allowed(sent_name));
@@ -135,6 +153,33 @@ impl Attachment {
     /// Sends a frame to this socket alone.
     pub(super) fn send(&self, frame: Frame) {
         self.socket.send(frame);
+    }
+
+    /// The parameters that ATTACHED tells.
+    pub(super) fn params(&self) -> &BTreeMap<String, String> {
+        &self.params
+    }
+
+    /// Sends so many messages or annotations, which go to many, unless its connection receives too much.
+    pub(super) fn deliver(
+        &mut self,
+        shared: &SharedFrame,
+        canonical: &str,
+        items: usize,
+        now: Millis,
+    ) -> Delivery {
+        match self.socket.admit(items, now) {
+            Ok(()) => {
+                self.losing = false;
+                self.send_shared(shared, canonical);
+                Delivery::Sent
+            }
+            Err(_) if self.losing => Delivery::LostAgain,
+            Err(error) => {
+                self.losing = true;
+                Delivery::Lost(error)
+            }
+        }
     }
 
     /// Sends a frame that goes to many, which names the channel canonically.

@@ -2,6 +2,7 @@
 
 use ably::{Annotation, ErrorInfo, Message, Operations};
 
+use super::attachment::{Attachment, Delivery};
 use super::publish::MESSAGES_MAX;
 use super::summary::Method;
 use super::timeline::Publication;
@@ -9,7 +10,7 @@ use super::{Change, Channel, HistoryQuery, Page, Prepared, Published};
 use crate::auth::ClientIdentity;
 use crate::clock::Millis;
 use crate::errors::{bad_request, check_encoding, foreign_client_id, too_large};
-use crate::protocol::{Modes, SharedFrame};
+use crate::protocol::{Flags, Modes, SharedFrame};
 
 /// The longest type or name of an annotation, in bytes. Ably names no limit; this one bounds summaries.
 const NAME_MAX: usize = 1_024;
@@ -81,10 +82,35 @@ impl Channel {
 
     fn deliver(&mut self, publication: &Publication<Message>) {
         let shared = SharedFrame::from(publication.frame(&self.name));
-        for attachment in self.attachments.values() {
-            if attachment.modes().has(Modes::SUBSCRIBE) && attachment.wants(publication) {
-                attachment.send_shared(&shared, &self.name);
-                self.traffic.deliver(attachment, publication.items.len());
+        let wanted = |attachment: &Attachment| {
+            attachment.modes().has(Modes::SUBSCRIBE) && attachment.wants(publication)
+        };
+        self.send_to_all(&shared, publication.items.len(), publication.timestamp, wanted);
+    }
+
+    /// Sends a frame to all who want it. Those who receive too much do not get it, and are told so once, until something gets
+    /// through to them again.
+    fn send_to_all(
+        &mut self,
+        shared: &SharedFrame,
+        items: usize,
+        now: Millis,
+        wanted: impl Fn(&Attachment) -> bool,
+    ) {
+        let mut losing = Vec::new();
+        for (key, attachment) in &mut self.attachments {
+            if !wanted(attachment) {
+                continue;
+            }
+            match attachment.deliver(shared, &self.name, items, now) {
+                Delivery::Sent => self.traffic.deliver(attachment, items),
+                Delivery::Lost(error) => losing.push((key.clone(), error)),
+                Delivery::LostAgain => {}
+            }
+        }
+        for (key, error) in losing {
+            if let Some(attachment) = self.attachments.get(&key) {
+                self.send_attached(attachment, Flags::default(), Some(error));
             }
         }
     }
@@ -126,12 +152,9 @@ impl Channel {
             self.log.annotate(annotator.base_id, annotator.connection_id, annotations, now);
         self.traffic.publish(publication.items.len(), now);
         let shared = SharedFrame::from(publication.frame(&self.name));
-        for attachment in self.attachments.values() {
-            if attachment.modes().has(Modes::ANNOTATION_SUBSCRIBE) {
-                attachment.send_shared(&shared, &self.name);
-                self.traffic.deliver(attachment, publication.items.len());
-            }
-        }
+        self.send_to_all(&shared, publication.items.len(), now, |attachment| {
+            attachment.modes().has(Modes::ANNOTATION_SUBSCRIBE)
+        });
         for summary in summaries {
             self.deliver(&summary);
         }

@@ -99,9 +99,9 @@ impl Channel {
     ) -> Result<(), ErrorInfo> {
         let params = AttachParams::read(name.params().iter().chain(&request.params))?;
         let requested = Modes::requested(params.modes.as_deref(), request.flags);
+        let rewind = params.rewind;
         let attachment =
-            Attachment::new(Arc::clone(socket), &request.channel, requested, params.occupancy, operations)?;
-        let modes = attachment.modes();
+            Attachment::new(Arc::clone(socket), &request.channel, requested, params, operations)?;
         let key = (socket.id(), request.channel.clone());
         let in_place = self.attachments.contains_key(&key);
 
@@ -127,30 +127,34 @@ impl Channel {
         } else if request.flags.has(Flags::ATTACH_RESUME) {
             Vec::new()
         } else {
-            params.rewind.map(|rewind| self.log.rewind(rewind, now)).unwrap_or_default()
+            rewind.map(|rewind| self.log.rewind(rewind, now)).unwrap_or_default()
         };
         let backlog: Vec<_> = backlog.into_iter().filter(|missed| attachment.wants_missed(missed)).collect();
-        let has_presence = modes.has(Modes::PRESENCE_SUBSCRIBE) && !self.members.is_empty();
-        let flags = Flags::from(modes)
-            .with(Flags::HAS_PRESENCE, has_presence)
-            .with(Flags::HAS_BACKLOG, !backlog.is_empty())
-            .with(Flags::RESUMED, resumed);
-        attachment.send(Frame {
-            channel_serial: Some(self.log.last_serial()),
-            flags: Some(flags),
-            params: Some(params.recognised).filter(|params| !params.is_empty()),
-            error,
-            ..Frame::on(Action::Attached, &request.channel)
-        });
-        if has_presence {
-            self.send_members(&attachment);
-        }
+        let flags =
+            Flags::default().with(Flags::HAS_BACKLOG, !backlog.is_empty()).with(Flags::RESUMED, resumed);
+        self.send_attached(&attachment, flags, error);
         for missed in &backlog {
             attachment.send_missed(missed);
         }
         self.attachments.insert(key, attachment);
         self.note_change(now);
         Ok(())
+    }
+
+    /// Sends ATTACHED, with the attachment's modes and parameters besides the flags, and then the members, if there are any.
+    fn send_attached(&self, attachment: &Attachment, flags: Flags, error: Option<ErrorInfo>) {
+        let modes = attachment.modes();
+        let has_presence = modes.has(Modes::PRESENCE_SUBSCRIBE) && !self.members.is_empty();
+        attachment.send(Frame {
+            channel_serial: Some(self.log.last_serial()),
+            flags: Some(flags.with(modes.into(), true).with(Flags::HAS_PRESENCE, has_presence)),
+            params: Some(attachment.params().clone()).filter(|params| !params.is_empty()),
+            error,
+            ..Frame::on(Action::Attached, attachment.sent_name())
+        });
+        if has_presence {
+            self.send_members(attachment);
+        }
     }
 
     /// The serial of what happened last.

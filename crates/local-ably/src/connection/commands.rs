@@ -51,7 +51,11 @@ impl Session {
                 if let Err(error) = self.attach(&attach, now) {
                     // The client takes the channel for failed, so an attachment that was there goes too.
                     self.drop_attachment(&attach.channel, now);
-                    self.socket.send(Frame::channel_error(&attach.channel, error));
+                    self.socket.send(match error.code {
+                        // Clients try again after DETACHED, as Ably has them do where channels are made too fast.
+                        90021 => Frame { error: Some(error), ..Frame::on(Action::Detached, &attach.channel) },
+                        _ => Frame::channel_error(&attach.channel, error),
+                    });
                 }
             }
             Command::Detach { channel } => {
@@ -118,7 +122,7 @@ impl Session {
             return Ok(());
         }
         let operations = self.authorised.operations_on(name.canonical());
-        let channel = self.authorised.app.channel(name.canonical(), now)?;
+        let channel = self.authorised.app.channel(name.canonical(), self.server.limits(), now)?;
         lock(&channel).attach(&self.socket, attach, &name, operations.as_ref(), now)?;
         attached.insert(attach.channel.clone(), channel);
         Ok(())
@@ -144,7 +148,7 @@ impl Session {
         if force_nack {
             return Err(ErrorInfo::new(40099, 400, "the frame asked to be refused"));
         }
-        self.server.limits().inbound_publish(self.inbound.as_mut(), messages.len(), now)?;
+        self.inflow.publish(messages.len(), now)?;
         let name = ChannelName::parse(&sent_name)?;
         let publisher = Publisher {
             client: &self.client,
@@ -155,7 +159,7 @@ impl Session {
         if is_change(&messages) {
             let change = prepare_change(messages, &publisher)?;
             let operations = self.authorised.operations_on(name.canonical());
-            let channel = self.authorised.app.channel(name.canonical(), now)?;
+            let channel = self.authorised.app.channel(name.canonical(), self.server.limits(), now)?;
             let mut channel = lock(&channel);
             channel.require_mode(self.socket.id(), Modes::PUBLISH)?;
             self.server.admit(&self.authorised.app, &channel, 1, change.size(), now)?;
@@ -164,7 +168,7 @@ impl Session {
         }
         self.authorised.require(name.canonical(), Operation::Publish)?;
         let prepared = prepare(messages, &publisher)?;
-        let channel = self.authorised.app.channel(name.canonical(), now)?;
+        let channel = self.authorised.app.channel(name.canonical(), self.server.limits(), now)?;
         let mut channel = lock(&channel);
         channel.require_mode(self.socket.id(), Modes::PUBLISH)?;
         self.server.admit(&self.authorised.app, &channel, prepared.len(), prepared.size(), now)?;
@@ -187,7 +191,7 @@ impl Session {
             size_max: self.server.limits().message_size(),
         };
         let annotations = prepare_annotations(annotations, None, &annotator)?;
-        let channel = self.authorised.app.channel(name.canonical(), now)?;
+        let channel = self.authorised.app.channel(name.canonical(), self.server.limits(), now)?;
         let mut channel = lock(&channel);
         channel.require_mode(self.socket.id(), Modes::ANNOTATION_PUBLISH)?;
         let size = annotations.iter().map(Annotation::size).sum();

@@ -142,7 +142,7 @@ impl EventStream {
     /// Opens a connection and attaches it to all channels, or to none.
     ///
     /// # Errors
-    /// 40000 without a channel, 90010 with too many, 42912 with too many connections, and those of attaching.
+    /// 40000 without a channel, 90010 with too many, 40111 with too many connections, and those of attaching.
     pub(crate) fn open(
         server: &Arc<Server>,
         authorised: Authorised,
@@ -190,7 +190,7 @@ impl EventStream {
         let name = ChannelName::parse(sent_name)?;
         let authorised = &self.ends.authorised;
         let operations = authorised.operations_on(name.canonical());
-        let shared = authorised.app.channel(name.canonical(), now)?;
+        let shared = authorised.app.channel(name.canonical(), self.server.limits(), now)?;
         let mut channel = lock(&shared);
         // The id of an event holds a place on every channel of its stream; each channel knows its own.
         let seen = request.last_event.as_deref().map(|last_event| {

@@ -19,7 +19,7 @@ use crate::auth::{Authorised, ClientIdentity, authorise, expired, no_credentials
 use crate::clock::{Millis, now, wait};
 use crate::errors::{bad_request, incompatible_client_id, shutting_down, too_large};
 use crate::faults::Refusal;
-use crate::limits::Bucket;
+use crate::limits::Inflow;
 use crate::protocol::{Action, Command, ConnectionDetails, Frame, SharedFrame};
 use crate::server::Server;
 use crate::wire::Line;
@@ -80,8 +80,8 @@ pub(super) struct Session {
     revoked_at: Option<Millis>,
     /// Whether the socket has sent a frame.
     heard_from: bool,
-    /// What limits the messages that the socket publishes.
-    pub(super) inbound: Option<Bucket>,
+    /// What limits the frames and messages that the socket sends.
+    pub(super) inflow: Inflow,
     /// What a fault holds up.
     pub(super) holding: Option<Holding>,
 }
@@ -165,7 +165,7 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
             .map(|app| app.connections().sockets().iter().filter(|socket| !socket.is_page()).count())
             .sum()
     };
-    let opened = server.limits().connect(resumes, live, || {
+    let open = || {
         app.connections().open(
             resume,
             &client,
@@ -175,12 +175,14 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
                 socket.runs_on(line);
                 socket.held_by(&authorised, client.shown());
                 socket.opened_by(request.agent, server.inspector(), now);
+                socket.limited_to(server.limits().outflow(now));
                 made = Some((Arc::clone(&socket), queue));
                 socket
             },
             now,
         )
-    })?;
+    };
+    let opened = server.limits().connect(resumes, live, open, now)?;
     let Some((socket, queue)) = made else {
         return Err(ErrorInfo::new(50000, 500, "the connection could not be opened"));
     };
@@ -197,7 +199,7 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
         prompt_at: None,
         revoked_at: None,
         heard_from: false,
-        inbound: server.limits().inbound(now),
+        inflow: server.limits().inflow(now),
         holding: None,
     };
     session.plan_prompt(now);
@@ -216,7 +218,7 @@ impl Session {
                 max_message_size: self.server.limits().message_size(),
                 max_frame_size: FRAME_MAX,
                 max_inbound_rate: self.server.limits().inbound_rate(),
-                max_outbound_rate: 100,
+                max_outbound_rate: self.server.limits().outbound_rate(),
                 connection_state_ttl: STATE_TTL,
                 max_idle_interval: self.idle,
                 server_id: "local-ably".to_owned(),
@@ -343,6 +345,9 @@ impl Session {
                 return Next::Break(Ending::failed(error));
             }
         };
+        if let Err(error) = self.inflow.frame(&command, now()) {
+            return Next::Break(Ending::failed(error));
+        }
         if !self.heard_from {
             self.heard_from = true;
             self.authorised.app.connections().heard_from(&self.socket);

@@ -16,6 +16,7 @@ use crate::app::{ChannelRef, Connection, lock};
 use crate::auth::Authorised;
 use crate::clock::Millis;
 use crate::faults::{Blow, Strike};
+use crate::limits::Outflow;
 use crate::protocol::{Action, Format, Frame, SharedFrame};
 use crate::wire::Line;
 
@@ -39,6 +40,8 @@ pub(crate) struct Socket {
     ended: CancellationToken,
     line: OnceLock<Line>,
     holder: Mutex<Option<Holder>>,
+    /// What limits the messages that it receives.
+    outflow: OnceLock<Outflow>,
     trace: Trace,
 }
 
@@ -66,6 +69,7 @@ impl Socket {
             ended: CancellationToken::new(),
             line: OnceLock::new(),
             holder: Mutex::default(),
+            outflow: OnceLock::new(),
             trace: Trace::default(),
         };
         (Arc::new(socket), queue)
@@ -117,6 +121,25 @@ impl Socket {
     /// The TCP connection.
     pub(super) fn line(&self) -> Option<&Line> {
         self.line.get()
+    }
+
+    /// Limits the messages that it receives.
+    pub(crate) fn limited_to(&self, outflow: Option<Outflow>) {
+        if let Some(outflow) = outflow {
+            // A socket has one for life.
+            let _ = self.outflow.set(outflow);
+        }
+    }
+
+    /// Takes messages into account that are to be delivered to it. The page's count for nothing.
+    ///
+    /// # Errors
+    /// 80020 where they are not to be, because there were too many.
+    pub(crate) fn admit(&self, messages: usize, now: Millis) -> Result<(), ErrorInfo> {
+        match self.outflow.get() {
+            Some(outflow) if !self.is_page() => outflow.deliver(messages, now),
+            _ => Ok(()),
+        }
     }
 
     /// Notes by whom the socket is used.

@@ -1,12 +1,17 @@
 //! How often something may happen: pure logic that is told the time.
 
+use ably::ErrorInfo;
+
+use super::metric::Metric;
+use super::plan::Figures;
+use super::report::Counts;
 use crate::clock::Millis;
 
 /// A token bucket: as many at once as an interval allows, refilled evenly.
 ///
 /// The level is counted in parts of a token, `per` of them to one, so that a millisecond brings `rate` parts exactly.
 #[derive(Debug, Clone)]
-pub(crate) struct Bucket {
+pub(super) struct Bucket {
     rate: i64,
     per: Millis,
     level: i64,
@@ -15,25 +20,25 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// A full bucket that allows `rate` in every `per` milliseconds.
-    pub(crate) fn new(rate: i64, per: Millis, now: Millis) -> Self {
+    pub(super) fn new(rate: i64, per: Millis, now: Millis) -> Self {
         Self { rate, per, level: rate.saturating_mul(per), at: now }
     }
 
     /// Whether so many may happen now. More than an interval allows may happen once the bucket is full, and is paid off later:
     /// otherwise a large batch could never be published.
-    pub(crate) fn allows(&mut self, count: i64, now: Millis) -> bool {
+    pub(super) fn allows(&mut self, count: i64, now: Millis) -> bool {
         self.refill(now);
         self.level >= count.saturating_mul(self.per).min(self.capacity())
     }
 
     /// Takes what has happened, if need be on credit.
-    pub(crate) fn take(&mut self, count: i64, now: Millis) {
+    pub(super) fn take(&mut self, count: i64, now: Millis) {
         self.refill(now);
         self.level = self.level.saturating_sub(count.saturating_mul(self.per));
     }
 
     /// Whether nothing is missing: such a bucket need not be kept.
-    pub(crate) fn is_full(&mut self, now: Millis) -> bool {
+    pub(super) fn is_full(&mut self, now: Millis) -> bool {
         self.refill(now);
         self.level == self.capacity()
     }
@@ -47,6 +52,47 @@ impl Bucket {
         self.level = self.level.saturating_add(self.rate.saturating_mul(elapsed)).min(self.capacity());
         self.at = now;
     }
+}
+
+/// What is to be taken from a bucket.
+#[derive(Debug)]
+pub(super) struct Take<'a> {
+    pub(super) metric: Metric,
+    pub(super) bucket: &'a mut Bucket,
+    /// How much must be there.
+    pub(super) needed: i64,
+    /// How much is taken, if need be on credit.
+    pub(super) taken: i64,
+}
+
+impl<'a> Take<'a> {
+    /// So much as must be there.
+    pub(super) fn of(metric: Metric, bucket: &'a mut Bucket, count: i64) -> Self {
+        Self { metric, bucket, needed: count, taken: count }
+    }
+}
+
+/// Takes all or nothing, and counts it.
+///
+/// # Errors
+/// That of the first metric of which there is too little left.
+pub(super) fn take<const N: usize>(
+    mut takes: [Take<'_>; N],
+    counts: &mut Counts,
+    figures: &Figures,
+    now: Millis,
+) -> Result<(), ErrorInfo> {
+    for Take { metric, bucket, needed, .. } in &mut takes {
+        if !bucket.allows(*needed, now) {
+            counts.refuse(*metric, *needed);
+            return Err(metric.exceeded(figures));
+        }
+    }
+    for Take { metric, bucket, taken, .. } in takes {
+        bucket.take(taken, now);
+        counts.admit(metric, taken);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 //! The limits of an account hold for all apps of the server together.
 
 mod bucket;
+mod flow;
 mod metric;
 mod plan;
 mod report;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use ably::ErrorInfo;
 
@@ -18,14 +19,16 @@ use metric::Metric;
 use plan::Figures;
 use report::Counts;
 
-pub(crate) use bucket::Bucket;
+use bucket::{Bucket, Take, take};
+pub(crate) use flow::{Inflow, Outflow};
 pub use plan::{NoSuchPlan, Plan};
 pub(crate) use report::Report;
 
 /// The longest publish, in bytes, where there is no plan.
 const MESSAGE_SIZE: usize = 65_536;
-/// How many messages a connection may publish in a second, as CONNECTED says where there is no plan; nobody checks.
+/// How many messages a connection may publish and receive in a second, as CONNECTED says where there is no plan; nobody checks.
 const INBOUND: u32 = 250;
+const OUTBOUND: u32 = 100;
 
 /// A publish, as the limits see it.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +43,7 @@ pub(crate) struct Publish<'a> {
 
 /// The limits of a server: none, or those of a plan.
 #[derive(Debug)]
-pub(crate) struct Limits(Option<Meter>);
+pub(crate) struct Limits(Option<Arc<Meter>>);
 
 #[derive(Debug)]
 struct Meter {
@@ -57,6 +60,9 @@ struct State {
     requests: Bucket,
     hourly_requests: Bucket,
     token_requests: Bucket,
+    hourly_token_requests: Bucket,
+    new_connections: Bucket,
+    new_channels: Bucket,
     /// By app and channel: only those that are not full.
     channels: HashMap<(String, String), ChannelBuckets>,
     counts: Counts,
@@ -79,10 +85,13 @@ impl Limits {
                 requests: bucket(Metric::Requests),
                 hourly_requests: bucket(Metric::HourlyRequests),
                 token_requests: bucket(Metric::TokenRequests),
+                hourly_token_requests: bucket(Metric::HourlyTokenRequests),
+                new_connections: bucket(Metric::NewConnections),
+                new_channels: bucket(Metric::NewChannels),
                 channels: HashMap::new(),
                 counts: Default::default(),
             };
-            Meter { plan, figures, state: Mutex::new(state), opening: Mutex::default() }
+            Arc::new(Meter { plan, figures, state: Mutex::new(state), opening: Mutex::default() })
         }))
     }
 
@@ -101,6 +110,11 @@ impl Limits {
         self.0.as_ref().map_or(INBOUND, |meter| meter.figures.inbound)
     }
 
+    /// How many messages a connection may receive in a second.
+    pub(crate) fn outbound_rate(&self) -> u32 {
+        self.0.as_ref().map_or(OUTBOUND, |meter| meter.figures.outbound)
+    }
+
     /// Takes a publish into account. `receivers` counts how many times each of its messages is delivered.
     ///
     /// # Errors
@@ -114,7 +128,6 @@ impl Limits {
         let Some(meter) = &self.0 else { return Ok(()) };
         let figures = &meter.figures;
         let messages = to_i64(publish.messages);
-        let bytes = to_i64(publish.bytes);
         let delivered = messages.saturating_mul(to_i64(receivers()));
         let mut state = meter.state();
         let State { messages: account, channels, counts, .. } = &mut *state;
@@ -123,23 +136,16 @@ impl Limits {
             messages: Metric::ChannelMessages.bucket(figures, now),
             bytes: Metric::ChannelBytes.bucket(figures, now),
         });
-        // What is received counts too, but what cannot be received any more is not known before: it is taken on credit.
-        let mut takes = [
-            (Metric::ChannelMessages, &mut channel.messages, messages, messages),
-            (Metric::ChannelBytes, &mut channel.bytes, bytes, bytes),
-            (Metric::Messages, account, messages, messages.saturating_add(delivered)),
+        let takes = [
+            Take::of(Metric::ChannelMessages, &mut channel.messages, messages),
+            Take::of(Metric::ChannelBytes, &mut channel.bytes, to_i64(publish.bytes)),
+            // What is received counts too, but what cannot be received any more is not known before: it is taken on credit.
+            Take {
+                taken: messages.saturating_add(delivered),
+                ..Take::of(Metric::Messages, account, messages)
+            },
         ];
-        for (metric, bucket, needed, _) in &mut takes {
-            if !bucket.allows(*needed, now) {
-                counts.refuse(*metric, *needed);
-                return Err(metric.exceeded(figures));
-            }
-        }
-        for (metric, bucket, _, taken) in takes {
-            bucket.take(taken, now);
-            counts.admit(metric, taken);
-        }
-        Ok(())
+        take(takes, counts, figures, now)
     }
 
     /// Takes an HTTP request into account.
@@ -150,74 +156,72 @@ impl Limits {
         let Some(meter) = &self.0 else { return Ok(()) };
         let mut state = meter.state();
         let State { requests, hourly_requests, counts, .. } = &mut *state;
-        let mut takes = [(Metric::HourlyRequests, hourly_requests), (Metric::Requests, requests)];
-        for (metric, bucket) in &mut takes {
-            if !bucket.allows(1, now) {
-                counts.refuse(*metric, 1);
-                return Err(metric.exceeded(&meter.figures));
-            }
-        }
-        for (metric, bucket) in takes {
-            bucket.take(1, now);
-            counts.admit(metric, 1);
-        }
-        Ok(())
+        let takes =
+            [Take::of(Metric::HourlyRequests, hourly_requests, 1), Take::of(Metric::Requests, requests, 1)];
+        take(takes, counts, &meter.figures, now)
     }
 
     /// Takes a request for a token into account.
     ///
     /// # Errors
-    /// 42910.
+    /// 42910 by the second, 40115 by the hour.
     pub(crate) fn token_request(&self, now: Millis) -> Result<(), ErrorInfo> {
         let Some(meter) = &self.0 else { return Ok(()) };
         let mut state = meter.state();
-        let allowed = state.token_requests.allows(1, now);
-        if allowed {
-            state.token_requests.take(1, now);
-        }
-        meter.settle(&mut state, Metric::TokenRequests, 1, allowed)
+        let State { token_requests, hourly_token_requests, counts, .. } = &mut *state;
+        let takes = [
+            Take::of(Metric::HourlyTokenRequests, hourly_token_requests, 1),
+            Take::of(Metric::TokenRequests, token_requests, 1),
+        ];
+        take(takes, counts, &meter.figures, now)
     }
 
-    /// What limits the messages that one connection publishes.
-    pub(crate) fn inbound(&self, now: Millis) -> Option<Bucket> {
-        self.0.as_ref().map(|meter| Metric::Inbound.bucket(&meter.figures, now))
+    /// What limits the frames and messages that one connection sends.
+    pub(crate) fn inflow(&self, now: Millis) -> Inflow {
+        Inflow::new(self.0.clone(), now)
     }
 
-    /// Takes messages that a connection publishes into account.
-    ///
-    /// # Errors
-    /// 42911.
-    pub(crate) fn inbound_publish(
-        &self,
-        bucket: Option<&mut Bucket>,
-        messages: usize,
-        now: Millis,
-    ) -> Result<(), ErrorInfo> {
-        let (Some(meter), Some(bucket)) = (&self.0, bucket) else { return Ok(()) };
-        let messages = to_i64(messages);
-        let allowed = bucket.allows(messages, now);
-        if allowed {
-            bucket.take(messages, now);
-        }
-        meter.settle(&mut meter.state(), Metric::Inbound, messages, allowed)
+    /// What limits the messages that one connection receives.
+    pub(crate) fn outflow(&self, now: Millis) -> Option<Outflow> {
+        self.0.clone().map(|meter| Outflow::new(meter, now))
     }
 
     /// Opens a connection if there may be one more. `live` counts those that there are; between that and the end of `open`
-    /// no other is opened.
+    /// no other is opened. One that resumes is no new one.
     ///
     /// # Errors
-    /// 40111, and those of `open`.
+    /// 40111 where there are too many, 80021 where too many are made, and those of `open`.
     pub(crate) fn connect<T>(
         &self,
         resumes: bool,
         live: impl FnOnce() -> usize,
         open: impl FnOnce() -> Result<T, ErrorInfo>,
+        now: Millis,
     ) -> Result<T, ErrorInfo> {
         let Some(meter) = &self.0 else { return open() };
         let _opening = lock(&meter.opening);
-        let allowed = resumes || live() < meter.figures.connections;
-        meter.settle(&mut meter.state(), Metric::Connections, 1, allowed)?;
+        if !resumes {
+            let allowed = live() < meter.figures.connections;
+            let State { new_connections, counts, .. } = &mut *meter.state();
+            if !allowed {
+                counts.refuse(Metric::Connections, 1);
+                return Err(Metric::Connections.exceeded(&meter.figures));
+            }
+            let takes = [Take::of(Metric::NewConnections, new_connections, 1)];
+            take(takes, counts, &meter.figures, now)?;
+            counts.admit(Metric::Connections, 1);
+        }
         open()
+    }
+
+    /// Takes a channel that is made into account.
+    ///
+    /// # Errors
+    /// 90021.
+    pub(crate) fn channel(&self, now: Millis) -> Result<(), ErrorInfo> {
+        let Some(meter) = &self.0 else { return Ok(()) };
+        let State { new_channels, counts, .. } = &mut *meter.state();
+        take([Take::of(Metric::NewChannels, new_channels, 1)], counts, &meter.figures, now)
     }
 
     /// Forgets the channels that have had no publish lately.
@@ -243,15 +247,6 @@ impl Limits {
 impl Meter {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
-    }
-
-    fn settle(&self, state: &mut State, metric: Metric, count: i64, allowed: bool) -> Result<(), ErrorInfo> {
-        if allowed {
-            state.counts.admit(metric, count);
-            return Ok(());
-        }
-        state.counts.refuse(metric, count);
-        Err(metric.exceeded(&self.figures))
     }
 }
 

@@ -66,8 +66,16 @@ pub(super) struct Figures {
     pub(super) hourly_requests: i64,
     /// Token requests, per second.
     pub(super) token_requests: i64,
+    /// Token requests, per hour.
+    pub(super) hourly_token_requests: i64,
+    /// New connections, over all apps, per second.
+    pub(super) new_connections: i64,
+    /// New channels, over all apps, per second.
+    pub(super) new_channels: i64,
     /// Messages published by a connection, per second.
     pub(super) inbound: u32,
+    /// Messages that a connection receives, per second.
+    pub(super) outbound: u32,
     /// Connections at a time.
     pub(super) connections: usize,
     /// The bytes of a publish.
@@ -76,10 +84,15 @@ pub(super) struct Figures {
 
 impl Plan {
     pub(super) fn figures(self) -> Figures {
-        let (messages, requests, hourly_requests, token_requests, connections) = match self {
-            Self::Free => (500, 50, 25_000, 50, 200),
-            Self::Standard => (2_500, 362, 521_000, 250, 10_000),
-            Self::Pro => (10_000, 1_447, 2_083_300, 500, 50_000),
+        let (messages, connections, created) = match self {
+            Self::Free => (500, 200, 42),
+            Self::Standard => (2_500, 10_000, 250),
+            Self::Pro => (10_000, 50_000, 500),
+        };
+        let (requests, hourly_requests, token_requests, hourly_token_requests) = match self {
+            Self::Free => (50, 25_000, 50, 60_000),
+            Self::Standard => (362, 521_000, 250, 360_000),
+            Self::Pro => (1_447, 2_083_300, 500, 720_000),
         };
         Figures {
             channel_messages: 50,
@@ -88,7 +101,11 @@ impl Plan {
             requests,
             hourly_requests,
             token_requests,
+            hourly_token_requests,
+            new_connections: created,
+            new_channels: created,
             inbound: 50,
+            outbound: 50,
             connections,
             message_size: if self == Self::Pro { 256 << 10 } else { 64 << 10 },
         }

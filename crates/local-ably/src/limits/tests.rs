@@ -1,4 +1,7 @@
+use ably::Message;
+
 use super::*;
+use crate::protocol::{self, Command};
 
 const NOW: Millis = 1_700_000_000_000;
 
@@ -8,6 +11,12 @@ fn limits(plan: &str) -> Limits {
 
 fn publish(channel: &str, messages: usize, bytes: usize) -> Publish<'_> {
     Publish { app: "app", channel, messages, bytes }
+}
+
+/// A frame that is to publish so many messages.
+fn publishing(messages: usize) -> Command {
+    let messages = vec![Message::default(); messages];
+    Command::Publish(protocol::Publish { channel: "a".into(), msg_serial: None, messages, force_nack: false })
 }
 
 fn nobody() -> usize {
@@ -37,10 +46,13 @@ fn without_a_plan_nothing_is_limited() {
         limits.publish(&publish("a", 1_000, 1 << 20), || 1_000, NOW).unwrap();
         limits.request(NOW).unwrap();
         limits.token_request(NOW).unwrap();
-        limits.inbound_publish(limits.inbound(NOW).as_mut(), 1_000, NOW).unwrap();
+        limits.inflow(NOW).publish(1_000, NOW).unwrap();
+        limits.inflow(NOW).frame(&publishing(1_000), NOW).unwrap();
+        limits.channel(NOW).unwrap();
     }
-    limits.connect(false, || panic!("nobody counts"), || Ok(())).unwrap();
-    assert_eq!((limits.message_size(), limits.inbound_rate()), (65_536, 250));
+    limits.connect(false, || panic!("nobody counts"), || Ok(()), NOW).unwrap();
+    assert!(limits.outflow(NOW).is_none());
+    assert_eq!((limits.message_size(), limits.inbound_rate(), limits.outbound_rate()), (65_536, 250, 100));
 }
 
 #[test]
@@ -109,27 +121,76 @@ fn requests_are_limited_by_the_second_and_by_the_hour() {
 }
 
 #[test]
-fn token_requests_and_connections_have_limits_of_their_own() {
-    for (plan, tokens, connections) in [("free", 50, 200), ("standard", 250, 10_000), ("pro", 500, 50_000)] {
+fn token_requests_are_limited_by_the_second_and_by_the_hour_and_are_no_requests() {
+    for (plan, second, hour) in [("free", 50, 60_000), ("standard", 250, 360_000), ("pro", 500, 720_000)] {
         let limits = limits(plan);
-        assert_eq!(until_refused(|| limits.token_request(NOW)), (tokens, 42910, 429), "{plan}");
+        assert_eq!(until_refused(|| limits.token_request(NOW)), (second, 42910, 429), "{plan}");
         limits.request(NOW).unwrap();
-        let open = |resumes, live| limits.connect(resumes, || live, || Ok(()));
+        let rest = hour - i64::try_from(second).unwrap();
+        limits.0.as_ref().unwrap().state().hourly_token_requests.take(rest, NOW);
+        let error = limits.token_request(NOW).unwrap_err();
+        assert_eq!((error.code, error.status_code), (40115, 403), "{plan}");
+        limits.token_request(NOW + 1_000).unwrap();
+    }
+}
+
+#[test]
+fn so_many_connections_may_be_open_and_those_that_resume_are_none_too_many() {
+    for (plan, connections) in [("free", 200), ("standard", 10_000), ("pro", 50_000)] {
+        let limits = limits(plan);
+        let open = |resumes, live| limits.connect(resumes, || live, || Ok(()), NOW);
         open(false, connections - 1).unwrap();
         let error = open(false, connections).unwrap_err();
         assert_eq!((error.code, error.status_code), (40111, 403), "{plan}");
         open(true, connections).unwrap();
+        assert_eq!(count(&limits, Metric::Connections), (1, 1));
+    }
+}
+
+#[test]
+fn so_many_connections_and_channels_may_be_made_in_a_second() {
+    for (plan, rate) in [("free", 42), ("standard", 250), ("pro", 500)] {
+        let limits = limits(plan);
+        let open = |resumes, now| limits.connect(resumes, || 0, || Ok(()), now);
+        assert_eq!(until_refused(|| open(false, NOW)), (rate, 80021, 429), "{plan}");
+        open(true, NOW).unwrap();
+        open(false, NOW + 1_000).unwrap();
+        assert_eq!(until_refused(|| limits.channel(NOW)), (rate, 90021, 429), "{plan}");
+        limits.channel(NOW + 1_000).unwrap();
     }
 }
 
 #[test]
 fn a_connection_publishes_50_messages_a_second() {
     let limits = limits("pro");
-    let mut bucket = limits.inbound(NOW);
-    let one = || limits.inbound_publish(bucket.as_mut(), 1, NOW);
-    assert_eq!(until_refused(one), (50, 42911, 429));
-    limits.inbound_publish(bucket.as_mut(), 25, NOW + 500).unwrap();
-    limits.inbound_publish(limits.inbound(NOW).as_mut(), 50, NOW).unwrap();
+    let mut inflow = limits.inflow(NOW);
+    assert_eq!(until_refused(|| inflow.publish(1, NOW)), (50, 42911, 429));
+    inflow.publish(25, NOW + 500).unwrap();
+    limits.inflow(NOW).publish(50, NOW).unwrap();
+}
+
+#[test]
+fn a_connection_ends_that_tries_to_publish_20_times_as_much_or_sends_2000_frames_a_second() {
+    let limits = limits("pro");
+    let mut inflow = limits.inflow(NOW);
+    assert_eq!(until_refused(|| inflow.frame(&publishing(100), NOW)), (10, 42921, 429));
+    let mut inflow = limits.inflow(NOW);
+    assert_eq!(until_refused(|| inflow.frame(&publishing(1), NOW)), (1_000, 42921, 429));
+    let mut inflow = limits.inflow(NOW);
+    let heartbeat = || Command::Heartbeat { id: None };
+    assert_eq!(until_refused(|| inflow.frame(&heartbeat(), NOW)), (2_000, 42924, 429));
+    inflow.frame(&heartbeat(), NOW + 1).unwrap();
+    assert_eq!(count(&limits, Metric::Frames), (3_013, 1));
+}
+
+#[test]
+fn a_connection_receives_50_messages_a_second() {
+    let limits = limits("pro");
+    let outflow = limits.outflow(NOW).unwrap();
+    assert_eq!(until_refused(|| outflow.deliver(1, NOW)), (50, 80020, 400));
+    outflow.deliver(25, NOW + 500).unwrap();
+    limits.outflow(NOW).unwrap().deliver(50, NOW).unwrap();
+    assert_eq!(count(&limits, Metric::Outbound), (125, 1));
 }
 
 #[test]

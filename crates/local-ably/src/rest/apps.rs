@@ -124,7 +124,7 @@ fn make(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
     let app = Arc::new(App::new(&app_id, keys, namespaces, server.memory()));
     let connection_id = random::text::<9>();
     for (name, members) in channels {
-        let channel = app.channel(name.canonical(), now)?;
+        let channel = app.channel(name.canonical(), server.limits(), now)?;
         lock(&channel).add_fixtures(&connection_id, members, now);
     }
     let keys = app.keys().iter().map(|record| key_body(record)).collect();

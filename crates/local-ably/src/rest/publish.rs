@@ -164,7 +164,7 @@ fn publish_to(
         size_max: server.limits().message_size(),
     };
     let prepared = prepare(messages, &publisher)?;
-    let channel = caller.app.channel(name.canonical(), now)?;
+    let channel = caller.app.channel(name.canonical(), server.limits(), now)?;
     let mut channel = lock(&channel);
     server.admit(&caller.app, &channel, prepared.len(), prepared.size(), now)?;
     Ok(channel.publish(prepared, now))

@@ -4,7 +4,7 @@ use local_ably::{Options, Plan};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Format, KEY, Server, answer};
+use crate::harness::{BOTH, Format, KEY, Server, Socket, answer};
 
 async fn start(plan: Plan) -> Server {
     Server::with(Options { limits: Some(plan), ..Options::default() }).await
@@ -117,8 +117,8 @@ async fn token_requests_have_a_rate_of_their_own() {
 async fn a_connection_too_many_is_refused_and_one_that_resumes_is_not() {
     let server = start(Plan::Free).await;
     let mut sockets = Vec::new();
-    for _ in 0..200 {
-        sockets.push(server.connect(Format::Json).await);
+    while sockets.len() < 200 {
+        sockets.push(connect_in_time(&server).await);
     }
     let mut refused = server.open(Format::Json, &format!("key={KEY}")).await;
     assert_eq!(refused.expect_error(9).await, (40111, 403));
@@ -131,7 +131,155 @@ async fn a_connection_too_many_is_refused_and_one_that_resumes_is_not() {
     leaving.send(json!({"action": 7})).await;
     leaving.expect(8).await;
     leaving.expect_end().await;
-    server.connect(Format::Json).await;
+    connect_in_time(&server).await;
+}
+
+/// Connects as soon as the rate of new connections allows it.
+async fn connect_in_time(server: &Server) -> (Socket, Value) {
+    loop {
+        let mut socket = server.open(Format::Json, &format!("key={KEY}")).await;
+        let frame = socket.receive().await;
+        if frame["action"] == 4 {
+            return (socket, frame);
+        }
+        assert_eq!(frame["error"]["code"], 80021, "{frame}");
+    }
+}
+
+#[tokio::test]
+async fn connections_beyond_the_rate_of_new_ones_are_refused_and_those_that_resume_are_not() {
+    let server = start(Plan::Free).await;
+    let (_, connected) = server.connect(Format::Json).await;
+    let resume = connected["connectionDetails"]["connectionKey"].as_str().unwrap();
+    let mut sockets = Vec::new();
+    let mut refused = loop {
+        let mut socket = server.open(Format::Json, &format!("key={KEY}")).await;
+        let frame = socket.receive().await;
+        if frame["action"] != 4 {
+            let error = &frame["error"];
+            assert_eq!((&frame["action"], &error["code"]), (&json!(9), &json!(80021)));
+            assert_eq!(error["statusCode"], 429);
+            break socket;
+        }
+        sockets.push(socket);
+        assert!(sockets.len() < 200, "every connection was taken");
+    };
+    assert!(sockets.len() >= 41, "{}", sockets.len());
+    refused.expect_end().await;
+    let (_, resumed) = server.connect_with(Format::Json, &format!("key={KEY}&resume={resume}")).await;
+    assert_eq!(resumed["connectionId"], connected["connectionId"]);
+    assert_eq!(metric(&server, "connections.maxRate").await["refused"], 1);
+}
+
+#[tokio::test]
+async fn channels_beyond_the_rate_of_new_ones_are_detached_and_clients_may_try_again() {
+    let server = start(Plan::Free).await;
+    let (mut socket, _) = server.connect(Format::Json).await;
+    for index in 0..150 {
+        socket.send(json!({"action": 10, "channel": index.to_string()})).await;
+    }
+    let mut attached = 0;
+    let mut refused = Vec::new();
+    for index in 0..150 {
+        let frame = socket.receive().await;
+        assert_eq!(frame["channel"], index.to_string());
+        if frame["action"] == 11 {
+            attached += 1;
+            continue;
+        }
+        assert_eq!((&frame["action"], &frame["error"]["code"]), (&json!(13), &json!(90021)), "{frame}");
+        assert_eq!(frame["error"]["statusCode"], 429);
+        refused.push(frame["channel"].as_str().unwrap().to_owned());
+    }
+    assert!(attached >= 42 && !refused.is_empty(), "{attached}");
+    loop {
+        socket.send(json!({"action": 10, "channel": refused[0]})).await;
+        let frame = socket.receive().await;
+        if frame["action"] == 11 {
+            break;
+        }
+        assert_eq!(frame["error"]["code"], 90021);
+    }
+    assert_eq!(socket.attach("0").await["channel"], "0", "a channel that is there is not made again");
+    let channels: Vec<_> = (0..100).map(|index| format!("rest-{index}")).collect();
+    let (_, results) = server.post("/messages", &json!([{"channels": channels, "messages": {}}])).await;
+    let results = results[0]["results"].as_array().unwrap();
+    assert!(results.iter().any(|result| result["error"]["code"] == 90021), "{results:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_publishes_twenty_times_too_much_is_ended() {
+    let server = start(Plan::Pro).await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        for serial in 0..5 {
+            let frame =
+                json!({"action": 15, "channel": "a", "msgSerial": serial, "messages": messages(1_000, "")});
+            // The server may have ended it by now.
+            let _ = socket.try_send(frame).await;
+        }
+        let mut last = socket.receive().await;
+        while last["action"] == 1 || last["action"] == 2 {
+            last = socket.receive().await;
+        }
+        let error = &last["error"];
+        assert_eq!(
+            (&last["action"], &error["code"], &error["statusCode"]),
+            (&json!(9), &json!(42921), &json!(429))
+        );
+        socket.expect_end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_sends_too_many_frames_is_ended() {
+    let server = start(Plan::Pro).await;
+    let (mut socket, _) = server.connect(Format::Json).await;
+    for _ in 0..10_000 {
+        // An action that asks for nothing has no answer that would have to be read.
+        if socket.try_send(json!({"action": 99})).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(socket.expect_error(9).await, (42924, 429));
+    socket.expect_end().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_receives_too_much_loses_messages_and_is_told_on_which_channel() {
+    let server = start(Plan::Pro).await;
+    for format in BOTH {
+        let (full, quiet) = (format!("full-{}", format.name()), format!("quiet-{}", format.name()));
+        let (mut member, _) = server.connect_with(format, &format!("key={KEY}&clientId=me")).await;
+        member.attach(&quiet).await;
+        assert_eq!(member.presence(&quiet, 0, json!({"action": 2})).await["action"], 1);
+        let (mut reader, connected) = server.connect(format).await;
+        assert_eq!(connected["connectionDetails"]["maxOutboundRate"], 50);
+        reader.attach(&full).await;
+        let params = json!({"modes": "subscribe,presence_subscribe"});
+        reader.attach_with(json!({"channel": quiet, "params": params})).await;
+        reader.expect(16).await;
+        let path = |channel: &str| format!("/channels/{channel}/messages");
+        assert_eq!(server.post(&path(&full), &messages(500, "")).await.0, 201);
+        assert_eq!(reader.expect(15).await["messages"].as_array().unwrap().len(), 500);
+        for _ in 0..3 {
+            assert_eq!(server.post(&path(&quiet), &json!({"data": "lost"})).await.0, 201);
+        }
+        let told = reader.expect(11).await;
+        assert_eq!((&told["channel"], &told["params"]), (&json!(quiet), &params));
+        let error = &told["error"];
+        assert_eq!((&error["code"], &error["statusCode"]), (&json!(80020), &json!(400)));
+        let flags = told["flags"].as_u64().unwrap();
+        assert_eq!(flags & 0b111, 0b001, "who is present, nothing missed that comes, no continuity");
+        assert_eq!(flags >> 16, 0b1100, "the modes are the same");
+        let sync = reader.expect(16).await;
+        assert_eq!(sync["presence"][0]["clientId"], "me");
+        reader.expect_nothing().await;
+        // Nobody else loses anything, and the history has it all.
+        assert_eq!(member.expect(15).await["messages"][0]["data"], "lost");
+        let (_, history) = server.get_in(format, &path(&quiet)).await;
+        assert_eq!(history.as_array().unwrap().len(), 3);
+    }
 }
 
 #[tokio::test]
