@@ -68,6 +68,21 @@ impl Server {
         &self.inspector
     }
 
+    /// Opens a connection if the limits allow one more: a new one, or by `resumes` one that there is.
+    ///
+    /// # Errors
+    /// Those of [`Limits::connect`].
+    pub(crate) fn connect<T>(
+        &self,
+        resumes: bool,
+        open: impl FnOnce() -> Result<T, ErrorInfo>,
+        now: Millis,
+    ) -> Result<T, ErrorInfo> {
+        let of_app =
+            |app: &Arc<App>| app.connections().sockets().iter().filter(|socket| !socket.is_page()).count();
+        self.limits.connect(resumes, || self.apps.all().iter().map(of_app).sum(), open, now)
+    }
+
     /// Takes a publish on a channel into account.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use ably::{Annotation, ErrorInfo, Operation, PresenceMessage, Secret};
 
+use super::misbehave::Publishing;
 use super::session::{Ending, Next, Session};
 use crate::app::{Answer, lock};
 use crate::auth::{ClientIdentity, Credentials, authorise, no_credentials};
@@ -67,16 +68,17 @@ impl Session {
                     lock(attached).sync(&self.socket, &channel);
                 }
             }
-            Command::Publish(publish) => return self.publish_or_misbehave(publish, now),
+            Command::Publish(publish) => {
+                return self.publish_or_misbehave(Publishing::Messages(publish), now);
+            }
             Command::Presence { channel, msg_serial, presence } => {
                 let answer =
                     self.work(msg_serial, |session| session.presence(&channel, msg_serial, presence, now));
                 self.answer(msg_serial, answer);
             }
             Command::Annotate { channel, msg_serial, annotations } => {
-                let answer =
-                    self.work(msg_serial, |session| session.annotate(&channel, msg_serial, annotations, now));
-                self.answer(msg_serial, answer);
+                let publishing = Publishing::Annotations { channel, msg_serial, annotations };
+                return self.publish_or_misbehave(publishing, now);
             }
             Command::Refused { msg_serial, reason } => {
                 self.socket.send(Frame::nack(msg_serial, bad_request(reason)));
@@ -175,7 +177,7 @@ impl Session {
         Ok(PublishResult { serials: channel.publish(prepared, now).serials })
     }
 
-    fn annotate(
+    pub(super) fn annotate(
         &self,
         sent_name: &str,
         msg_serial: Option<i64>,

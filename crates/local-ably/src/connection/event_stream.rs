@@ -23,6 +23,7 @@ use crate::clock::{Millis, now, wait};
 use crate::errors::{bad_request, shutting_down};
 use crate::protocol::{Attach, Format, Modes};
 use crate::server::Server;
+use crate::wire::Line;
 
 /// How long a stream may be silent.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -142,10 +143,11 @@ impl EventStream {
     /// Opens a connection and attaches it to all channels, or to none.
     ///
     /// # Errors
-    /// 40000 without a channel, 90010 with too many, 40111 with too many connections, and those of attaching.
+    /// 40000 without a channel, 90010 with too many, those of [`Server::connect`] and of attaching.
     pub(crate) fn open(
         server: &Arc<Server>,
         authorised: Authorised,
+        line: Line,
         request: &StreamRequest,
         now: Millis,
     ) -> Result<Self, ErrorInfo> {
@@ -159,12 +161,14 @@ impl EventStream {
         let mut made = None;
         let make = |connection| {
             let (socket, queue) = Socket::new(connection, Format::Json, true);
+            socket.runs_on(line);
             socket.held_by(&authorised, authorised.client.shown());
             socket.opened_by(Some("event stream over HTTP".to_owned()), server.inspector(), now);
             made = Some((Arc::clone(&socket), queue));
             socket
         };
-        authorised.app.connections().open(None, &authorised.client, None, make, now)?;
+        let open = || authorised.app.connections().open(None, &authorised.client, None, make, now);
+        server.connect(false, open, now)?;
         let Some((socket, queue)) = made else {
             return Err(ErrorInfo::new(50000, 500, "the connection could not be opened"));
         };

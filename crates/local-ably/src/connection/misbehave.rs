@@ -1,8 +1,9 @@
-//! What becomes of a publish over a WebSocket that a fault meets.
+//! What becomes of a publish over a WebSocket that a fault meets, be it of messages, of changes to them, or of annotations.
 
 use std::collections::VecDeque;
 use std::future;
 
+use ably::Annotation;
 use tokio_util::sync::CancellationToken;
 
 use super::session::{Ending, Next, Session};
@@ -35,9 +36,32 @@ pub(super) struct Holding {
 #[derive(Debug)]
 enum Held {
     /// Before it is published.
-    Publish(Publish),
+    Publish(Publishing),
     /// Before it is answered.
     Answer(Option<i64>, Answer),
+}
+
+/// What is published.
+#[derive(Debug)]
+pub(super) enum Publishing {
+    Messages(Publish),
+    Annotations { channel: String, msg_serial: Option<i64>, annotations: Vec<Annotation> },
+}
+
+impl Publishing {
+    fn channel(&self) -> &str {
+        match self {
+            Self::Messages(publish) => &publish.channel,
+            Self::Annotations { channel, .. } => channel,
+        }
+    }
+
+    fn msg_serial(&self) -> Option<i64> {
+        match self {
+            Self::Messages(publish) => publish.msg_serial,
+            Self::Annotations { msg_serial, .. } => *msg_serial,
+        }
+    }
 }
 
 /// Done when what is held up may go on; never where nothing is.
@@ -81,9 +105,9 @@ impl Session {
         }
         match held {
             Held::Answer(msg_serial, answer) => self.answer(msg_serial, answer),
-            Held::Publish(publish) => {
-                let msg_serial = publish.msg_serial;
-                let answer = self.work(msg_serial, |session| session.publish(publish, now));
+            Held::Publish(publishing) => {
+                let msg_serial = publishing.msg_serial();
+                let answer = self.publish_once(publishing, now);
                 self.answer(msg_serial, answer);
             }
         }
@@ -97,15 +121,15 @@ impl Session {
     }
 
     /// Publishes and answers, unless a fault is to meet the publish.
-    pub(super) fn publish_or_misbehave(&mut self, publish: Publish, now: Millis) -> Next {
-        let msg_serial = publish.msg_serial;
+    pub(super) fn publish_or_misbehave(&mut self, publishing: Publishing, now: Millis) -> Next {
+        let msg_serial = publishing.msg_serial();
         let is_new = msg_serial.is_none_or(|serial| self.socket.connection().answered(serial).is_none());
         let channels: Vec<_> =
-            ChannelName::parse(&publish.channel).iter().map(|name| name.canonical().to_owned()).collect();
+            ChannelName::parse(publishing.channel()).iter().map(|name| name.canonical().to_owned()).collect();
         let faults = self.server.faults();
         let firing = if is_new { faults.on_publish(Transport::Realtime, &channels, now) } else { None };
         let Some(firing) = firing else {
-            let answer = self.work(msg_serial, |session| session.publish(publish, now));
+            let answer = self.publish_once(publishing, now);
             self.answer(msg_serial, answer);
             return Next::Continue(());
         };
@@ -114,7 +138,7 @@ impl Session {
                 let answer = self.work(msg_serial, |session| {
                     if stored {
                         // Whatever became of it, this is what its publisher is told.
-                        let _ = session.publish(publish, now);
+                        let _ = session.publish_now(publishing, now);
                     }
                     Err(error)
                 });
@@ -122,25 +146,25 @@ impl Session {
                 self.answer(msg_serial, answer);
             }
             Effect::Hold { millis, stored: false } => {
-                self.hold(Held::Publish(publish), now.saturating_add(millis), firing.released());
+                self.hold(Held::Publish(publishing), now.saturating_add(millis), firing.released());
                 firing.count();
             }
             Effect::Hold { millis, stored: true } | Effect::Dribble { millis } => {
-                let answer = self.work(msg_serial, |session| session.publish(publish, now));
+                let answer = self.publish_once(publishing, now);
                 self.hold(Held::Answer(msg_serial, answer), now.saturating_add(millis), firing.released());
                 firing.count();
             }
             Effect::Reset { stored } => {
                 if stored {
                     // The client is not told now, but learns it if it resumes and sends the frame again.
-                    let _ = self.work(msg_serial, |session| session.publish(publish, now));
+                    let _ = self.publish_once(publishing, now);
                 }
                 firing.count();
                 self.socket.reset();
                 return Next::Break(Ending::lost());
             }
             Effect::Truncate => {
-                let answer = self.work(msg_serial, |session| session.publish(publish, now));
+                let answer = self.publish_once(publishing, now);
                 if let Some(line) = self.socket.line() {
                     line.break_after(CUT_OFF_AFTER);
                 }
@@ -150,6 +174,20 @@ impl Session {
             }
         }
         Next::Continue(())
+    }
+
+    /// Publishes, unless that was done and answered before.
+    fn publish_once(&mut self, publishing: Publishing, now: Millis) -> Answer {
+        self.work(publishing.msg_serial(), |session| session.publish_now(publishing, now))
+    }
+
+    fn publish_now(&mut self, publishing: Publishing, now: Millis) -> Answer {
+        match publishing {
+            Publishing::Messages(publish) => self.publish(publish, now),
+            Publishing::Annotations { channel, msg_serial, annotations } => {
+                self.annotate(&channel, msg_serial, annotations, now)
+            }
+        }
     }
 
     fn hold(&mut self, held: Held, until: Millis, released: CancellationToken) {

@@ -157,14 +157,6 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
     let app = &authorised.app;
     let resume = request.resume.as_deref();
     let resumes = resume.is_some_and(|key| app.connections().id_of(key).is_some());
-    let live = || {
-        server
-            .apps()
-            .all()
-            .iter()
-            .map(|app| app.connections().sockets().iter().filter(|socket| !socket.is_page()).count())
-            .sum()
-    };
     let open = || {
         app.connections().open(
             resume,
@@ -182,7 +174,7 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
             now,
         )
     };
-    let opened = server.limits().connect(resumes, live, open, now)?;
+    let opened = server.connect(resumes, open, now)?;
     let Some((socket, queue)) = made else {
         return Err(ErrorInfo::new(50000, 500, "the connection could not be opened"));
     };

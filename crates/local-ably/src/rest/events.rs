@@ -1,21 +1,25 @@
 //! `GET /sse` and `GET /event-stream`: channels as a stream of events.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use ably::ErrorInfo;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Map, Value, json};
 
 use super::Call;
+use crate::auth::identify;
 use crate::clock::now;
 use crate::connection::{Event, EventStream, StreamRequest};
 use crate::errors::bad_request;
+use crate::faults::Refusal;
 use crate::server::Server;
+use crate::wire::Line;
 
 /// How events are written.
 #[derive(Debug, Clone, Copy)]
@@ -29,38 +33,74 @@ struct Style {
 }
 
 /// Server-sent events.
-pub(super) async fn sse(State(server): State<Arc<Server>>, call: Call) -> Response {
-    call.settle(open(&server, &call, true))
+pub(super) async fn sse(
+    State(server): State<Arc<Server>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    call: Call,
+) -> Response {
+    call.settle(open(&server, &call, line, true))
 }
 
 /// Server-sent events for whoever asks for them, else lines of JSON.
-pub(super) async fn event_stream(State(server): State<Arc<Server>>, call: Call) -> Response {
+pub(super) async fn event_stream(
+    State(server): State<Arc<Server>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    call: Call,
+) -> Response {
     let sse = call.accepts("text/event-stream");
-    call.settle(open(&server, &call, sse))
+    call.settle(open(&server, &call, line, sse))
 }
 
-fn open(server: &Arc<Server>, call: &Call, sse: bool) -> Result<Response, ErrorInfo> {
+fn open(server: &Arc<Server>, call: &Call, line: Line, sse: bool) -> Result<Response, ErrorInfo> {
     let now = now();
+    let refusal = server.faults().on_connect(now, || {
+        let credentials = call.credentials().ok()??;
+        let authorised = identify(server.apps(), server.mint(), &credentials, now).ok()?;
+        Some((authorised.key, authorised.client.shown()))
+    });
+    let refusal = refusal.map(|firing| {
+        firing.count();
+        firing.what().clone()
+    });
+    match refusal {
+        Some(Refusal::Reset) => {
+            line.reset();
+            // Not a byte of it is sent.
+            return Ok(().into_response());
+        }
+        // A client gives up on an answer like this, and comes back after a stream that has ended.
+        Some(Refusal::Http(error) | Refusal::Failed(error)) => return Err(error),
+        Some(Refusal::Disconnected(_)) | None => {}
+    }
     let caller = call.authorised(server, now)?;
     let style = Style {
         sse,
         enveloped: flag(call, "enveloped")?.unwrap_or(true),
         heartbeats: flag(call, "heartbeats")?.unwrap_or(false),
     };
+    if let Some(Refusal::Disconnected(error)) = refusal {
+        let only = stream::iter([Ok::<_, Infallible>(style.write(Event::Error(error)))]);
+        return Ok(answer(style, Body::from_stream(only)));
+    }
     let request = StreamRequest {
         channels: channels(call),
         rewind: call.param("rewind").map(str::to_owned),
         // A browser that reconnects says it in a header.
         last_event: call.param("lastEvent").or_else(|| call.header("last-event-id")).map(str::to_owned),
     };
-    let pieces = EventStream::open(server, caller, &request, now)?.start(move |event| style.write(event));
+    let pieces =
+        EventStream::open(server, caller, line, &request, now)?.start(move |event| style.write(event));
     let pieces = stream::unfold(pieces, |mut pieces| async move {
         let piece = pieces.recv().await?;
-        Some((Ok::<_, std::convert::Infallible>(piece), pieces))
+        Some((Ok::<_, Infallible>(piece), pieces))
     });
-    let media_type = if sse { "text/event-stream" } else { "application/x-ndjson" };
+    Ok(answer(style, Body::from_stream(pieces)))
+}
+
+fn answer(style: Style, body: Body) -> Response {
+    let media_type = if style.sse { "text/event-stream" } else { "application/x-ndjson" };
     let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    (headers, body).into_response()
 }
 
 /// The channels that a client names, each once.

@@ -1,5 +1,6 @@
-//! What becomes of a publish over REST that a fault meets.
+//! What becomes of a publish over REST that a fault meets, be it of messages, of a change to one, or of annotations.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,13 +34,14 @@ pub(super) async fn publishes(
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();
-    let path = Path::<String>::from_request_parts(&mut parts, &()).await;
+    let path = Path::<HashMap<String, String>>::from_request_parts(&mut parts, &()).await;
+    let named = path.ok().and_then(|Path(mut names)| names.remove("channel"));
     // Only of a body that has arrived is it noticed when its client goes.
     let body = whole(&parts, body).await;
-    let channels = match (path, &body) {
-        (Ok(Path(name)), _) => vec![name],
-        (Err(_), Ok(body)) => channels_of_batch(body),
-        (Err(_), Err(_)) => Vec::new(),
+    let channels = match (named, &body) {
+        (Some(name), _) => vec![name],
+        (None, Ok(body)) => channels_of_batch(body),
+        (None, Err(_)) => Vec::new(),
     };
     let names = channels.iter().filter_map(|name| ChannelName::parse(name).ok());
     let channels: Vec<_> = names.map(|name| name.canonical().to_owned()).collect();

@@ -28,7 +28,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Method, request};
 use axum::middleware;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::server::Server;
@@ -48,11 +48,14 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>, control: Secret) ->
             "/channels/{channel}/messages",
             post(publish::publish).layer(publishes.clone()).get(channels::messages),
         )
-        .route("/channels/{channel}/messages/{serial}", get(message::read).patch(message::change))
+        .route(
+            "/channels/{channel}/messages/{serial}",
+            patch(message::change).layer(publishes.clone()).get(message::read),
+        )
         .route("/channels/{channel}/messages/{serial}/versions", get(message::versions))
         .route(
             "/channels/{channel}/messages/{serial}/annotations",
-            get(message::annotations).post(message::annotate),
+            post(message::annotate).layer(publishes.clone()).get(message::annotations),
         )
         .route("/channels/{channel}/history", get(channels::history))
         .route("/channels/{channel}/presence", get(channels::presence))
