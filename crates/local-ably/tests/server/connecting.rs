@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -137,6 +139,21 @@ async fn a_ping_is_echoed_with_its_id() {
         let (mut socket, _) = server.connect(format).await;
         socket.send(json!({"action": 0, "id": "ping-1"})).await;
         assert_eq!(socket.expect(0).await["id"], "ping-1");
+    }
+}
+
+#[tokio::test]
+async fn a_ping_takes_a_millisecond_at_least_so_that_no_client_measures_none() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        for n in 0..10 {
+            let id = format!("ping-{n}");
+            let sent = Instant::now();
+            socket.send(json!({"action": 0, "id": id})).await;
+            assert_eq!(socket.expect(0).await["id"], id.as_str());
+            assert!(sent.elapsed() >= Duration::from_millis(1));
+        }
     }
 }
 
