@@ -242,5 +242,9 @@ pub(super) async fn unknown_path(call: Call) -> Response {
 
 /// No such method at this path.
 pub(super) async fn unknown_method(call: Call) -> Response {
-    call.settle(Err(ErrorInfo::new(40500, 405, "the path does not have this method")))
+    call.settle(Err(method_not_allowed()))
+}
+
+pub(super) fn method_not_allowed() -> ErrorInfo {
+    ErrorInfo::new(40500, 405, "the path does not have this method")
 }

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Call;
+use super::call::method_not_allowed;
 use crate::app::{App, KeyRecord};
 use crate::auth::{Credentials, authorise, issue};
 use crate::clock::now;
@@ -36,6 +37,15 @@ pub(super) fn named_key(
     let app = server.apps().get(name.app_id()).ok_or_else(unknown)?;
     let record = app.key(&name).ok_or_else(unknown)?;
     Ok((app, record))
+}
+
+/// A method that a path below a key does not have: that there is no such key comes first.
+pub(super) async fn unknown_method(
+    State(server): State<Arc<Server>>,
+    key: Result<Path<String>, PathRejection>,
+    call: Call,
+) -> Response {
+    call.settle(named_key(&server, key).and_then(|_| Err(method_not_allowed())))
 }
 
 fn handle(

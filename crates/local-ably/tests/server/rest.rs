@@ -51,6 +51,19 @@ async fn an_error_has_ablys_body_and_headers() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_not_there_is_not_found_whatever_the_method() {
+    let server = Server::start().await;
+    for word in ["requestToken", "revokeTokens"] {
+        for (key, status, code) in
+            [("AbCdEf.nokey", 404, 40400), ("nonsense", 404, 40400), ("AbCdEf.root", 405, 40500)]
+        {
+            let (answered, body) = answer(server.request(Method::GET, &format!("/keys/{key}/{word}"))).await;
+            assert_eq!((answered.as_u16(), &body["error"]["code"]), (status, &json!(code)), "{key} {word}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_message_and_an_array_are_published_in_both_formats() {
     let server = Server::start().await;
     let (mut reader, _) = server.connect(Format::Json).await;
