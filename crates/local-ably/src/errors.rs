@@ -33,7 +33,7 @@ pub(crate) fn foreign_client_id() -> ErrorInfo {
 
 /// The connection or request cannot have the `clientId` it asks for.
 pub(crate) fn incompatible_client_id() -> ErrorInfo {
-    ErrorInfo::new(40102, 401, "the clientId is incompatible with the credentials")
+    ErrorInfo::new(40102, 401, "incompatible credentials: they are not for this clientId")
 }
 
 /// Too much in one publish.

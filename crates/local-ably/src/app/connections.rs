@@ -169,8 +169,13 @@ impl Connections {
             presence_ttl: presence_ttl.unwrap_or(PRESENCE_TTL),
         };
         self.by_id.insert(connection.id().to_owned(), entry);
-        let not_resumed = resume
-            .map(|_| ErrorInfo::new(80018, 400, "the connection cannot be resumed: it is not known here"));
+        let not_resumed = resume.map(|_| {
+            ErrorInfo::new(
+                80018,
+                400,
+                "unable to recover connection: its connectionKey is invalid or too old",
+            )
+        });
         Ok(Opened { key, superseded: None, not_resumed })
     }
 

@@ -46,6 +46,11 @@ async fn a_key_that_is_not_known_gets_a_new_connection_with_80018() {
                 server.connect_with(Format::Json, &format!("key={KEY}&{how}={key}")).await;
             assert_eq!(connected["error"]["code"], 80018, "{how} {key}");
             assert_eq!(connected["error"]["statusCode"], 400);
+            let message = connected["error"]["message"].as_str().unwrap();
+            assert!(
+                message.to_lowercase().contains("unable to recover connection"),
+                "SDKs know it by these words"
+            );
         }
     }
 }
