@@ -101,15 +101,27 @@ impl Call {
         self.header("x-ably-version").or_else(|| self.param("v"))?.split('.').next()?.trim().parse().ok()
     }
 
+    /// What the body is, without parameters and in lower case. JSON where nothing is said.
+    pub(super) fn media_type(&self) -> String {
+        let media_type = self.header("content-type").and_then(|text| text.split(';').next());
+        media_type.unwrap_or("application/json").trim().to_ascii_lowercase()
+    }
+
+    /// The body as it came.
+    ///
+    /// # Errors
+    /// 40009 where it is too long, 40000 where it did not arrive.
+    pub(super) fn bytes(&self) -> Result<Bytes, ErrorInfo> {
+        self.body.clone()
+    }
+
     /// The body.
     ///
     /// # Errors
     /// 40009 where it is too long, 40000 where it is not what the Content-Type says.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, ErrorInfo> {
-        let bytes = self.body.clone()?;
-        let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media_type = content_type.and_then(|text| text.split(';').next()).unwrap_or("application/json");
-        let format = match media_type.trim().to_ascii_lowercase().as_str() {
+        let bytes = self.bytes()?;
+        let format = match self.media_type().as_str() {
             "application/json" => Format::Json,
             "application/x-msgpack" => Format::Msgpack,
             _ => {

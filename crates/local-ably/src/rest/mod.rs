@@ -2,6 +2,7 @@
 
 mod apps;
 mod batch;
+mod body;
 mod call;
 mod channels;
 mod control;

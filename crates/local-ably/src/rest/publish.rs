@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Call;
 use super::batch::{ChannelFailure, Outcome, answer_many};
+use super::body::messages;
 use super::call::channel_of;
 use crate::app::{App, lock};
 use crate::auth::Authorised;
@@ -28,7 +29,7 @@ const BATCH_PUBLISHES_MAX: usize = 10_000;
 
 /// One of something, or an array of it.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it, or a field in it, has another type than it must have")]
 pub(super) enum OneOrMany<T> {
     Many(Vec<T>),
     One(Box<T>),
@@ -81,7 +82,7 @@ fn publish_one(
     let caller = call.authorised(server, now)?;
     let name = channel_of(channel)?;
     caller.require(name.canonical(), Operation::Publish)?;
-    let messages = call.read::<OneOrMany<Message>>()?.into_vec();
+    let messages = messages(call)?;
     let published = publish_to(server, &caller, &name, messages, now)?;
     Ok(call.answer(StatusCode::CREATED, &PublishedBody::new(name.canonical(), published)))
 }

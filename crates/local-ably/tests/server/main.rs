@@ -4,6 +4,7 @@
 mod apps;
 mod attaching;
 mod batch;
+mod bodies;
 mod channels;
 mod connecting;
 mod control;
