@@ -7,7 +7,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Call;
 use super::call::channel_of;
@@ -113,15 +113,19 @@ pub(super) async fn status(State(server): State<Arc<Server>>, channel: ChannelPa
 
 fn read_status(server: &Server, channel: ChannelPath, call: &Call) -> Result<Response, ErrorInfo> {
     let (channel, name) = find(server, channel, call, Operation::ChannelMetadata, now())?;
+    Ok(call.answer(StatusCode::OK, &details(&name, channel.as_ref())))
+}
+
+/// What is told of a channel, whether or not it exists (features.md, CHD1).
+pub(super) fn details(name: &str, channel: Option<&ChannelRef>) -> Value {
     let (active, occupancy) = channel.map_or((false, Default::default()), |channel| {
-        let channel = lock(&channel);
+        let channel = lock(channel);
         (channel.is_active(), channel.occupancy())
     });
-    let body = json!({
+    json!({
         "channelId": name,
         "status": {"isActive": active, "occupancy": {"metrics": occupancy}},
-    });
-    Ok(call.answer(StatusCode::OK, &body))
+    })
 }
 
 /// The channel of a path, which need not exist, and its canonical name; for a caller who may do what they want to.

@@ -6,6 +6,7 @@ mod body;
 mod call;
 mod channels;
 mod control;
+mod enumeration;
 mod events;
 mod guard;
 mod inspect;
@@ -44,6 +45,7 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>, control: Secret) ->
     Router::new()
         .route("/", get(realtime::connect))
         .route("/time", get(time::time))
+        .route("/channels", get(enumeration::list))
         .route("/channels/{channel}", get(channels::status))
         .route(
             "/channels/{channel}/messages",

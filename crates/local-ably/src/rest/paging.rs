@@ -14,7 +14,8 @@ const LIMIT_DEFAULT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
 
 /// The parameters that a link repeats. Whatever else a query holds, credentials above all, stays out of it.
-const REPEATED: [&str; 10] = [
+const REPEATED: [&str; 12] = [
+    "by",
     "clientId",
     "connectionId",
     "direction",
@@ -22,6 +23,7 @@ const REPEATED: [&str; 10] = [
     "format",
     "fromSerial",
     "from_serial",
+    "prefix",
     "start",
     "unit",
     "v",

@@ -34,7 +34,9 @@ pub(super) async fn batch(State(server): State<Arc<Server>>, call: Call) -> Resp
 
 fn read(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
     let caller = call.authorised(server, now())?;
-    let names: Vec<&str> = call.param("channels").map(|names| names.split(',').collect()).unwrap_or_default();
+    let separator = call.param("separator").unwrap_or(",");
+    let names = call.param("channels").map(|names| names.split(separator).collect());
+    let names: Vec<&str> = names.unwrap_or_default();
     if names.is_empty() || names.len() > CHANNELS_MAX {
         return Err(bad_request(format!("channels names from 1 to {CHANNELS_MAX} channels")));
     }

@@ -177,6 +177,17 @@ async fn version_2_gets_flat_results_and_40020_where_one_failed() {
 }
 
 #[tokio::test]
+async fn batch_presence_separates_channels_as_it_is_told_to() {
+    let server = Server::start().await;
+    let (status, body) = server.get("/presence?channels=a,b%7Cc&separator=%7C").await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        (&body["results"][0]["channel"], &body["results"][1]["channel"]),
+        (&json!("a,b"), &json!("c"))
+    );
+}
+
+#[tokio::test]
 async fn batch_presence_tells_who_is_on_each_channel_or_why_not() {
     let server = Server::start().await;
     let (mut socket, _) = server.connect(Format::Json).await;

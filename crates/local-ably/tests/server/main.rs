@@ -8,6 +8,7 @@ mod bodies;
 mod channels;
 mod connecting;
 mod control;
+mod enumeration;
 mod faults;
 mod faults_changes;
 mod faults_md;
