@@ -75,6 +75,7 @@ impl Channel {
             return before;
         }
         let (publication, published) = self.log.append(prepared, now);
+        self.touch(now);
         self.traffic.publish(publication.items.len(), now);
         self.deliver(&publication);
         published
@@ -129,6 +130,7 @@ impl Channel {
         self.require_mutable()?;
         change.allowed(operations, self.log.message(&change.serial)?, &self.name)?;
         let (publication, version) = self.log.change(change, now)?;
+        self.touch(now);
         self.traffic.publish(1, now);
         self.deliver(&publication);
         Ok(version)
@@ -150,6 +152,7 @@ impl Channel {
         }
         let (publication, summaries) =
             self.log.annotate(annotator.base_id, annotator.connection_id, annotations, now);
+        self.touch(now);
         self.traffic.publish(publication.items.len(), now);
         let shared = SharedFrame::from(publication.frame(&self.name));
         self.send_to_all(&shared, publication.items.len(), now, |attachment| {

@@ -56,7 +56,7 @@ pub(crate) struct Channel {
     members: Members,
     /// By socket and by the name that it used: `[?rewind=1]a` and `a` are two attachments to one channel.
     attachments: BTreeMap<(SocketId, String), Attachment>,
-    /// Since when nobody has been attached and no member present.
+    /// Since when nobody has been attached, no member present, and nothing published.
     idle_since: Option<Millis>,
     traffic: Traffic,
 }
@@ -257,14 +257,20 @@ impl Channel {
         }
     }
 
-    /// Whether anybody is attached or present.
-    pub(crate) fn is_active(&self) -> bool {
-        !self.attachments.is_empty() || !self.members.is_empty()
+    /// Whether anybody is attached or present, or was, or published or asked for the channel, not long ago.
+    pub(crate) fn is_active(&self, now: Millis) -> bool {
+        self.idle_since.is_none_or(|since| now - since <= IDLE_TTL)
+    }
+
+    /// Notes that somebody uses the channel without being attached to it.
+    pub(crate) fn touch(&mut self, now: Millis) {
+        self.idle_since = self.idle_since.map(|_| now);
     }
 
     /// Attends to a change of who is attached, and how, and of who is present.
     fn note_change(&mut self, now: Millis) {
-        self.idle_since = if self.is_active() { None } else { self.idle_since.or(Some(now)) };
+        let is_used = !self.attachments.is_empty() || !self.members.is_empty();
+        self.idle_since = if is_used { None } else { self.idle_since.or(Some(now)) };
         if self.attachments.values().any(Attachment::watches) {
             let occupancy = self.occupancy();
             for attachment in self.attachments.values_mut() {
@@ -279,6 +285,6 @@ impl Channel {
             self.note_change(now);
         }
         self.log.trim(now);
-        self.log.is_empty() && self.idle_since.is_some_and(|since| now - since > IDLE_TTL)
+        self.log.is_empty() && !self.is_active(now)
     }
 }

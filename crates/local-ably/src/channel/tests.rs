@@ -335,7 +335,23 @@ fn new_credentials_widen_and_narrow_without_another_attach() {
     let frames = client.frames();
     assert_eq!((&frames[0]["action"], &frames[0]["error"]["code"]), (&9.into(), &40160.into()));
     assert_eq!(frames[0]["channel"], "a");
-    assert!(!channel.is_active());
+    assert_eq!(channel.occupancy().connections, 0);
+}
+
+#[test]
+fn a_channel_is_active_while_it_is_used_and_for_two_minutes_after() {
+    let mut channel = channel();
+    assert!(channel.is_active(NOW + 119_999));
+    assert!(!channel.is_active(NOW + 120_000));
+    publish(&mut channel, "1", NOW + 1_000_000);
+    assert!(channel.is_active(NOW + 1_120_000));
+    assert!(!channel.is_active(NOW + 1_120_001));
+    let client = Client::attached(&mut channel);
+    assert!(channel.is_active(NOW + 9_000_000));
+    channel.detach(&client.socket, "a", NOW + 9_000_000);
+    channel.touch(NOW + 9_100_000);
+    assert!(channel.is_active(NOW + 9_220_000));
+    assert!(!channel.is_active(NOW + 9_220_001));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::Call;
 use super::call::channel_of;
 use super::paging::{history_query, limit, paged};
 use crate::app::{ChannelRef, lock};
-use crate::channel::{MemberFilter, Page};
+use crate::channel::{Channel, MemberFilter, Page};
 use crate::clock::{Millis, now};
 use crate::errors::bad_request;
 use crate::server::Server;
@@ -41,7 +41,7 @@ fn read_history(
     word: &str,
 ) -> Result<Response, ErrorInfo> {
     let now = now();
-    let (channel, _) = find(server, channel, call, Operation::History, now)?;
+    let channel = find(server, channel, call, Operation::History, now)?;
     let query = history_query(call)?;
     let page = match channel {
         Some(channel) => lock(&channel).history(&query, now)?,
@@ -61,7 +61,7 @@ pub(super) async fn presence_history(
 
 fn read_presence_history(server: &Server, channel: ChannelPath, call: &Call) -> Result<Response, ErrorInfo> {
     let now = now();
-    let (channel, _) = find(server, channel, call, Operation::History, now)?;
+    let channel = find(server, channel, call, Operation::History, now)?;
     let query = history_query(call)?;
     let page = match channel {
         Some(channel) => lock(&channel).presence_history(&query, now)?,
@@ -80,7 +80,7 @@ pub(super) async fn presence(
 }
 
 fn read_presence(server: &Server, channel: ChannelPath, call: &Call) -> Result<Response, ErrorInfo> {
-    let (channel, _) = find(server, channel, call, Operation::Subscribe, now())?;
+    let channel = find(server, channel, call, Operation::Subscribe, now())?;
     let filter = MemberFilter {
         client_id: call.param("clientId").map(str::to_owned),
         connection_id: call.param("connectionId").map(str::to_owned),
@@ -111,34 +111,36 @@ pub(super) async fn status(State(server): State<Arc<Server>>, channel: ChannelPa
     call.settle(read_status(&server, channel, &call))
 }
 
+/// To ask is to use the channel: Ably makes it active for the answer.
 fn read_status(server: &Server, channel: ChannelPath, call: &Call) -> Result<Response, ErrorInfo> {
-    let (channel, name) = find(server, channel, call, Operation::ChannelMetadata, now())?;
-    Ok(call.answer(StatusCode::OK, &details(&name, channel.as_ref())))
+    let now = now();
+    let caller = call.authorised(server, now)?;
+    let name = channel_of(channel)?;
+    caller.require(name.canonical(), Operation::ChannelMetadata)?;
+    let channel = caller.app.channel(name.canonical(), server.limits(), now)?;
+    let mut channel = lock(&channel);
+    channel.touch(now);
+    Ok(call.answer(StatusCode::OK, &details(name.canonical(), &channel, now)))
 }
 
-/// What is told of a channel, whether or not it exists (features.md, CHD1).
-pub(super) fn details(name: &str, channel: Option<&ChannelRef>) -> Value {
-    let (active, occupancy) = channel.map_or((false, Default::default()), |channel| {
-        let channel = lock(channel);
-        (channel.is_active(), channel.occupancy())
-    });
+/// What is told of a channel (features.md, CHD1).
+pub(super) fn details(name: &str, channel: &Channel, now: Millis) -> Value {
     json!({
         "channelId": name,
-        "status": {"isActive": active, "occupancy": {"metrics": occupancy}},
+        "status": {"isActive": channel.is_active(now), "occupancy": {"metrics": channel.occupancy()}},
     })
 }
 
-/// The channel of a path, which need not exist, and its canonical name; for a caller who may do what they want to.
+/// The channel of a path, which need not exist, for a caller who may do what they want to.
 fn find(
     server: &Server,
     channel: ChannelPath,
     call: &Call,
     operation: Operation,
     now: Millis,
-) -> Result<(Option<ChannelRef>, String), ErrorInfo> {
+) -> Result<Option<ChannelRef>, ErrorInfo> {
     let caller = call.authorised(server, now)?;
     let name = channel_of(channel)?;
     caller.require(name.canonical(), operation)?;
-    let channel = caller.app.channels().get(name.canonical());
-    Ok((channel, name.canonical().to_owned()))
+    Ok(caller.app.channels().get(name.canonical()))
 }

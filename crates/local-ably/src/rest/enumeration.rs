@@ -26,7 +26,8 @@ pub(super) async fn list(State(server): State<Arc<Server>>, call: Call) -> Respo
 }
 
 fn read(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
-    let caller = call.authorised(server, now())?;
+    let now = now();
+    let caller = call.authorised(server, now)?;
     caller.require(ALL, Operation::ChannelMetadata)?;
     let limit = limit(call)?;
     let in_full = match call.param("by") {
@@ -40,11 +41,11 @@ fn read(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
     let mut channels = caller.app.channels().all();
     channels.retain(|(name, _)| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after));
     channels.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    let mut active = channels.iter().filter(|(_, channel)| lock(channel).is_active());
+    let mut active = channels.iter().filter(|(_, channel)| lock(channel).is_active(now));
     let page: Vec<_> = active.by_ref().take(limit).collect();
     let next = active.next().and(page.last()).map(|(name, _)| name.clone());
     Ok(if in_full {
-        let items = page.into_iter().map(|(name, channel)| details(name, Some(channel))).collect();
+        let items = page.into_iter().map(|(name, channel)| details(name, &lock(channel), now)).collect();
         paged(call, "channels", limit, &Page { items, next })
     } else {
         let items = page.into_iter().map(|(name, _)| name).collect();

@@ -7,10 +7,11 @@ use tokio::net::TcpStream;
 
 use crate::harness::{BOTH, Format, KEY, Server, answer, answer_in};
 
-const PATHS: [(Method, &str); 16] = [
+const PATHS: [(Method, &str); 17] = [
     (Method::GET, "/time"),
     (Method::GET, "/stats"),
     (Method::POST, "/stats"),
+    (Method::GET, "/channels"),
     (Method::GET, "/channels/a"),
     (Method::GET, "/channels/a/messages"),
     (Method::POST, "/channels/a/messages"),
@@ -30,7 +31,7 @@ const PATHS: [(Method, &str); 16] = [
 async fn an_unknown_path_is_404_and_40400_whatever_the_method_and_the_credentials() {
     let server = Server::start().await;
     for format in BOTH {
-        for path in ["/nowhere", "/channels", "/channels/", "/keys", "/keys/a.b", "/keys/a.b/x", "/push/x"] {
+        for path in ["/nowhere", "/channels/", "/keys", "/keys/a.b", "/keys/a.b/x", "/push/x"] {
             for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
                 let request = server.anonymous(method, path);
                 let (status, body) = answer_in(format, request, &json!({})).await;

@@ -215,7 +215,8 @@ async fn each_endpoint_needs_its_own_operation() {
 async fn a_channels_status_counts_who_is_there() {
     let server = Server::start().await;
     let (status, body) = server.get("/channels/a").await;
-    assert_eq!((status.as_u16(), &body["status"]["isActive"]), (200, &json!(false)));
+    assert_eq!((status.as_u16(), &body["status"]["isActive"]), (200, &json!(true)), "by being asked for");
+    assert_eq!(body["status"]["occupancy"]["metrics"]["connections"], 0);
     let (mut socket, _) = server.connect(Format::Json).await;
     socket.attach("a").await;
     let (_, body) = server.get("/channels/a").await;

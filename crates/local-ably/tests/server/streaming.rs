@@ -328,7 +328,8 @@ async fn a_stream_that_cannot_begin_is_an_ordinary_error() {
         }
     }
     let (_, status) = server.get("/channels/news").await;
-    assert_eq!(status["status"]["isActive"], false, "what was refused in part is attached to nothing");
+    let connections = &status["status"]["occupancy"]["metrics"]["connections"];
+    assert_eq!(connections, 0, "what was refused in part is attached to nothing");
 }
 
 /// How many connections a channel has, once that is as expected.
