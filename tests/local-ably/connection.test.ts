@@ -7,7 +7,7 @@ test("a client connects by key, pings, and closes", async ({ realtime }) => {
   const client = realtime();
   await inState(client.connection, "connected");
   assert.match(client.connection.id ?? "", /^[\w-]{10,12}$/);
-  assert((await client.connection.ping()) >= 0);
+  for (let n = 0; n < 5; n++) assert((await client.connection.ping()) > 0);
   client.close();
   await inState(client.connection, "closed");
 });

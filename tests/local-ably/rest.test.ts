@@ -144,6 +144,10 @@ test("time and statistics are read, and errors have their codes", async ({ rest,
   assert.deepEqual([posted.statusCode, posted.success, posted.items[0].channel], [201, true, channel]);
   const read = await client.request("GET", `/channels/${channel}/messages`, 6, { limit: "1" });
   assert.deepEqual([read.statusCode, read.items[0].data], [200, "d"]);
+  const listed = await client.request("GET", "/channels", 6, { prefix: channel });
+  assert.deepEqual([listed.statusCode, listed.items], [200, [channel]]);
+  const noKey = await client.request("GET", "/keys/AbCdEf.nosuch/requestToken", 6);
+  assert.deepEqual([noKey.statusCode, noKey.errorCode], [404, 40400]);
   await fails(rest({ key: "AbCdEf.root:wrong" }).channels.get("a").publish("n", "d"), 40101);
   await fails(rest({ key: "AbCdEf.nosuch:x" }).channels.get("a").publish("n", "d"), 40400);
   await fails(client.channels.get("a").publish("n", "x".repeat(70_000)), 40009);
