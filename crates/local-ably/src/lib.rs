@@ -41,7 +41,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use app::{App, KeyRecord, Namespace};
-use channel::Rules;
+use channel::{MEMBERS_MAX, Rules};
 use rest::Guard;
 use server::Server;
 use wire::{Line, Listener};
@@ -181,7 +181,7 @@ pub async fn serve(listener: TcpListener, options: Options) -> Result<Running, S
     let namespaces: Vec<Namespace> = options.namespaces.into_iter().map(Namespace::from).collect();
     for (id, keys) in by_app(options.keys)? {
         let few_keys = keys.len() <= app::KEYS_MAX;
-        let app = App::new(id, keys, namespaces.clone(), server.memory());
+        let app = App::new(id, keys, namespaces.clone(), MEMBERS_MAX, server.memory());
         if !few_keys || !server.apps().add(Arc::new(app)) {
             return Err(ServeError::TooMany);
         }

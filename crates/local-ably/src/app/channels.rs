@@ -21,14 +21,16 @@ pub(crate) type ChannelRef = Arc<Mutex<Channel>>;
 pub(crate) struct Channels {
     by_name: HashMap<String, ChannelRef>,
     namespaces: Vec<Namespace>,
+    /// How many members a channel may have.
+    members_max: usize,
     memory: Arc<Memory>,
     /// What has gone over channels that are forgotten.
     retired: Traffic,
 }
 
 impl Channels {
-    pub(crate) fn new(namespaces: Vec<Namespace>, memory: Arc<Memory>) -> Self {
-        Self { by_name: HashMap::new(), namespaces, memory, retired: Traffic::default() }
+    pub(crate) fn new(namespaces: Vec<Namespace>, members_max: usize, memory: Arc<Memory>) -> Self {
+        Self { by_name: HashMap::new(), namespaces, members_max, memory, retired: Traffic::default() }
     }
 
     /// The rules of a channel: those of the namespace that its name begins with, up to the first `:`.
@@ -61,7 +63,13 @@ impl Channels {
             return Err(ErrorInfo::new(40114, 403, message));
         }
         limits.channel(now)?;
-        let channel = Arc::new(Mutex::new(Channel::new(name, self.rules_of(name), &self.memory, now)));
+        let channel = Arc::new(Mutex::new(Channel::new(
+            name,
+            self.rules_of(name),
+            self.members_max,
+            &self.memory,
+            now,
+        )));
         self.by_name.insert(name.to_owned(), Arc::clone(&channel));
         Ok(channel)
     }
@@ -98,7 +106,7 @@ mod tests {
 
     use super::*;
     use crate::auth::ClientIdentity;
-    use crate::channel::{HistoryQuery, Publisher, prepare};
+    use crate::channel::{HistoryQuery, MEMBERS_MAX, Publisher, prepare};
 
     const NOW: Millis = 1_700_000_000_000;
     const MINUTE: Millis = 60_000;
@@ -140,7 +148,7 @@ mod tests {
             namespace("edited", false, true),
             namespace("plain", false, false),
         ];
-        let mut channels = Channels::new(namespaces, Arc::default());
+        let mut channels = Channels::new(namespaces, MEMBERS_MAX, Arc::default());
         let long = ["kept", "kept:a", "edited:a"];
         let short = ["plain", "plain:a", "keptnot", "other:kept"];
         for name in long.into_iter().chain(short) {

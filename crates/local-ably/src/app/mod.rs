@@ -65,17 +65,18 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// An app with keys, which are all its own.
+    /// An app with keys, which are all its own, and whose channels have at most so many members.
     pub(crate) fn new(
         id: impl Into<String>,
         keys: Vec<KeyRecord>,
         namespaces: Vec<Namespace>,
+        members_max: usize,
         memory: &Arc<Memory>,
     ) -> Self {
         Self {
             id: id.into(),
             keys: keys.into_iter().map(Arc::new).collect(),
-            channels: Mutex::new(Channels::new(namespaces, Arc::clone(memory))),
+            channels: Mutex::new(Channels::new(namespaces, members_max, Arc::clone(memory))),
             connections: Mutex::default(),
             nonces: Mutex::default(),
             revocations: Mutex::default(),

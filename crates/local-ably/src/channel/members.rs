@@ -7,20 +7,28 @@ use ably::{ErrorInfo, PresenceAction, PresenceMessage};
 use super::MemberFilter;
 use crate::clock::Millis;
 
-/// The most members of a channel.
-const MEMBERS_MAX: usize = 200;
+/// The most members of a channel, unless its app says otherwise: Ably has the same limit in every package.
+pub(crate) const MEMBERS_MAX: usize = 200;
 
 /// The members of a channel, by connection and clientId. Fixtures of a provisioned app count, and may exceed the limit.
-#[derive(Debug, Default)]
-pub(super) struct Members(BTreeMap<(String, String), PresenceMessage>);
+#[derive(Debug)]
+pub(super) struct Members {
+    by_key: BTreeMap<(String, String), PresenceMessage>,
+    max: usize,
+}
 
 impl Members {
+    /// Nobody yet, and later at most so many.
+    pub(super) fn new(max: usize) -> Self {
+        Self { by_key: BTreeMap::new(), max }
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.by_key.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_key.is_empty()
     }
 
     /// Applies what a connection sent: all of it or, with an error, none. Answers the events to announce.
@@ -41,15 +49,23 @@ impl Members {
         for message in &messages {
             there_after.insert(key_of(message), message.action != PresenceAction::Leave);
         }
-        let new = there_after.iter().filter(|(key, there)| **there && !self.0.contains_key(key)).count();
-        let gone = there_after.iter().filter(|(key, there)| !**there && self.0.contains_key(key)).count();
-        if new > 0 && self.0.len() + new > MEMBERS_MAX + gone {
-            return Err(ErrorInfo::new(91003, 400, format!("the channel has {MEMBERS_MAX} members")));
+        let new = there_after.iter().filter(|(key, there)| **there && !self.by_key.contains_key(key)).count();
+        let gone =
+            there_after.iter().filter(|(key, there)| !**there && self.by_key.contains_key(key)).count();
+        if new > 0 && self.by_key.len() + new > self.max + gone {
+            let max = self.max;
+            return Err(ErrorInfo::new(
+                91003,
+                400,
+                format!(
+                    "Unable to enter member to presence channel; maximum number of {max} members exceeded"
+                ),
+            ));
         }
         let mut events = Vec::new();
         for (index, message) in messages.into_iter().enumerate() {
             let key = key_of(&message);
-            let before = self.0.get(&key);
+            let before = self.by_key.get(&key);
             // A client enters its members again after every ATTACHED, under the ids they have: that is no news.
             if message.id.is_some() && before.is_some_and(|member| member.id == message.id) {
                 continue;
@@ -61,13 +77,13 @@ impl Members {
                 ..message
             };
             if event.action == PresenceAction::Leave {
-                let Some(member) = self.0.remove(&key) else { continue };
+                let Some(member) = self.by_key.remove(&key) else { continue };
                 if event.payload.data.is_none() {
                     event.payload = member.payload;
                 }
             } else {
                 event.action = if before.is_some() { PresenceAction::Update } else { PresenceAction::Enter };
-                self.0.insert(key, event.clone());
+                self.by_key.insert(key, event.clone());
             }
             events.push(event);
         }
@@ -81,10 +97,10 @@ impl Members {
         frame_id: &str,
         now: Millis,
     ) -> Vec<PresenceMessage> {
-        let (left, stay) = std::mem::take(&mut self.0)
+        let (left, stay) = std::mem::take(&mut self.by_key)
             .into_iter()
             .partition(|((connection, _), _)| connection == connection_id);
-        self.0 = stay;
+        self.by_key = stay;
         let left: BTreeMap<_, _> = left;
         left.into_values()
             .enumerate()
@@ -115,7 +131,7 @@ impl Members {
                 ..member
             };
             events.push(member.clone());
-            self.0.insert(key, member);
+            self.by_key.insert(key, member);
         }
         events
     }
@@ -126,7 +142,7 @@ impl Members {
         filter: &'a MemberFilter,
     ) -> impl Iterator<Item = PresenceMessage> + 'a {
         let wanted = |filter: &Option<String>, id: &str| filter.as_deref().is_none_or(|wanted| wanted == id);
-        self.0
+        self.by_key
             .iter()
             .filter(move |((connection, client), _)| {
                 wanted(&filter.connection_id, connection) && wanted(&filter.client_id, client)

@@ -33,6 +33,7 @@ use attachment::Attachment;
 pub(crate) use change::{Change, is_change, prepare_change};
 pub(crate) use history::{HistoryQuery, Page};
 use log::Log;
+pub(crate) use members::MEMBERS_MAX;
 use members::Members;
 pub(crate) use messages::{Annotator, prepare_annotations};
 pub(crate) use name::ChannelName;
@@ -70,13 +71,19 @@ pub(crate) struct Published {
 }
 
 impl Channel {
-    /// A channel of a canonical name.
-    pub(crate) fn new(name: &str, rules: Rules, memory: &Arc<Memory>, now: Millis) -> Self {
+    /// A channel of a canonical name, which so many members may be present on.
+    pub(crate) fn new(
+        name: &str,
+        rules: Rules,
+        members_max: usize,
+        memory: &Arc<Memory>,
+        now: Millis,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             rules,
             log: Log::new(rules, memory, now),
-            members: Members::default(),
+            members: Members::new(members_max),
             attachments: BTreeMap::new(),
             idle_since: Some(now),
             traffic: Traffic::default(),

@@ -97,7 +97,7 @@ impl Client {
 }
 
 fn channel() -> Channel {
-    Channel::new("a", Rules::default(), &Arc::default(), NOW - 1)
+    Channel::new("a", Rules::default(), MEMBERS_MAX, &Arc::default(), NOW - 1)
 }
 
 fn text(data: &str) -> Message {

@@ -247,7 +247,7 @@ impl Session {
         match self.client.stamp(sent)? {
             Some(client_id) if client_id != "*" => Ok(Some(client_id)),
             Some(_) => Err(foreign_client_id()),
-            None => Err(ErrorInfo::new(91000, 400, "presence needs a clientId")),
+            None => Err(ErrorInfo::new(91000, 400, "unable to enter presence channel (no clientId)")),
         }
     }
 

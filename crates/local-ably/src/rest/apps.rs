@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::Call;
 use crate::app::{APPS_MAX, App, KEYS_MAX, KeyRecord, Namespace, lock};
 use crate::auth::{Credentials, authorise, no_credentials, read_capability};
-use crate::channel::{ChannelName, Rules};
+use crate::channel::{ChannelName, MEMBERS_MAX, Rules};
 use crate::clock::now;
 use crate::errors::bad_request;
 use crate::random;
@@ -27,15 +27,32 @@ pub(super) const SPEC_MAX: usize = 256 << 10;
 const CHANNELS_MAX: usize = 1_000;
 /// How many members all channels of a specification may have.
 const FIXTURES_MAX: usize = 1_000;
+/// How many members an app may ask that a channel of it may have.
+const MEMBERS_MAX_MAX: usize = 1_000;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct AppSpec {
+    limits: Option<LimitsSpec>,
     keys: Option<Vec<KeySpec>>,
     /// Told again as they came: there is more in them than this server knows.
     namespaces: Option<Vec<Value>>,
     /// Told again as they came, like the namespaces.
     channels: Option<Vec<Value>>,
+}
+
+/// What an app may have more or less of than others.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct LimitsSpec {
+    presence: Option<PresenceLimitsSpec>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PresenceLimitsSpec {
+    /// How many members a channel may have.
+    max_members: Option<usize>,
 }
 
 #[derive(Default, Deserialize)]
@@ -118,10 +135,15 @@ fn make(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
     if channels.iter().map(|(_, members)| members.len()).sum::<usize>() > FIXTURES_MAX {
         return Err(at_most("members to begin with", FIXTURES_MAX));
     }
+    let presence_limits = spec.limits.unwrap_or_default().presence.unwrap_or_default();
+    let members_max = presence_limits.max_members.unwrap_or(MEMBERS_MAX);
+    if members_max > MEMBERS_MAX_MAX {
+        return Err(bad_request(format!("limits.presence.maxMembers is at most {MEMBERS_MAX_MAX}")));
+    }
     let app_id = random::text::<6>();
     let keys = asked.into_iter().map(|key| new_key(&app_id, &key)).collect::<Result<Vec<_>, _>>()?;
     let namespaces = namespaces_told.iter().map(namespace).collect::<Result<Vec<_>, _>>()?;
-    let app = Arc::new(App::new(&app_id, keys, namespaces, server.memory()));
+    let app = Arc::new(App::new(&app_id, keys, namespaces, members_max, server.memory()));
     let connection_id = random::text::<9>();
     for (name, members) in channels {
         let channel = app.channel(name.canonical(), server.limits(), now)?;

@@ -25,7 +25,6 @@ async fn refused(server: &Server, key: &str, method: Method, path: &str) -> u64 
 async fn an_app_is_provisioned_shares_nothing_and_is_removed_with_its_connections() {
     let server = Server::start().await;
     let spec = json!({
-        "limits": {"presence": {"maxMembers": 250}},
         "keys": [{}, {"capability": r#"{"a":["subscribe"]}"#}, {"revocableTokens": true}],
         "namespaces": [{"id": "persisted", "persisted": true}],
         "channels": [{"name": "persisted:p", "presence": [{"clientId": "f", "data": "x", "encoding": "no/such"}]}],
@@ -180,6 +179,34 @@ async fn only_the_first_key_itself_removes_its_app() {
 }
 
 #[tokio::test]
+async fn an_app_may_ask_for_more_or_fewer_members_of_a_channel_than_200() {
+    let server = Server::start().await;
+    for format in BOTH {
+        for (limits, max) in [
+            (json!({"presence": {"maxMembers": 250}}), 250),
+            (json!({"presence": {"maxMembers": 3}}), 3),
+            (json!({"presence": {}, "another": 1}), 200),
+            (Value::Null, 200),
+        ] {
+            let app = make(&server, &json!({"limits": limits})).await;
+            let (mut socket, _) = server.connect_with(format, &format!("key={}", key(&app, 0))).await;
+            socket.attach("a").await;
+            let members: Vec<_> =
+                (0..max).map(|index| json!({"action": 2, "clientId": format!("c{index}")})).collect();
+            socket.send(json!({"action": 14, "channel": "a", "msgSerial": 0, "presence": members})).await;
+            assert_eq!(socket.answer().await["action"], 1);
+            let error = &socket.presence("a", 1, json!({"action": 2, "clientId": "more"})).await["error"];
+            assert_eq!((&error["code"], &error["statusCode"]), (&json!(91003), &json!(400)));
+            let text = format!("maximum number of {max} members exceeded");
+            assert!(error["message"].as_str().unwrap().ends_with(&text), "{error}");
+            let path = "/channels/a/presence?limit=1000";
+            let (_, present) = answer(server.request_by(key(&app, 0), Method::GET, path)).await;
+            assert_eq!(present.as_array().unwrap().len(), max);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_specification_that_makes_no_sense_or_is_too_much_makes_nothing() {
     let server = Server::start().await;
     let member = json!({"clientId": "c"});
@@ -197,6 +224,8 @@ async fn a_specification_that_makes_no_sense_or_is_too_much_makes_nothing() {
         (json!({"channels": [{"name": ":bad"}]}), 400, 40010),
         (json!({"channels": [{"name": "c", "presence": [{"data": "x"}]}]}), 400, 40000),
         (json!({"limits": "x".repeat(257 << 10)}), 413, 40009),
+        (json!({"limits": {"presence": {"maxMembers": 1_001}}}), 400, 40000),
+        (json!({"limits": {"presence": {"maxMembers": -1}}}), 400, 40000),
     ] {
         let (answered, body) = answer_in(Format::Json, server.anonymous(Method::POST, "/apps"), &spec).await;
         assert_eq!((answered, &body["error"]["code"]), (status, &json!(code)), "{:.100}", spec.to_string());
