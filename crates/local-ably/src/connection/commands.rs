@@ -232,6 +232,11 @@ impl Session {
         }
         for message in &mut messages {
             check_encoding(&message.payload)?;
+            // A member that a client saved from a connection that is over, say: it has to enter anew.
+            let claimed = message.connection_id.as_deref().filter(|claimed| !claimed.is_empty());
+            if claimed.is_some_and(|claimed| claimed != self.socket.connection().id()) {
+                return Err(ErrorInfo::new(40006, 400, "Malformed message; mismatched connectionId"));
+            }
             message.client_id = self.presence_client_id(message.client_id.take())?;
         }
         let channel = self.socket.attached().get(sent_name).cloned();

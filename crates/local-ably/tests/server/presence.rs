@@ -109,6 +109,25 @@ async fn presence_needs_an_identity_of_ones_own() {
 }
 
 #[tokio::test]
+async fn a_member_of_another_connection_cannot_be_entered() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        let (mut socket, connected) = server.connect(format).await;
+        socket.attach(channel).await;
+        let enter = |connection: &Value| json!({"action": 2, "clientId": "c", "connectionId": connection});
+        let nack = socket.presence(channel, 0, enter(&json!("another"))).await;
+        assert_eq!((&nack["action"], &nack["error"]["code"]), (&json!(2), &json!(40006)));
+        assert_eq!(nack["error"]["message"], "Malformed message; mismatched connectionId");
+        let path = format!("/channels/{channel}/presence");
+        assert_eq!(server.get(&path).await.1, json!([]));
+        let ack = socket.presence(channel, 1, enter(&connected["connectionId"])).await;
+        assert_eq!(ack["action"], 1);
+        assert_eq!(server.get(&path).await.1[0]["connectionId"], connected["connectionId"]);
+    }
+}
+
+#[tokio::test]
 async fn presence_needs_an_attached_channel() {
     let server = Server::start().await;
     let (mut socket, _) = server.connect_with(Format::Json, &format!("key={KEY}&clientId=c")).await;
