@@ -114,10 +114,9 @@ impl Channel {
 
         let mut error = None;
         let mut resumed = in_place;
-        let backlog = if in_place {
-            Vec::new()
-        } else if let Some(serial) = &request.channel_serial {
-            match self.log.since(serial, now) {
+        let backlog = match &request.channel_serial {
+            Some(_) if in_place => Vec::new(),
+            Some(serial) => match self.log.since(serial, now) {
                 Some(missed) => {
                     resumed = true;
                     missed
@@ -130,11 +129,11 @@ impl Channel {
                     ));
                     Vec::new()
                 }
-            }
-        } else if request.flags.has(Flags::ATTACH_RESUME) {
-            Vec::new()
-        } else {
-            rewind.map(|rewind| self.log.rewind(rewind, now)).unwrap_or_default()
+            },
+            None if request.flags.has(Flags::ATTACH_RESUME) => Vec::new(),
+            // Also in place: a client that is given a rewind while its first ATTACH is on its way attaches anew, and says so by
+            // sending neither a serial nor ATTACH_RESUME.
+            None => rewind.map(|rewind| self.log.rewind(rewind, now)).unwrap_or_default(),
         };
         let backlog: Vec<_> = backlog.into_iter().filter(|missed| attachment.wants_missed(missed)).collect();
         let flags =

@@ -290,6 +290,7 @@ fn attaching_again_changes_the_attachment_in_place() {
     client.frames();
     client
         .attach(&mut channel, |attach| {
+            attach.flags = Flags::ATTACH_RESUME;
             attach.params.insert("modes".into(), "subscribe".into());
             attach.params.insert("rewind".into(), "1".into());
         })

@@ -111,6 +111,27 @@ async fn attaching_again_changes_the_attachment_in_place() {
 }
 
 #[tokio::test]
+async fn attaching_again_as_for_the_first_time_rewinds() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        server.post(&format!("/channels/{channel}/messages"), &json!({"data": "1"})).await;
+        let (mut socket, _) = server.connect(format).await;
+        let rewinding = json!({"action": 10, "channel": channel, "params": {"rewind": 1}});
+        socket.send(json!({"action": 10, "channel": channel})).await;
+        socket.send(rewinding.clone()).await;
+        assert_eq!(flags(&socket.expect(11).await), DEFAULT);
+        assert_eq!(flags(&socket.expect(11).await) & (HAS_BACKLOG | RESUMED), HAS_BACKLOG | RESUMED);
+        assert_eq!(socket.expect(15).await["messages"][0]["data"], "1");
+
+        let mut changing = rewinding;
+        changing["flags"] = (SUBSCRIBE | ATTACH_RESUME).into();
+        assert_eq!(flags(&socket.attach_with(changing).await), SUBSCRIBE | RESUMED);
+        socket.expect_nothing().await;
+    }
+}
+
+#[tokio::test]
 async fn rewind_applies_again_after_a_detach_and_yields_to_a_serial_and_to_attach_resume() {
     let server = Server::start().await;
     for format in BOTH {
