@@ -21,7 +21,10 @@ pub(crate) fn not_allowed(channel: &str, operation: Operation) -> ErrorInfo {
     )
 }
 
-/// The attachment was made without the mode that the operation needs.
+/// The attachment was made without the mode that the operation needs: a publish, an annotation, or anything in presence.
+///
+/// Ably's list of errors gives this 40165, "channel mode not requested when attaching", where the credentials would allow the
+/// operation; where they do not, it is 40160. Until 2026 Ably answered 40160 for both, so that older texts and tests tell of that.
 pub(crate) fn mode_not_requested(mode: &str) -> ErrorInfo {
     ErrorInfo::new(40165, 401, format!("the channel was attached without the {mode} mode"))
 }
