@@ -193,8 +193,8 @@ async fn one_message_its_versions_and_changes_are_there_over_rest() {
     let (_, versions) = server.get(&format!("{path}/versions")).await;
     let versions: Vec<_> =
         versions.as_array().unwrap().iter().map(|v| (v["action"].clone(), v["data"].clone())).collect();
-    let expected = [(0, "1"), (1, "12"), (1, "122")].map(|(action, data)| (json!(action), json!(data)));
-    assert_eq!(versions, expected);
+    let expected = [(0, "1"), (1, "122")].map(|(action, data)| (json!(action), json!(data)));
+    assert_eq!(versions, expected, "appends in a row are one version");
     let (_, first) = server.get(&format!("{path}/versions?limit=1")).await;
     assert_eq!(first.as_array().unwrap().len(), 1);
     for missing in ["/channels/mutable%3Aa/messages/nonsense", "/channels/mutable%3Ab/messages/nonsense"] {

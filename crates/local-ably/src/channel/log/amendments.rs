@@ -54,7 +54,8 @@ impl Log {
         }
     }
 
-    /// The versions of a message that are still known, oldest first.
+    /// The versions of a message that are still known, oldest first. Of appends in a row there is the last alone: Ably stores no
+    /// version for each (docs, "Updates, deletes and appends").
     ///
     /// # Errors
     /// 40400 for a serial that no message has here.
@@ -68,10 +69,17 @@ impl Log {
         let of_it = self.messages.iter().flat_map(|publication| &publication.items);
         let of_it = of_it.filter(|message| message.serial.as_deref() == Some(serial));
         let mut versions = Vec::<(String, Message)>::new();
+        let mut after_append = false;
         for message in of_it.filter(|message| message.action != Some(MessageAction::Summary)) {
-            let before = versions.last().map(|(_, version)| version.clone()).unwrap_or_default();
+            let is_append = message.action == Some(MessageAction::Append);
+            let before = versions.last().map(|(_, version)| version);
+            let whole = Changed::whole_of(message, before.unwrap_or(&Message::default()));
+            if is_append && after_append {
+                versions.pop();
+            }
             let version = message.version.as_ref().and_then(|version| version.serial.clone());
-            versions.push((version.unwrap_or_default(), Changed::whole_of(message, &before)));
+            versions.push((version.unwrap_or_default(), whole));
+            after_append = is_append;
         }
         Ok(history::cut(versions.into_iter(), true, cursor, limit))
     }
