@@ -135,6 +135,44 @@ test("an append is whole to whoever looks back", async ({ realtime, name }) => {
   }
 });
 
+test("an append is whole to whoever asks for appends in full", async ({ realtime, name }) => {
+  const channel = realtime().channels.get(name("mutable"), { params: { appendMode: "full" } });
+  const messages = await messagesOf(channel);
+  assert.deepEqual(channel.params, { appendMode: "full" });
+  const { serials } = await channel.publish("n", "a");
+  const versions = [serials[0]];
+  for (const data of ["b", "c"]) {
+    const { versionSerial } = await channel.appendMessage({ serial: serials[0], data } as Ably.Message);
+    versions.push(versionSerial ?? "");
+  }
+  await messages.until(3);
+  assert.deepEqual(
+    messages.all.map((message) => [message.action, message.data]),
+    [
+      ["message.create", "a"],
+      ["message.update", "ab"],
+      ["message.update", "abc"],
+    ],
+  );
+  assert.deepEqual(messages.all.map((message) => message.version.serial), versions);
+});
+
+test("a rewind that is set while the channel attaches brings the last message, one set later does not", async ({
+  realtime,
+  name,
+}) => {
+  const channel = realtime().channels.get(name());
+  await channel.publish("n", "before");
+  const messages = new Inbox<Ably.InboundMessage>();
+  void channel.subscribe((message) => messages.push(message));
+  await channel.setOptions({ params: { rewind: "1" } });
+  await messages.until(1);
+  await channel.setOptions({ params: { rewind: "2" } });
+  await channel.publish("n", "after");
+  await messages.until(2);
+  assert.deepEqual(messages.all.map((message) => message.data), ["before", "after"]);
+});
+
 test("changes need a namespace that has them", async ({ realtime, name }) => {
   const channel = realtime().channels.get(name());
   const { serials } = await channel.publish("n", "d");

@@ -24,6 +24,7 @@ pub(super) struct Attachment {
     requested: Modes,
     allowed: Modes,
     watch: Option<Watch>,
+    appends_in_full: bool,
     /// Whether the credentials allow to watch.
     may_watch: bool,
     /// The parameters that ATTACHED tells.
@@ -60,6 +61,7 @@ impl Attachment {
             requested,
             allowed: Modes::default(),
             watch: params.occupancy.map(Watch::new),
+            appends_in_full: params.appends_in_full,
             may_watch: false,
             params: params.recognised,
             losing: false,
@@ -114,6 +116,11 @@ impl Attachment {
     /// Whether a publication is for this socket: its own may be unwanted.
     pub(super) fn wants(&self, publication: &Publication<Message>) -> bool {
         self.socket.echoes() || publication.connection_id.as_deref() != Some(self.connection_id())
+    }
+
+    /// Whether appends come to it as the whole messages that they made.
+    pub(super) fn wants_appends_in_full(&self) -> bool {
+        self.appends_in_full
     }
 
     /// Whether anything that was missed is for this socket.

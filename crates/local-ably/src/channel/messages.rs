@@ -1,5 +1,7 @@
 //! What is published on a channel, changed and annotated, and what is remembered of it.
 
+use std::sync::Arc;
+
 use ably::{Annotation, ErrorInfo, Message, Operations};
 
 use super::attachment::{Attachment, Delivery};
@@ -81,12 +83,22 @@ impl Channel {
         published
     }
 
-    fn deliver(&mut self, publication: &Publication<Message>) {
-        let shared = SharedFrame::from(publication.frame(&self.name));
+    fn deliver(&mut self, publication: &Arc<Publication<Message>>) {
         let wanted = |attachment: &Attachment| {
             attachment.modes().has(Modes::SUBSCRIBE) && attachment.wants(publication)
         };
-        self.send_to_all(&shared, publication.items.len(), publication.timestamp, wanted);
+        let wants_full = |attachment: &Attachment| attachment.wants_appends_in_full() && wanted(attachment);
+        // Made only where somebody wants it: it copies the whole message.
+        let in_full =
+            if self.attachments.values().any(wants_full) { self.log.in_full(publication) } else { None };
+        let (items, now) = (publication.items.len(), publication.timestamp);
+        if let Some(in_full) = in_full {
+            let shared = SharedFrame::from(in_full.frame(&self.name));
+            self.send_to_all(&shared, items, now, wants_full);
+        }
+        let shared = SharedFrame::from(publication.frame(&self.name));
+        let wants_it = |attachment: &Attachment| !attachment.wants_appends_in_full() && wanted(attachment);
+        self.send_to_all(&shared, items, now, wants_it);
     }
 
     /// Sends a frame to all who want it. Those who receive too much do not get it, and are told so once, until something gets

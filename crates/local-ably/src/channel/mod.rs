@@ -32,7 +32,7 @@ use crate::protocol::{Action, Attach, Flags, Frame, Modes};
 use attachment::Attachment;
 pub(crate) use change::{Change, is_change, prepare_change};
 pub(crate) use history::{HistoryQuery, Page};
-use log::Log;
+use log::{Log, Missed};
 pub(crate) use members::MEMBERS_MAX;
 use members::Members;
 pub(crate) use messages::{Annotator, prepare_annotations};
@@ -135,7 +135,16 @@ impl Channel {
             // sending neither a serial nor ATTACH_RESUME.
             None => rewind.map(|rewind| self.log.rewind(rewind, now)).unwrap_or_default(),
         };
-        let backlog: Vec<_> = backlog.into_iter().filter(|missed| attachment.wants_missed(missed)).collect();
+        let backlog: Vec<_> = backlog
+            .into_iter()
+            .filter(|missed| attachment.wants_missed(missed))
+            .filter_map(|missed| match missed {
+                Missed::Messages(publication) if attachment.wants_appends_in_full() => {
+                    self.log.in_full(&publication).map(Missed::Messages)
+                }
+                missed => Some(missed),
+            })
+            .collect();
         let flags =
             Flags::default().with(Flags::HAS_BACKLOG, !backlog.is_empty()).with(Flags::RESUMED, resumed);
         self.send_attached(&attachment, flags, error);

@@ -18,6 +18,8 @@ pub(super) struct AttachParams {
     pub(super) modes: Option<String>,
     pub(super) rewind: Option<Rewind>,
     pub(super) occupancy: Option<Metrics>,
+    /// Whether appends are to come as updates with the whole message (Ably's channel options, "Append mode").
+    pub(super) appends_in_full: bool,
     /// Those that this server knows.
     pub(super) recognised: BTreeMap<String, String>,
 }
@@ -47,6 +49,7 @@ impl AttachParams {
             modes: recognised.get("modes").cloned(),
             rewind: rewind.map(|by| Rewind { by, limit }),
             occupancy: recognised.get("occupancy").map(|metrics| Metrics::parse(metrics)).transpose()?,
+            appends_in_full: recognised.get("appendMode").is_some_and(|mode| mode == "full"),
             recognised,
         })
     }
@@ -95,5 +98,14 @@ mod tests {
     fn only_recognised_parameters_are_told_again() {
         let params = read(&[("agent", "x"), ("delta", "vcdiff"), ("modes", "subscribe")]).unwrap();
         assert_eq!(params.recognised.keys().collect::<Vec<_>>(), ["delta", "modes"]);
+    }
+
+    #[test]
+    fn appends_come_in_full_where_the_append_mode_says_so() {
+        for (params, full) in
+            [(vec![], false), (vec![("appendMode", "full")], true), (vec![("appendMode", "x")], false)]
+        {
+            assert_eq!(read(&params).unwrap().appends_in_full, full, "{params:?}");
+        }
     }
 }

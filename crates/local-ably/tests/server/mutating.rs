@@ -97,6 +97,46 @@ async fn an_append_goes_live_as_the_delta_and_is_the_whole_to_whoever_looks_back
 }
 
 #[tokio::test]
+async fn with_append_mode_full_an_append_comes_as_an_update_with_the_whole() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format!("mutable:{}", format.name());
+        let (mut full, connected) = server.connect(format).await;
+        let in_full = json!({"channel": channel, "params": {"appendMode": "full"}});
+        let attached = full.attach_with(in_full.clone()).await;
+        assert_eq!(attached["params"], in_full["params"]);
+        let (mut plain, _) = server.connect(format).await;
+        plain.attach_with(json!({"channel": channel, "params": {"appendMode": "other"}})).await;
+        let (mut writer, _) = server.connect(format).await;
+        let serial = published(&mut writer, &channel, 0, json!({"name": "n", "data": "a"})).await;
+        let seen = full.expect(15).await["channelSerial"].clone();
+        plain.expect(15).await;
+        for (index, (data, whole)) in [("b", "ab"), ("c", "abc")].into_iter().enumerate() {
+            let append = json!({"action": 5, "serial": serial, "data": data});
+            let ack = writer.publish(&channel, 1 + index as u64, append).await;
+            let delta = plain.expect(15).await["messages"][0].clone();
+            assert_eq!((&delta["action"], &delta["data"]), (&json!(5), &json!(data)));
+            let update = full.expect(15).await["messages"][0].clone();
+            assert_eq!((&update["action"], &update["data"]), (&json!(1), &json!(whole)));
+            for same in ["id", "serial", "name", "version", "timestamp"] {
+                assert_eq!(update[same], delta[same], "{same}");
+            }
+            assert_eq!(update["version"]["serial"], ack["res"][0]["serials"][0]);
+        }
+
+        full.lose();
+        let key = connected["connectionDetails"]["connectionKey"].as_str().unwrap();
+        let (mut again, _) = server.connect_with(format, &format!("key={KEY}&resume={key}")).await;
+        let mut resuming = in_full;
+        resuming["channelSerial"] = seen;
+        again.attach_with(resuming).await;
+        let update = again.expect(15).await["messages"][0].clone();
+        assert_eq!((&update["action"], &update["data"]), (&json!(1), &json!("abc")));
+        again.expect_nothing().await;
+    }
+}
+
+#[tokio::test]
 async fn bytes_are_appended_to_bytes_across_formats() {
     let server = Server::start().await;
     let (mut in_json, _) = server.connect(Format::Json).await;

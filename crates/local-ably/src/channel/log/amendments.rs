@@ -48,6 +48,22 @@ impl Log {
         Ok((self.keep_messages(Publication { amends: true, ..publication }), version))
     }
 
+    /// An append as an update with the whole message, for those who want no increments; anything else as it is. Nothing where a
+    /// later version has come since: that one says it all, and Ably leaves out what is out of date, too.
+    pub(in crate::channel) fn in_full(
+        &self,
+        publication: &Arc<Publication<Message>>,
+    ) -> Option<Arc<Publication<Message>>> {
+        let [append] = publication.items.as_slice() else { return Some(Arc::clone(publication)) };
+        if append.action != Some(MessageAction::Append) {
+            return Some(Arc::clone(publication));
+        }
+        let whole = self.find(append.serial.as_deref()?)?;
+        let items = vec![whole.clone()];
+        (whole.version == append.version)
+            .then(|| Arc::new(Publication { items, ..publication.as_ref().clone() }))
+    }
+
     fn revise(&mut self, serial: &str, message: Message) {
         if let Some((place, index)) = Serial::parse_item(serial, &self.series) {
             self.messages.revise(place, index, message, bytes_of_message);
