@@ -26,12 +26,18 @@ pub(crate) fn not_allowed(channel: &str, operation: Operation) -> ErrorInfo {
 /// Ably's list of errors gives this 40165, "channel mode not requested when attaching", where the credentials would allow the
 /// operation; where they do not, it is 40160. Until 2026 Ably answered 40160 for both, so that older texts and tests tell of that.
 pub(crate) fn mode_not_requested(mode: &str) -> ErrorInfo {
-    ErrorInfo::new(40165, 401, format!("the channel was attached without the {mode} mode"))
+    let mode = mode.to_uppercase();
+    ErrorInfo::new(40165, 401, format!("the client did not request the {mode} mode when attaching"))
 }
 
 /// Another identity than the credentials'.
 pub(crate) fn foreign_client_id() -> ErrorInfo {
     ErrorInfo::new(40012, 400, "the clientId is not the one that the credentials allow")
+}
+
+/// Nobody in particular asks for what only identified clients may do.
+pub(crate) fn identity_required(what: &str) -> ErrorInfo {
+    ErrorInfo::new(40161, 401, format!("{what} needs an identified client: it has no clientId"))
 }
 
 /// The connection or request cannot have the `clientId` it asks for.

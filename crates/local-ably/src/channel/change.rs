@@ -119,7 +119,8 @@ impl Change {
     /// Refuses a change that the operations allow for neither anybody's messages nor for the changer's own.
     ///
     /// # Errors
-    /// 40160.
+    /// 40166 where they allow it for the changer's own messages, and the changer has no `clientId` by which any could be its own;
+    /// else 40160 (Ably's list of errors).
     pub(super) fn allowed(
         &self,
         operations: Option<&Operations>,
@@ -132,7 +133,17 @@ impl Change {
         };
         let allow = |operation| operations.is_some_and(|operations| operations.allow(operation));
         let is_own = original.client_id.is_some() && original.client_id == self.version.client_id;
-        if allow(any) || (allow(own) && is_own) { Ok(()) } else { Err(not_allowed(channel, any)) }
+        if allow(any) || (allow(own) && is_own) {
+            Ok(())
+        } else if allow(own) && self.version.client_id.is_none() {
+            let (own, any) = (own.as_str(), any.as_str());
+            let message = format!(
+                "a client without a clientId has no messages of its own: {own} is no use to it, {any} would be"
+            );
+            Err(ErrorInfo::new(40166, 401, message))
+        } else {
+            Err(not_allowed(channel, any))
+        }
     }
 
     /// Carries the change out: what it does not mention stays.

@@ -11,7 +11,7 @@ use super::timeline::Publication;
 use super::{Change, Channel, HistoryQuery, Page, Prepared, Published};
 use crate::auth::ClientIdentity;
 use crate::clock::Millis;
-use crate::errors::{bad_request, check_encoding, foreign_client_id, too_large};
+use crate::errors::{bad_request, check_encoding, identity_required, too_large};
 use crate::protocol::{Flags, Modes, SharedFrame};
 
 /// The longest type or name of an annotation, in bytes. Ably names no limit; this one bounds summaries.
@@ -31,7 +31,8 @@ pub(crate) struct Annotator<'a> {
 /// Checks annotations, and stamps them with who made them. `about` is the serial of the message, where the request names it.
 ///
 /// # Errors
-/// 40000 (none, too many), 40003 (no message, type or name), 40009 (size), 40012 (clientId).
+/// 40000 (none, too many), 40003 (no message, type or name), 40009 (size), 40012 (clientId), 40161 (no clientId, with a
+/// type that needs one).
 pub(crate) fn prepare_annotations(
     mut annotations: Vec<Annotation>,
     about: Option<&str>,
@@ -64,7 +65,7 @@ pub(crate) fn prepare_annotations(
             return Err(missing("a name, with this type"));
         }
         if method.is_some_and(Method::needs_identity) && annotation.client_id.is_none() {
-            return Err(foreign_client_id());
+            return Err(identity_required("an annotation of this type"));
         }
     }
     Ok(annotations)
@@ -131,8 +132,8 @@ impl Channel {
     /// Gives a message a new version. Answers the serial of the version.
     ///
     /// # Errors
-    /// 93002 where messages are not mutable, 40400 for a serial that no message has here, 40160 where the operations do not allow
-    /// it, 40009 where the message becomes too long, 40000 for data that cannot be appended.
+    /// 93002 where messages are not mutable, 40400 for a serial that no message has here, 40160 or 40166 where the operations do
+    /// not allow it, 40009 where the message becomes too long, 40000 for data that cannot be appended.
     pub(crate) fn change(
         &mut self,
         change: Change,

@@ -209,6 +209,24 @@ async fn own_and_anybodys_messages_are_changed_by_different_operations() {
 }
 
 #[tokio::test]
+async fn a_client_without_a_client_id_has_no_messages_of_its_own_to_change() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut anybody, _) = server.connect(format).await;
+        let serial = published(&mut anybody, "mutable:a", 0, json!({"data": "x"})).await;
+        let able = json!({"mutable:*": ["publish", "message-update-own"]}).to_string();
+        let token = jwt(KEY, &json!({"x-ably-capability": able}));
+        let (mut anonymous, _) = server.connect_with(format, &format!("access_token={token}")).await;
+        for (msg_serial, action, code) in [(0, 1, 40166), (1, 5, 40166), (2, 2, 40160)] {
+            let change = json!({"action": action, "serial": serial, "data": ""});
+            let nack = anonymous.publish("mutable:a", msg_serial, change).await;
+            let error = (&nack["error"]["code"], &nack["error"]["statusCode"]);
+            assert_eq!(error, (&json!(code), &json!(401)), "{action}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_message_its_versions_and_changes_are_there_over_rest() {
     let server = Server::start().await;
     let (_, body) = server.post("/channels/mutable%3Aa/messages", &json!({"name": "n", "data": "1"})).await;
@@ -333,7 +351,7 @@ async fn annotations_that_cannot_be_made_are_nacked() {
             ("mutable:a", json!({"messageSerial": serial}), 40003),
             ("mutable:a", json!({"messageSerial": serial, "type": "r:unique.v1", "clientId": "me"}), 40003),
             ("mutable:a", json!({"messageSerial": serial, "type": "r".repeat(1_025)}), 40003),
-            ("mutable:a", json!({"messageSerial": serial, "type": "r:flag.v1"}), 40012),
+            ("mutable:a", json!({"messageSerial": serial, "type": "r:flag.v1"}), 40161),
             (
                 "mutable:a",
                 json!({"messageSerial": serial, "type": "r:total.v1", "data": "x".repeat(65_536)}),
