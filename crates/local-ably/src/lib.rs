@@ -26,6 +26,7 @@ mod protocol;
 mod random;
 mod rest;
 mod server;
+mod vcdiff;
 mod wire;
 
 use std::collections::BTreeMap;

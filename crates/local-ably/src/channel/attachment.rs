@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ably::{ErrorInfo, Message, Operation, Operations};
 
+use super::delta::{Before, Copies, frame_after};
 use super::log::Missed;
 use super::occupancy::{Occupancy, Watch};
 use super::params::AttachParams;
@@ -27,6 +28,8 @@ pub(super) struct Attachment {
     appends_in_full: bool,
     /// Whether the credentials allow to watch.
     may_watch: bool,
+    /// What its client decodes the next delta against; nothing where it wants no deltas.
+    deltas: Option<Before>,
     /// The parameters that ATTACHED tells.
     params: BTreeMap<String, String>,
     /// Whether the last thing that was for it was not delivered.
@@ -36,7 +39,7 @@ pub(super) struct Attachment {
 /// Whether something reaches an attachment.
 #[derive(Debug)]
 pub(super) enum Delivery {
-    Sent,
+    Admitted,
     /// Its connection receives too much, and is to be told so by this error.
     Lost(ErrorInfo),
     /// It has been told so already.
@@ -63,6 +66,7 @@ impl Attachment {
             watch: params.occupancy.map(Watch::new),
             appends_in_full: params.appends_in_full,
             may_watch: false,
+            deltas: params.deltas.then_some(None),
             params: params.recognised,
             losing: false,
         };
@@ -131,12 +135,39 @@ impl Attachment {
         }
     }
 
+    /// Whether it was asked to send deltas.
+    pub(super) fn sends_deltas(&self) -> bool {
+        self.deltas.is_some()
+    }
+
+    /// What comes next has nothing before it that a delta could be against.
+    fn forget_before(&mut self) {
+        if let Some(before) = &mut self.deltas {
+            *before = None;
+        }
+    }
+
     /// Sends what was missed.
-    pub(super) fn send_missed(&self, missed: &Missed) {
-        self.send(match missed {
-            Missed::Messages(publication) => publication.frame(&self.sent_name),
+    pub(super) fn send_missed(&mut self, missed: &Missed) {
+        let frame = match missed {
             Missed::Annotations(publication) => publication.frame(&self.sent_name),
-        });
+            Missed::Messages(publication) => {
+                let before = self.deltas.as_mut().map(|before| before.replace(Arc::clone(publication)));
+                before
+                    .and_then(|before| frame_after(&before, publication, &self.sent_name))
+                    .unwrap_or_else(|| publication.frame(&self.sent_name))
+            }
+        };
+        self.send(frame);
+    }
+
+    /// Sends messages that go to many.
+    pub(super) fn send_copy(&mut self, copies: &mut Copies<'_>, canonical: &str) {
+        let publication = copies.publication();
+        match self.deltas.as_mut().map(|before| before.replace(Arc::clone(publication))) {
+            Some(before) => self.send_shared(copies.after(&before, canonical), canonical),
+            None => self.send_shared(copies.whole(canonical), canonical),
+        }
     }
 
     /// Whether it is to be told of the occupancy.
@@ -153,6 +184,8 @@ impl Attachment {
     pub(super) fn tell(&mut self, occupancy: Occupancy, now: Millis) {
         let watch = self.watch.as_mut().filter(|_| self.may_watch);
         if let Some(frame) = watch.and_then(|watch| watch.look(occupancy, &self.sent_name, now)) {
+            // It is a message like others.
+            self.forget_before();
             self.send(frame);
         }
     }
@@ -167,23 +200,17 @@ impl Attachment {
         &self.params
     }
 
-    /// Sends so many messages or annotations, which go to many, unless its connection receives too much.
-    pub(super) fn deliver(
-        &mut self,
-        shared: &SharedFrame,
-        canonical: &str,
-        items: usize,
-        now: Millis,
-    ) -> Delivery {
+    /// Whether so many messages or annotations may be sent, or its connection receives too much.
+    pub(super) fn admit(&mut self, items: usize, now: Millis) -> Delivery {
         match self.socket.admit(items, now) {
             Ok(()) => {
                 self.losing = false;
-                self.send_shared(shared, canonical);
-                Delivery::Sent
+                Delivery::Admitted
             }
             Err(_) if self.losing => Delivery::LostAgain,
             Err(error) => {
                 self.losing = true;
+                self.forget_before();
                 Delivery::Lost(error)
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ably::{Annotation, ErrorInfo, Message, Operations};
 
 use super::attachment::{Attachment, Delivery};
+use super::delta::Copies;
 use super::publish::MESSAGES_MAX;
 use super::summary::Method;
 use super::timeline::Publication;
@@ -92,32 +93,38 @@ impl Channel {
         // Made only where somebody wants it: it copies the whole message.
         let in_full =
             if self.attachments.values().any(wants_full) { self.log.in_full(publication) } else { None };
-        let (items, now) = (publication.items.len(), publication.timestamp);
         if let Some(in_full) = in_full {
-            let shared = SharedFrame::from(in_full.frame(&self.name));
-            self.send_to_all(&shared, items, now, wants_full);
+            self.send_copies(&in_full, wants_full);
         }
-        let shared = SharedFrame::from(publication.frame(&self.name));
         let wants_it = |attachment: &Attachment| !attachment.wants_appends_in_full() && wanted(attachment);
-        self.send_to_all(&shared, items, now, wants_it);
+        self.send_copies(publication, wants_it);
     }
 
-    /// Sends a frame to all who want it. Those who receive too much do not get it, and are told so once, until something gets
-    /// through to them again.
+    fn send_copies(&mut self, publication: &Arc<Publication<Message>>, wanted: impl Fn(&Attachment) -> bool) {
+        let mut copies = Copies::of(publication);
+        let send = |attachment: &mut Attachment, name: &str| attachment.send_copy(&mut copies, name);
+        self.send_to_all(publication.items.len(), publication.timestamp, wanted, send);
+    }
+
+    /// Sends so many messages or annotations to all who want them. Those who receive too much do not get it, and are told so once,
+    /// until something gets through to them again.
     fn send_to_all(
         &mut self,
-        shared: &SharedFrame,
         items: usize,
         now: Millis,
         wanted: impl Fn(&Attachment) -> bool,
+        mut send: impl FnMut(&mut Attachment, &str),
     ) {
         let mut losing = Vec::new();
         for (key, attachment) in &mut self.attachments {
             if !wanted(attachment) {
                 continue;
             }
-            match attachment.deliver(shared, &self.name, items, now) {
-                Delivery::Sent => self.traffic.deliver(attachment, items),
+            match attachment.admit(items, now) {
+                Delivery::Admitted => {
+                    send(attachment, &self.name);
+                    self.traffic.deliver(attachment, items);
+                }
                 Delivery::Lost(error) => losing.push((key.clone(), error)),
                 Delivery::LostAgain => {}
             }
@@ -168,9 +175,9 @@ impl Channel {
         self.touch(now);
         self.traffic.publish(publication.items.len(), now);
         let shared = SharedFrame::from(publication.frame(&self.name));
-        self.send_to_all(&shared, publication.items.len(), now, |attachment| {
-            attachment.modes().has(Modes::ANNOTATION_SUBSCRIBE)
-        });
+        let wanted = |attachment: &Attachment| attachment.modes().has(Modes::ANNOTATION_SUBSCRIBE);
+        let send = |attachment: &mut Attachment, name: &str| attachment.send_shared(&shared, name);
+        self.send_to_all(publication.items.len(), now, wanted, send);
         for summary in summaries {
             self.deliver(&summary);
         }

@@ -2,6 +2,7 @@
 
 mod attachment;
 mod change;
+mod delta;
 mod history;
 mod log;
 mod members;
@@ -107,21 +108,27 @@ impl Channel {
         let params = AttachParams::read(name.params().iter().chain(&request.params))?;
         let requested = Modes::requested(params.modes.as_deref(), request.flags);
         let rewind = params.rewind;
-        let attachment =
+        let mut attachment =
             Attachment::new(Arc::clone(socket), &request.channel, requested, params, operations)?;
         let key = (socket.id(), request.channel.clone());
-        let in_place = self.attachments.contains_key(&key);
+        let before = self.attachments.get(&key);
+        // A client that could not decode a delta asks in place for all since the message that it decoded last (features.md,
+        // RTL18c); it takes no message before ATTACHED.
+        let recovers = before.is_some_and(Attachment::sends_deltas) && request.channel_serial.is_some();
+        let in_place = before.is_some();
+        let has_rewound = before.is_some_and(|before| before.params().contains_key("rewind"));
 
         let mut error = None;
         let mut resumed = in_place;
         let backlog = match &request.channel_serial {
-            Some(_) if in_place => Vec::new(),
+            Some(_) if in_place && !recovers => Vec::new(),
             Some(serial) => match self.log.since(serial, now) {
                 Some(missed) => {
                     resumed = true;
                     missed
                 }
                 None => {
+                    resumed = false;
                     error = Some(ErrorInfo::new(
                         90003,
                         404,
@@ -130,14 +137,18 @@ impl Channel {
                     Vec::new()
                 }
             },
-            None if request.flags.has(Flags::ATTACH_RESUME) => Vec::new(),
-            // Also in place: a client that is given a rewind while its first ATTACH is on its way attaches anew, and says so by
-            // sending neither a serial nor ATTACH_RESUME.
+            None if has_rewound || request.flags.has(Flags::ATTACH_RESUME) => Vec::new(),
+            // Once also in place: a client that is given a rewind while its first ATTACH is on its way attaches anew, and says so
+            // by sending neither a serial nor ATTACH_RESUME.
             None => rewind.map(|rewind| self.log.rewind(rewind, now)).unwrap_or_default(),
+        };
+        let wanted = |missed: &Missed| {
+            // Annotations are not deltas: in place they have all come.
+            attachment.wants_missed(missed) && !(in_place && matches!(missed, Missed::Annotations(_)))
         };
         let backlog: Vec<_> = backlog
             .into_iter()
-            .filter(|missed| attachment.wants_missed(missed))
+            .filter(wanted)
             .filter_map(|missed| match missed {
                 Missed::Messages(publication) if attachment.wants_appends_in_full() => {
                     self.log.in_full(&publication).map(Missed::Messages)

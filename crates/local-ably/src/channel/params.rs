@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use ably::ErrorInfo;
 
+use super::delta;
 use super::log::{REWIND_MESSAGES_MAX, Rewind, RewindBy};
 use super::occupancy::Metrics;
 use crate::clock::Millis;
 use crate::errors::bad_request;
 
-/// The parameters that ATTACHED tells again. `delta` is told although messages always come in full: that is what it allows.
+/// The parameters that ATTACHED tells again.
 const TOLD_AGAIN: [&str; 6] = ["modes", "rewind", "rewindLimit", "delta", "occupancy", "appendMode"];
 
 /// What an ATTACH asks for by parameters.
@@ -20,6 +21,8 @@ pub(super) struct AttachParams {
     pub(super) occupancy: Option<Metrics>,
     /// Whether appends are to come as updates with the whole message (Ably's channel options, "Append mode").
     pub(super) appends_in_full: bool,
+    /// Whether messages are to come as deltas. A format that is not known asks for nothing.
+    pub(super) deltas: bool,
     /// Those that this server knows.
     pub(super) recognised: BTreeMap<String, String>,
 }
@@ -50,6 +53,7 @@ impl AttachParams {
             rewind: rewind.map(|by| Rewind { by, limit }),
             occupancy: recognised.get("occupancy").map(|metrics| Metrics::parse(metrics)).transpose()?,
             appends_in_full: recognised.get("appendMode").is_some_and(|mode| mode == "full"),
+            deltas: recognised.get("delta").is_some_and(|format| format == delta::FORMAT),
             recognised,
         })
     }

@@ -8,6 +8,7 @@ mod bodies;
 mod channels;
 mod connecting;
 mod control;
+mod deltas;
 mod enumeration;
 mod faults;
 mod faults_changes;

@@ -31,19 +31,24 @@ const ITEM_OVERHEAD: usize = 512;
 impl Publication<Message> {
     /// The frame that brings it to an attachment.
     pub(super) fn frame(&self, channel: &str) -> Frame {
-        Frame { messages: Some(self.items.clone()), ..self.envelope(Action::Message, channel) }
+        Frame { messages: Some(self.items.clone()), ..self.envelope(channel) }
+    }
+
+    /// The frame without its messages.
+    pub(super) fn envelope(&self, channel: &str) -> Frame {
+        self.envelope_of(Action::Message, channel)
     }
 }
 
 impl Publication<Annotation> {
     /// The frame that brings it to an attachment.
     pub(super) fn frame(&self, channel: &str) -> Frame {
-        Frame { annotations: Some(self.items.clone()), ..self.envelope(Action::Annotation, channel) }
+        Frame { annotations: Some(self.items.clone()), ..self.envelope_of(Action::Annotation, channel) }
     }
 }
 
 impl<T> Publication<T> {
-    fn envelope(&self, action: Action, channel: &str) -> Frame {
+    fn envelope_of(&self, action: Action, channel: &str) -> Frame {
         Frame {
             id: Some(self.id.clone()),
             connection_id: self.connection_id.clone(),
