@@ -31,6 +31,9 @@ const PROMPT_BEFORE: Millis = 30_000;
 /// How much longer than the interval of heartbeats a client may be silent before it counts as gone, twice over.
 const SILENCE_MARGIN: Millis = 10_000;
 
+/// How long a client that was told the end may still send, until it closes.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// How a session ends.
 pub(super) struct Ending {
     /// Whether the client may come back: if not, its members leave now.
@@ -94,7 +97,7 @@ pub(super) async fn run(
     request: ConnectRequest,
     refusal: Option<Refusal>,
 ) {
-    let (mut sink, stream) = websocket.split();
+    let (mut sink, mut stream) = websocket.split();
     let idle = request.idle;
     let format = request.format;
     let stranger = Stranger::of(&request);
@@ -126,14 +129,22 @@ pub(super) async fn run(
         let socket = Arc::clone(&socket);
         async move { socket.write(queue, sink, heartbeat).await }
     });
-    let ending = session.serve(stream).await;
+    let ending = session.serve(&mut stream).await;
     session.clean_up(ending.resumable);
+    let linger = if ending.last.is_some() { LINGER } else { Duration::ZERO };
     if let Some(last) = ending.last {
         socket.send(last);
     }
     socket.finish();
+    // Of a client that still sends, unread bytes would make the end a TCP reset, which takes the last frame along.
+    let heard_out = async {
+        tokio::select! {
+            () = async { while let Some(Ok(_)) = stream.next().await {} } => {}
+            () = socket.cut().cancelled() => {}
+        }
+    };
     // The writer cannot panic; it ends when the queue does, or when the socket is cut.
-    let _ = writer.await;
+    let _ = tokio::join!(writer, tokio::time::timeout(linger, heard_out));
 }
 
 type Opening = Result<(Session, super::outbox::Queue), ErrorInfo>;
@@ -221,7 +232,7 @@ impl Session {
     }
 
     /// Reads frames until the socket ends or is ended.
-    async fn serve(&mut self, mut stream: SplitStream<WebSocket>) -> Ending {
+    async fn serve(&mut self, stream: &mut SplitStream<WebSocket>) -> Ending {
         let silence_max = wait(0, 2 * self.idle + SILENCE_MARGIN);
         let mut silent_until = Instant::now() + silence_max;
         let socket = Arc::clone(&self.socket);

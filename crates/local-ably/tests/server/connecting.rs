@@ -234,3 +234,18 @@ async fn at_shutdown_clients_are_disconnected_and_may_come_back() {
     socket.expect_end().await;
     shutdown.await.unwrap();
 }
+
+#[tokio::test]
+async fn the_reason_of_the_end_reaches_a_client_that_is_still_sending() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        socket.send(json!("no frame")).await;
+        // A client whose writing fails may never look at what there is to read.
+        for _ in 0..60 {
+            socket.send(json!({"action": 0, "id": "x".repeat(100_000)})).await;
+        }
+        assert_eq!(socket.expect_error(9).await, (40000, 400));
+        socket.expect_end().await;
+    }
+}
