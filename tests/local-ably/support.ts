@@ -31,8 +31,8 @@ export type Use = {
   name: (namespace?: string) => string;
 };
 
-/** Starts a server for the tests of a file. Answers a `test` that runs each of them in JSON and in MessagePack. */
-export function localAbly(): (name: string, body: (use: Use) => Promise<void>) => void {
+/** Starts a server for the tests of a file, with further options if any are given. Answers a `test` that runs each of them in JSON and in MessagePack. */
+export function localAbly(...options: string[]): (name: string, body: (use: Use) => Promise<void>) => void {
   let server: ChildProcess;
   let port: number;
   let names = 0;
@@ -42,7 +42,8 @@ export function localAbly(): (name: string, body: (use: Use) => Promise<void>) =
     const keys = ["--key", KEY, "--key", `${SMALL_KEY}=${SMALL_CAPABILITY}`];
     keys.push("--key", REVOCABLE_KEY, "--revocable", "AbCdEf.revocable");
     const namespaces = ["--namespace", "mutable=mutableMessages", "--namespace", "persisted=persisted"];
-    server = spawn(binary, ["--port", "0", ...keys, ...namespaces], { stdio: ["ignore", "pipe", "inherit"] });
+    const args = ["--port", "0", ...keys, ...namespaces, ...options];
+    server = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });
     assert(server.stdout);
     const [line] = await once(createInterface(server.stdout), "line");
     port = JSON.parse(line).port;
