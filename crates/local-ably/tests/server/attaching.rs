@@ -111,7 +111,7 @@ async fn attaching_again_changes_the_attachment_in_place() {
 }
 
 #[tokio::test]
-async fn attaching_again_as_for_the_first_time_rewinds() {
+async fn attaching_again_as_for_the_first_time_rewinds_once() {
     let server = Server::start().await;
     for format in BOTH {
         let channel = format.name();
@@ -124,6 +124,7 @@ async fn attaching_again_as_for_the_first_time_rewinds() {
         assert_eq!(flags(&socket.expect(11).await) & (HAS_BACKLOG | RESUMED), HAS_BACKLOG | RESUMED);
         assert_eq!(socket.expect(15).await["messages"][0]["data"], "1");
 
+        assert_eq!(flags(&socket.attach_with(rewinding.clone()).await), DEFAULT | RESUMED);
         let mut changing = rewinding;
         changing["flags"] = (SUBSCRIBE | ATTACH_RESUME).into();
         assert_eq!(flags(&socket.attach_with(changing).await), SUBSCRIBE | RESUMED);
