@@ -95,7 +95,7 @@ impl Capability {
     }
 
     /// What both allow, as Ably computes a token's rights from those asked for (`self`) and the key's; nothing where that is
-    /// empty (Ably: 40160). Operations keep the order in which they were asked for.
+    /// empty (Ably: 40160). Operations keep the order in which they were asked for, whichever resources they came by.
     pub fn intersect(&self, other: &Self) -> Option<Self> {
         let mut grants = Vec::new();
         for (mine, my_operations) in &self.0 {
@@ -107,7 +107,16 @@ impl Capability {
                 }
             }
         }
-        Self::from_grants(grants)
+        let mut both = Self::from_grants(grants)?;
+        for (pattern, operations) in &mut both.0 {
+            let wider = self.0.iter().filter(|(mine, _)| mine.intersect(pattern).as_ref() == Some(pattern));
+            // The last one decides; what it does not name keeps the order of those before it.
+            let orders = other.0.get(pattern).into_iter().chain(wider.map(|(_, order)| order));
+            for order in orders.chain(self.0.get(pattern)) {
+                operations.arrange_like(order);
+            }
+        }
+        Some(both)
     }
 
     /// The JSON text with each list in the order given, as Ably shows a token's capability.

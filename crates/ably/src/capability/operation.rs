@@ -146,6 +146,14 @@ impl Operations {
         }
     }
 
+    /// Puts those that another has too into its order, before the rest.
+    pub(super) fn arrange_like(&mut self, other: &Self) {
+        if let (Self::Some(mine), Self::Some(order)) = (self, other) {
+            let place = |operation: &Operation| order.0.iter().position(|other| other == operation);
+            mine.0.sort_by_key(|operation| place(operation).unwrap_or(usize::MAX));
+        }
+    }
+
     /// Those in either.
     pub fn union(&self, other: &Self) -> Self {
         match (self, other) {

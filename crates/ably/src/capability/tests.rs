@@ -122,6 +122,9 @@ fn a_tokens_rights_are_the_intersection_with_the_keys() {
         intersect(r#"{"*":["subscribe","publish"]}"#).as_deref(),
         Some(r#"{"chat:*":["subscribe","publish"],"status":["subscribe","publish"]}"#)
     );
+    let key_itself = r#"{"chat:*":["publish"],"chat:a":["presence","publish"]}"#;
+    let key_itself = Capability::parse(key_itself).unwrap();
+    assert_eq!(key_itself.intersect(&key_itself), Some(key_itself));
     assert_eq!(intersect(r#"{"other":["*"]}"#), None);
     assert_eq!(intersect(r#"{"chat:a":["history"]}"#), None);
 }

@@ -104,6 +104,34 @@ async fn with_the_key_itself_no_signature_is_needed_and_the_capability_is_inters
 }
 
 #[tokio::test]
+async fn operations_keep_the_order_asked_for_where_several_resources_of_the_key_meet_one() {
+    let server = Server::start().await;
+    let key = json!({"keys": [{"capability": r#"{"a:*":["publish"],"a:b":["presence","publish"]}"#}]});
+    let (status, app) = server.post("/apps", &key).await;
+    assert_eq!(status, 201);
+    let key = app["keys"][0]["value"].as_str().unwrap();
+    let path = format!("/keys/{}/requestToken", app["keys"][0]["keyName"].as_str().unwrap());
+    let ask = |capability: &str| {
+        let body = json!({ "capability": capability }).to_string();
+        answer(
+            server.request_by(key, Method::POST, &path).header("content-type", "application/json").body(body),
+        )
+    };
+    for capability in [
+        r#"{"a:*":["publish"],"a:b":["presence","publish"]}"#,
+        r#"{"a:*":["publish"],"a:b":["publish","presence"]}"#,
+    ] {
+        let (status, details) = ask(capability).await;
+        assert_eq!((status.as_u16(), &details["capability"]), (201, &json!(capability)));
+    }
+    let (_, details) = ask(r#"{"*":["*"]}"#).await;
+    assert_eq!(
+        details["capability"], r#"{"a:*":["publish"],"a:b":["presence","publish"]}"#,
+        "the key's order"
+    );
+}
+
+#[tokio::test]
 async fn another_key_or_a_token_cannot_issue_unsigned() {
     let server = Server::start().await;
     let (status, body) = server.post("/keys/AbCdEf.small/requestToken", &json!({})).await;
