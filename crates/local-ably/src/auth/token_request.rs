@@ -327,7 +327,8 @@ mod tests {
         assert_eq!(given.capability, r#"{"a":["subscribe","publish"]}"#);
         assert_eq!(desk.ask(ask(json!({"b": ["*"]})), true).unwrap().capability, r#"{"b":["history"]}"#);
         assert_eq!(desk.ask(ask(json!(r#"{"c":["subscribe"]}"#)), true), Err(40160));
-        for bad in [r#"{"a":[]}"#, r#"{"a":["fly"]}"#, r#"{"a":["*","publish"]}"#, "{}", "nonsense"] {
+        assert_eq!(desk.ask(ask(json!({})), true), Err(40160), "what asks for nothing gets nothing");
+        for bad in [r#"{"a":[]}"#, r#"{"a":["fly"]}"#, r#"{"a":["*","publish"]}"#, "nonsense"] {
             assert_eq!(desk.ask(ask(json!(bad)), true), Err(40000), "{bad}");
         }
     }

@@ -189,7 +189,7 @@ fn new_key(app_id: &str, spec: &KeySpec) -> Result<KeyRecord, ErrorInfo> {
     let broken = |error: ably::KeyError| ErrorInfo::new(50000, 500, error.to_string());
     let name = KeyName::parse(format!("{app_id}.{}", random::text::<6>())).map_err(broken)?;
     let text = spec.capability.as_deref().unwrap_or(r#"{"*":["*"]}"#);
-    let capability = read_capability(text)?;
+    let capability = read_capability(text).map_err(|error| bad_request(error.message))?;
     Ok(KeyRecord {
         key: Key::new(name, random::text::<24>()).map_err(broken)?,
         capability: Arc::new(capability),

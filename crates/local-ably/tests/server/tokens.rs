@@ -55,7 +55,7 @@ async fn requests_that_do_not_hold_are_refused_with_their_codes() {
         (signed(|request| request.ttl = Some(-1)), 40003, 400),
         (signed(|request| request.ttl = Some(86_400_001)), 40003, 400),
         (signed(|request| request.capability = Some("nonsense".into())), 40000, 400),
-        (signed(|request| request.capability = Some("{}".into())), 40000, 400),
+        (signed(|request| request.capability = Some("{}".into())), 40160, 401),
         (signed(|request| request.capability = Some(r#"{"a":[]}"#.into())), 40000, 400),
         (signed(|request| request.capability = Some(r#"{"a":["*","publish"]}"#.into())), 40000, 400),
         (signed(|request| request.nonce = "short".into()), 40000, 400),
