@@ -30,6 +30,18 @@ test("a token request is signed by one and exchanged by another", async ({ realt
   assert.equal(client.auth.clientId, "al");
 });
 
+test("a JWT from elsewhere that carries a token serves as that token", async ({ realtime, rest }) => {
+  const { token } = await rest().auth.requestToken({ clientId: "bob", capability: { a: ["subscribe"] } });
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
+  const exp = Math.floor(Date.now() / 1000) + 60;
+  const outer = `${encode({ alg: "RS256", "x-ably-token": token })}.${encode({ exp })}.${encode({})}`;
+  const client = realtime({ authCallback: (_, callback) => callback(null, outer) });
+  await inState(client.connection, "connected");
+  assert.equal(client.auth.clientId, "bob");
+  await client.channels.get("a").attach();
+  await fails(rest({ token: outer }).channels.get("a").publish("n", "d"), 40160);
+});
+
 test("requests that ask for too much are refused", async ({ rest }) => {
   const { auth } = rest();
   await fails(auth.requestToken({ ttl: -1 }), 40003);

@@ -15,7 +15,7 @@ use crate::clock::Millis;
 /// How far ahead of the server's clock an `iat` may be.
 const ISSUED_AHEAD_MAX: Millis = 60_000;
 /// Longer texts are refused unread; Ably advises to stay under 8 KB.
-const LENGTH_MAX: usize = 64 * 1024;
+pub(super) const JWT_LENGTH_MAX: usize = 64 * 1024;
 
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
@@ -31,13 +31,31 @@ pub(crate) struct UnverifiedJwt {
     claims: Map<String, Value>,
 }
 
-fn malformed(reason: &str) -> ErrorInfo {
+/// 40144, with what is wrong with the JWT.
+pub(super) fn malformed(reason: &str) -> ErrorInfo {
     ErrorInfo::new(40144, 401, format!("invalid JWT: {reason}"))
 }
 
-fn part(text: &str) -> Result<Map<String, Value>, ErrorInfo> {
+/// A part that is an object: the header, or the claims.
+///
+/// # Errors
+/// 40144.
+pub(super) fn part(text: &str) -> Result<Map<String, Value>, ErrorInfo> {
     let bytes = BASE64URL.decode(text).map_err(|_| malformed("a part is not base64url"))?;
     serde_json::from_slice(&bytes).map_err(|_| malformed("a part is not a JSON object"))
+}
+
+/// A claim in seconds, as milliseconds.
+///
+/// # Errors
+/// 40144 where it is missing, or no number.
+#[allow(clippy::cast_possible_truncation)] // Out of range it saturates: such a token is expired, or lives too long.
+pub(super) fn moment(claims: &Map<String, Value>, claim: &str) -> Result<Millis, ErrorInfo> {
+    claims
+        .get(claim)
+        .and_then(Value::as_f64)
+        .map(|seconds| (seconds * 1000.0).round() as Millis)
+        .ok_or_else(|| malformed(&format!("its {claim} is not a number")))
 }
 
 impl UnverifiedJwt {
@@ -46,7 +64,7 @@ impl UnverifiedJwt {
     /// # Errors
     /// 40144 where its form, its algorithm or its `kid` is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self, ErrorInfo> {
-        if text.len() > LENGTH_MAX {
+        if text.len() > JWT_LENGTH_MAX {
             return Err(malformed("it is too long"));
         }
         let (signed, signature) = text.rsplit_once('.').ok_or_else(|| malformed("it has no three parts"))?;
@@ -83,8 +101,8 @@ impl UnverifiedJwt {
         mac.chain_update(&self.signed)
             .verify_slice(&self.signature)
             .map_err(|_| malformed("its signature is wrong"))?;
-        let issued = self.moment("iat")?;
-        let expires = self.moment("exp")?;
+        let issued = moment(&self.claims, "iat")?;
+        let expires = moment(&self.claims, "exp")?;
         if expires <= now {
             return Err(expired());
         }
@@ -104,16 +122,6 @@ impl UnverifiedJwt {
         }
         let client_id = self.text("x-ably-clientId")?.map(str::to_owned);
         Ok(Claims { issued, expires, capability, client_id, revocation_key })
-    }
-
-    /// A claim in seconds, as milliseconds.
-    #[allow(clippy::cast_possible_truncation)] // Out of range it saturates: such a token is expired, or lives too long.
-    fn moment(&self, claim: &str) -> Result<Millis, ErrorInfo> {
-        self.claims
-            .get(claim)
-            .and_then(Value::as_f64)
-            .map(|seconds| (seconds * 1000.0).round() as Millis)
-            .ok_or_else(|| malformed(&format!("its {claim} is not a number")))
     }
 
     fn text(&self, claim: &str) -> Result<Option<&str>, ErrorInfo> {

@@ -1,5 +1,6 @@
 //! From credentials to an authorised identity: by key, by Ably JWT, by issued token.
 
+mod embedded;
 mod identity;
 mod issued;
 mod jwt;
@@ -14,6 +15,7 @@ use crate::app::{App, Apps};
 use crate::clock::Millis;
 use crate::errors::{bad_request, not_allowed, not_found};
 
+use embedded::Envelope;
 pub(crate) use identity::ClientIdentity;
 pub(crate) use issued::TokenMint;
 pub(crate) use revocation::{Revocation, Revocations, Target, revoked};
@@ -24,7 +26,7 @@ pub(crate) use token_request::{Nonces, issue};
 pub(crate) enum Credentials {
     /// A whole key.
     Key(Secret),
-    /// An Ably JWT, or a token that `requestToken` issued.
+    /// An Ably JWT, a token that `requestToken` issued, or another JWT that carries either.
     Token(Secret),
 }
 
@@ -155,6 +157,16 @@ fn unknown_key() -> ErrorInfo {
 }
 
 fn by_token(apps: &Apps, mint: &TokenMint, text: &str, now: Millis) -> Result<Authorised, ErrorInfo> {
+    let Some(envelope) = Envelope::parse(text)? else { return by_ably_token(apps, mint, text, now) };
+    let mut authorised = by_ably_token(apps, mint, envelope.token(), now)?;
+    if let Some(token) = &mut authorised.token {
+        envelope.limit(token, now)?;
+    }
+    Ok(authorised)
+}
+
+/// Who has a token that stands alone: an Ably JWT, or one that `requestToken` issued.
+fn by_ably_token(apps: &Apps, mint: &TokenMint, text: &str, now: Millis) -> Result<Authorised, ErrorInfo> {
     let no_app = || not_found("no such app");
     // A JWT has three parts, an issued token two: `appId.…`.
     let (app, record, claims) = if text.split('.').count() == 3 {

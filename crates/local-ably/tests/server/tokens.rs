@@ -180,3 +180,61 @@ async fn a_tokens_capability_is_cut_to_its_keys() {
     let mut socket = server.open(Format::Json, &format!("access_token={nothing}")).await;
     assert_eq!(socket.expect_error(9).await, (40160, 401));
 }
+
+/// Another one's JWT around a token. Nobody here can check its signature.
+fn foreign_jwt(header: &Value, claims: &Value) -> String {
+    use base64::Engine;
+    let encode = |value: &Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.c2lnbmVkIGVsc2V3aGVyZQ", encode(header), encode(claims))
+}
+
+#[tokio::test]
+async fn a_foreign_jwt_may_carry_a_token_in_its_header_or_among_its_claims() {
+    let server = Server::start().await;
+    let (_, details) = server.post(PATH, &json!({"clientId": "bob", "ttl": 120_000})).await;
+    let issued = details["token"].as_str().unwrap().to_owned();
+    let signed = jwt(KEY, &json!({"x-ably-clientId": "bob"}));
+    let exp = in_millis(60_000);
+    for carried in [issued, signed] {
+        let encrypted = foreign_jwt(&json!({"alg": "dir", "x-ably-token": &carried}), &json!({}));
+        for token in [
+            foreign_jwt(&json!({"alg": "HS256", "x-ably-token": &carried}), &json!({ "exp": exp })),
+            foreign_jwt(&json!({"alg": "RS256"}), &json!({"exp": exp, "x-ably-token": &carried})),
+            format!("{encrypted}.aXY.dGFn"),
+        ] {
+            let path = "/channels/a/messages";
+            assert_eq!(
+                answer(server.anonymous(Method::GET, path).bearer_auth(&token)).await.0,
+                200,
+                "{token}"
+            );
+            for format in BOTH {
+                let (_socket, connected) =
+                    server.connect_with(format, &format!("access_token={token}")).await;
+                assert_eq!(connected["connectionDetails"]["clientId"], "bob");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_jwt_ends_no_later_than_the_token_that_it_carries() {
+    let server = Server::start().await;
+    let (_, details) = server.post(PATH, &json!({"ttl": 60_000})).await;
+    let header = json!({"alg": "HS256", "x-ably-token": details["token"]});
+    for (claims, code) in [
+        (json!({"exp": in_millis(120_000)}), 40144),
+        (json!({"exp": in_millis(-1_000)}), 40142),
+        (json!({"exp": "soon"}), 40144),
+    ] {
+        let token = foreign_jwt(&header, &claims);
+        let mut socket = server.open(Format::Json, &format!("access_token={token}")).await;
+        assert_eq!(socket.expect_error(9).await, (code, 401), "{claims}");
+    }
+    let token = foreign_jwt(&header, &json!({"exp": in_millis(1_500)}));
+    let (mut socket, _) = server.connect_with(Format::Json, &format!("access_token={token}")).await;
+    assert_eq!(socket.expect_error(6).await, (40142, 401));
+    let nothing = foreign_jwt(&json!({"alg": "HS256", "x-ably-token": "nonsense"}), &json!({}));
+    let mut socket = server.open(Format::Json, &format!("access_token={nothing}")).await;
+    assert_eq!(socket.expect_error(9).await, (40143, 401));
+}
