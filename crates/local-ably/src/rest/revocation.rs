@@ -83,9 +83,11 @@ fn handle(
     if issued_before > now || issued_before < now - ISSUED_BEFORE_MAX_AGE {
         return Err(invalid_parameter("issuedBefore is not in the future and at most an hour ago"));
     }
-    let applies_at = if request.allow_reauth_margin.unwrap_or(false) { now + REAUTH_MARGIN } else { now };
-    // A token issued in this very millisecond is older than the request too.
-    let bound = request.issued_before.unwrap_or(now + 1);
+    // A token issued in this very millisecond is older than the request too, and the margin begins after it: a caller who has
+    // just read the server's time gets more than the margin from then on.
+    let after = now + 1;
+    let applies_at = if request.allow_reauth_margin.unwrap_or(false) { after + REAUTH_MARGIN } else { now };
+    let bound = request.issued_before.unwrap_or(after);
     let revocation = Revocation { issued_before: bound, applies_at };
     let outcomes = request.targets.into_iter().map(|target| match revoke(&app, name, &target, revocation) {
         Ok(()) => Outcome::Success(Revoked { target, issued_before, applies_at }),
