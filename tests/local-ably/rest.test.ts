@@ -35,6 +35,12 @@ test("one message and many are published, and read back as they were", async ({ 
   }
 });
 
+test("a publish carries parameters, such as the one that has it refused", async ({ rest, name }) => {
+  const channel = rest().channels.get(name());
+  await fails(channel.publish({ name: "n", data: "d" }, { _forceNack: "true" }), 40099);
+  assert.deepEqual(dataOf(await channel.history()), []);
+});
+
 test("history is paged either way, and the first page is found again", async ({ rest, name }) => {
   const channel = rest().channels.get(name());
   for (const data of ["1", "2", "3", "4", "5"]) await channel.publish("n", data);

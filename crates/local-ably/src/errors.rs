@@ -50,6 +50,11 @@ pub(crate) fn too_large(size: usize, limit: usize) -> ErrorInfo {
     ErrorInfo::new(40009, 400, format!("a publish of {size} bytes is over the limit of {limit}"))
 }
 
+/// What SDKs' suites ask for, to see how their SDK takes a refusal: `_forceNack` among the parameters of a publish.
+pub(crate) fn forced_refusal() -> ErrorInfo {
+    ErrorInfo::new(40099, 400, "the publish asked to be refused")
+}
+
 /// The server ends.
 pub(crate) fn shutting_down() -> ErrorInfo {
     ErrorInfo::new(80003, 503, "the local Ably is shutting down")

@@ -14,7 +14,9 @@ use crate::channel::{
     Annotator, ChannelName, MESSAGES_MAX, Publisher, is_change, prepare, prepare_annotations, prepare_change,
 };
 use crate::clock::Millis;
-use crate::errors::{bad_request, check_encoding, foreign_client_id, incompatible_client_id, too_large};
+use crate::errors::{
+    bad_request, check_encoding, forced_refusal, foreign_client_id, incompatible_client_id, too_large,
+};
 use crate::protocol::{Action, Attach, Command, Frame, Modes, Publish, PublishResult};
 use crate::random;
 
@@ -160,7 +162,7 @@ impl Session {
     pub(super) fn publish(&mut self, publish: Publish, now: Millis) -> Answer {
         let Publish { channel: sent_name, msg_serial, messages, force_nack } = publish;
         if force_nack {
-            return Err(ErrorInfo::new(40099, 400, "the frame asked to be refused"));
+            return Err(forced_refusal());
         }
         self.inflow.publish(messages.len(), now)?;
         let name = ChannelName::parse(&sent_name)?;

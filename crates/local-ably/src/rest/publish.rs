@@ -18,7 +18,7 @@ use crate::app::{App, lock};
 use crate::auth::Authorised;
 use crate::channel::{ChannelName, MESSAGES_MAX, Published, Publisher, prepare};
 use crate::clock::{Millis, now};
-use crate::errors::bad_request;
+use crate::errors::{bad_request, forced_refusal};
 use crate::random;
 use crate::server::Server;
 
@@ -82,6 +82,9 @@ fn publish_one(
     let caller = call.authorised(server, now)?;
     let name = channel_of(channel)?;
     caller.require(name.canonical(), Operation::Publish)?;
+    if call.param("_forceNack").is_some_and(|value| value != "false") {
+        return Err(forced_refusal());
+    }
     let messages = messages(call)?;
     let published = publish_to(server, &caller, &name, messages, now)?;
     Ok(call.answer(StatusCode::CREATED, &PublishedBody::new(name.canonical(), published)))

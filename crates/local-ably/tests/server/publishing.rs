@@ -212,3 +212,16 @@ async fn only_objects_are_messages_never_arrays_texts_or_numbers() {
     }
     assert!(server.stored("a").await.is_empty());
 }
+
+#[tokio::test]
+async fn a_rest_publish_that_asks_to_be_refused_is_refused_by_40099() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let path = "/channels/a/messages?_forceNack=true";
+        let (status, body) = server.post_in(format, path, &json!({"name": "refused"})).await;
+        assert_eq!((status, &body["error"]["code"]), (400, &json!(40099)));
+        let path = "/channels/a/messages?_forceNack=false";
+        assert_eq!(server.post_in(format, path, &json!({"name": format.name()})).await.0, 201);
+    }
+    assert_eq!(server.stored("a").await, BOTH.map(Format::name));
+}
