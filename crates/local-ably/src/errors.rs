@@ -12,12 +12,15 @@ pub(crate) fn invalid_parameter(message: impl Into<String>) -> ErrorInfo {
     ErrorInfo::new(40003, 400, message)
 }
 
-/// The credentials do not allow an operation on a channel.
+/// The credentials do not allow an operation on a channel. Suites look for "permission denied".
 pub(crate) fn not_allowed(channel: &str, operation: Operation) -> ErrorInfo {
     ErrorInfo::new(
         40160,
         401,
-        format!("the capability does not allow {} on channel {channel:?}", operation.as_str()),
+        format!(
+            "permission denied: the capability does not allow {} on channel {channel:?}",
+            operation.as_str()
+        ),
     )
 }
 

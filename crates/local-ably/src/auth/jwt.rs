@@ -100,7 +100,7 @@ impl UnverifiedJwt {
             .map_err(|_| malformed("its signature cannot be checked"))?;
         mac.chain_update(&self.signed)
             .verify_slice(&self.signature)
-            .map_err(|_| malformed("its signature is wrong"))?;
+            .map_err(|_| malformed("invalid signature"))?;
         let issued = moment(&self.claims, "iat")?;
         let expires = moment(&self.claims, "exp")?;
         if expires <= now {

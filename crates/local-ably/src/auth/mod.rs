@@ -80,7 +80,7 @@ impl Authorised {
 /// Checks credentials.
 ///
 /// # Errors
-/// Ably's: 40101 and 40400 for keys; 40141–40145, 40003 and 40160 for tokens; whatever a fault is to answer.
+/// Ably's: 40101 and 40400 for keys; 40005, 40141–40144, 40003 and 40160 for tokens; whatever a fault is to answer.
 pub(crate) fn authorise(
     apps: &Apps,
     mint: &TokenMint,
@@ -169,22 +169,28 @@ fn by_token(apps: &Apps, mint: &TokenMint, text: &str, now: Millis) -> Result<Au
 fn by_ably_token(apps: &Apps, mint: &TokenMint, text: &str, now: Millis) -> Result<Authorised, ErrorInfo> {
     let no_app = || not_found("no such app");
     // A JWT has three parts, an issued token two: `appId.…`.
-    let (app, record, claims) = if text.split('.').count() == 3 {
-        let jwt = jwt::UnverifiedJwt::parse(text)?;
-        let app = apps.get(jwt.key_name().app_id()).ok_or_else(no_app)?;
-        let record = app.key(jwt.key_name()).ok_or_else(unknown_key)?;
-        let claims = jwt.verify(record.key.secret(), record.ttl_max(), now)?;
-        (app, record, claims)
-    } else {
-        let (key_name, claims) = mint
-            .open(text)
-            .ok_or_else(|| ErrorInfo::new(40143, 401, "the text is no token of this server"))?;
-        if claims.expires <= now {
-            return Err(expired());
+    let (app, record, claims) = match text.split('.').count() {
+        3 => {
+            let jwt = jwt::UnverifiedJwt::parse(text)?;
+            let app = apps.get(jwt.key_name().app_id()).ok_or_else(no_app)?;
+            let record = app.key(jwt.key_name()).ok_or_else(unknown_key)?;
+            let claims = jwt.verify(record.key.secret(), record.ttl_max(), now)?;
+            (app, record, claims)
         }
-        let app = apps.get(key_name.app_id()).ok_or_else(no_app)?;
-        let record = app.key(&key_name).ok_or_else(unknown_key)?;
-        (app, record, claims)
+        ..3 => {
+            let (key_name, claims) = mint
+                .open(text)
+                .ok_or_else(|| ErrorInfo::new(40143, 401, "the text is no token of this server"))?;
+            if claims.expires <= now {
+                return Err(expired());
+            }
+            let app = apps.get(key_name.app_id()).ok_or_else(no_app)?;
+            let record = app.key(&key_name).ok_or_else(unknown_key)?;
+            (app, record, claims)
+        }
+        _ => {
+            return Err(ErrorInfo::new(40005, 400, "invalid accessToken in request: it has no token's form"));
+        }
     };
     let capability = match &claims.capability {
         None => Arc::clone(&record.capability),

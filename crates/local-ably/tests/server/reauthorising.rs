@@ -100,6 +100,7 @@ async fn another_identity_or_app_is_40102_and_an_invalid_token_40101() {
         (jwt(OTHER_KEY, &json!({"x-ably-clientId": "x"})), (40102, 401)),
         (jwt("AbCdEf.root:wrong", &json!({"x-ably-clientId": "x"})), (40101, 401)),
         ("nonsense".to_owned(), (40101, 401)),
+        ("AbCdEf.never.was.a.token".to_owned(), (40005, 400)),
         (jwt(KEY, &json!({"x-ably-clientId": "x", "exp": 1})), (40142, 401)),
     ] {
         let first = jwt(KEY, &json!({"x-ably-clientId": "x"}));
@@ -117,4 +118,30 @@ async fn a_client_with_a_key_may_go_on_with_a_token() {
     socket.send(auth(&jwt(KEY, &json!({})))).await;
     assert!(socket.expect(4).await["connectionDetails"].get("clientId").is_none());
     assert_eq!(socket.publish("a", 0, json!({"clientId": "x"})).await["error"]["code"], 40012);
+}
+
+#[tokio::test]
+async fn refusals_say_what_suites_of_sdks_look_for() {
+    let server = Server::start().await;
+    let says = |frame: &Value, text: &str| {
+        let message = frame["error"]["message"].as_str().unwrap().to_lowercase();
+        assert!(message.contains(text), "{frame}");
+    };
+    let (mut socket, _) = server.connect_able(Format::Json, &json!({"a": ["subscribe"]})).await;
+    socket.attach("a").await;
+    says(&socket.publish("a", 0, json!({})).await, "permission denied");
+    socket.send(json!({"action": 10, "channel": "b"})).await;
+    says(&socket.expect(9).await, "channel denied access");
+    let capability = json!({"b": ["subscribe"]}).to_string();
+    socket.send(auth(&jwt(KEY, &json!({"x-ably-capability": capability})))).await;
+    socket.expect(4).await;
+    says(&socket.expect(9).await, "channel denied access");
+    for (token, text) in [
+        (jwt("AbCdEf.root:wrong", &json!({})), "invalid signature"),
+        ("AbCdEf.never.was.a.token".to_owned(), "invalid accesstoken"),
+        (jwt(KEY, &json!({"exp": 1})), "expire"),
+    ] {
+        let mut socket = server.open(Format::Json, &format!("access_token={token}")).await;
+        says(&socket.expect(9).await, text);
+    }
 }
