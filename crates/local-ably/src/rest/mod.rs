@@ -51,6 +51,8 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>, control: Secret) ->
             "/channels/{channel}/messages",
             post(publish::publish).layer(publishes.clone()).get(channels::messages),
         )
+        // What the Ruby SDK publishes to.
+        .route("/channels/{channel}/publish", post(publish::publish).layer(publishes.clone()))
         .route(
             "/channels/{channel}/messages/{serial}",
             patch(message::change).layer(publishes.clone()).get(message::read),

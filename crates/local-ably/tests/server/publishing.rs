@@ -225,3 +225,15 @@ async fn a_rest_publish_that_asks_to_be_refused_is_refused_by_40099() {
     }
     assert_eq!(server.stored("a").await, BOTH.map(Format::name));
 }
+
+#[tokio::test]
+async fn a_channel_takes_messages_at_publish_too_as_the_ruby_sdk_sends_them() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (status, body) =
+            server.post_in(format, "/channels/a/publish", &json!([{"name": "one"}, {"name": "two"}])).await;
+        assert_eq!((status, body["serials"].as_array().unwrap().len()), (201, 2), "{body}");
+    }
+    assert_eq!(server.stored("a").await, ["one", "two", "one", "two"]);
+    assert_eq!(server.get("/channels/a/publish").await.0, 405);
+}
