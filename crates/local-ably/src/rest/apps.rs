@@ -97,7 +97,7 @@ struct AppBody {
     tls: bool,
 }
 
-/// A key as SDKs of several languages look for it: under several names.
+/// A key as SDKs of several languages look for it: whole in `keyStr`, or to be put together from the app's id, `id` and `value`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct KeyBody {
@@ -198,13 +198,13 @@ fn new_key(app_id: &str, spec: &KeySpec) -> Result<KeyRecord, ErrorInfo> {
 }
 
 fn key_body(record: &KeyRecord) -> KeyBody {
-    let whole = record.key.expose().expose().to_owned();
+    let secret = record.key.secret().expose().to_owned();
     KeyBody {
         id: record.key.name().key_id().to_owned(),
         key_name: record.key.name().to_string(),
-        key_secret: record.key.secret().expose().to_owned(),
-        key_str: whole.clone(),
-        value: whole,
+        key_secret: secret.clone(),
+        key_str: record.key.expose().expose().to_owned(),
+        value: secret,
         capability: record.capability.as_given(),
         revocable_tokens: record.revocable,
     }
