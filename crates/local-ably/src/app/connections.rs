@@ -173,7 +173,7 @@ impl Connections {
             ErrorInfo::new(
                 80018,
                 400,
-                "unable to recover connection: its connectionKey is invalid or too old",
+                "Unable to recover connection: its connectionKey is invalid or too old",
             )
         });
         Ok(Opened { key, superseded: None, not_resumed })

@@ -144,6 +144,8 @@ async fn what_the_capability_does_not_allow_is_40160() {
                 (&json!(40160), &json!(401))
             );
             assert_eq!(error["channel"], name);
+            let message = error["error"]["message"].as_str().unwrap();
+            assert!(message.starts_with("Channel denied access based on given capability"), "{message}");
         }
         let nack = socket.publish("read:1", 0, json!({})).await;
         assert_eq!((&nack["count"], &nack["error"]["code"]), (&json!(1), &json!(40160)));
