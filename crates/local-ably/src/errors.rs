@@ -12,13 +12,13 @@ pub(crate) fn invalid_parameter(message: impl Into<String>) -> ErrorInfo {
     ErrorInfo::new(40003, 400, message)
 }
 
-/// The credentials do not allow an operation on a channel. Suites look for "permission denied".
+/// The credentials do not allow an operation on a channel. Clients look for one or other of the phrases before the channel.
 pub(crate) fn not_allowed(channel: &str, operation: Operation) -> ErrorInfo {
     ErrorInfo::new(
         40160,
         401,
         format!(
-            "permission denied: the capability does not allow {} on channel {channel:?}",
+            "Channel denied access based on given capability (permission denied): {} is not permitted on channel {channel:?}",
             operation.as_str()
         ),
     )
@@ -35,7 +35,7 @@ pub(crate) fn mode_not_requested(mode: &str) -> ErrorInfo {
 
 /// Another identity than the credentials'.
 pub(crate) fn foreign_client_id() -> ErrorInfo {
-    ErrorInfo::new(40012, 400, "the clientId is not the one that the credentials allow")
+    ErrorInfo::new(40012, 400, "mismatched clientId: it is not the one that the credentials allow")
 }
 
 /// Nobody in particular asks for what only identified clients may do.

@@ -226,11 +226,13 @@ impl Attachment {
     }
 }
 
-/// The credentials allow nothing of what the attachment is for. Suites look for "Channel denied access".
+/// The credentials allow nothing of what the attachment is for. Clients look for the first words, which are Ably's.
 pub(super) fn nothing_allowed(sent_name: &str) -> ErrorInfo {
     ErrorInfo::new(
         40160,
         401,
-        format!("Channel denied access: the capability allows none of the modes asked for on {sent_name:?}"),
+        format!(
+            "Channel denied access based on given capability: it allows none of the modes asked for on {sent_name:?}"
+        ),
     )
 }

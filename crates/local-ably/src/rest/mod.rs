@@ -51,7 +51,7 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>, control: Secret) ->
             "/channels/{channel}/messages",
             post(publish::publish).layer(publishes.clone()).get(channels::messages),
         )
-        // What the Ruby SDK publishes to.
+        // The older path, which the Ruby SDK still publishes to.
         .route("/channels/{channel}/publish", post(publish::publish).layer(publishes.clone()))
         .route(
             "/channels/{channel}/messages/{serial}",

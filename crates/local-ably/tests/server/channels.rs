@@ -149,6 +149,10 @@ async fn what_the_capability_does_not_allow_is_40160() {
         }
         let nack = socket.publish("read:1", 0, json!({})).await;
         assert_eq!((&nack["count"], &nack["error"]["code"]), (&json!(1), &json!(40160)));
+        let message = nack["error"]["message"].as_str().unwrap();
+        assert!(
+            message.contains("denied access based on given capability") && message.contains("not permitted")
+        );
         assert_eq!(socket.publish("write", 1, json!({})).await["action"], 1);
         let nack = socket.presence("read:1", 2, json!({"action": 2})).await;
         assert_eq!(nack["error"]["code"], 40160);

@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{BOTH, Format, KEY, Server, answer, bin, jwt, now};
+use crate::harness::{BOTH, Format, KEY, Server, answer, answer_in, bin, jwt, now};
 
 #[tokio::test]
 async fn time_is_an_array_of_milliseconds_without_credentials() {
@@ -23,7 +23,9 @@ async fn answers_have_the_format_and_exactly_the_content_type_asked_for() {
                 server.request(Method::GET, path).header("accept", format.media_type()).send().await.unwrap();
             assert_eq!(response.status().as_u16(), status);
             assert_eq!(response.headers()["content-type"], format.media_type());
-            format.read(&response.bytes().await.unwrap());
+            let body = format.read(&response.bytes().await.unwrap());
+            let message = body["error"]["message"].as_str().unwrap_or_default();
+            assert!(status != 404 || message.starts_with("Could not find"), "{message}");
         }
     }
     let both = "application/x-msgpack, application/json";
@@ -60,6 +62,27 @@ async fn a_key_that_is_not_there_is_not_found_whatever_the_method() {
             let (answered, body) = answer(server.request(Method::GET, &format!("/keys/{key}/{word}"))).await;
             assert_eq!((answered.as_u16(), &body["error"]["code"]), (status, &json!(code)), "{key} {word}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_time_lies_between_what_was_done_before_and_what_is_done_after() {
+    let server = Server::start().await;
+    let publish = || async {
+        let request = server.request(Method::POST, "/channels/a/messages");
+        assert_eq!(answer(request.header("content-type", "application/json").body("{}")).await.0, 201);
+    };
+    let mut bounds = Vec::new();
+    for _ in 0..20 {
+        publish().await;
+        bounds.push(server.get("/time").await.1[0].as_i64().unwrap());
+    }
+    publish().await;
+    let (_, history) = server.get("/channels/a/messages?direction=forwards").await;
+    let sent: Vec<_> =
+        history.as_array().unwrap().iter().map(|message| message["timestamp"].as_i64().unwrap()).collect();
+    for (bound, around) in bounds.iter().zip(sent.windows(2)) {
+        assert!(around[0] < *bound && *bound < around[1], "{bound} {around:?}");
     }
 }
 

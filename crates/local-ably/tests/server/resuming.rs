@@ -47,10 +47,7 @@ async fn a_key_that_is_not_known_gets_a_new_connection_with_80018() {
             assert_eq!(connected["error"]["code"], 80018, "{how} {key}");
             assert_eq!(connected["error"]["statusCode"], 400);
             let message = connected["error"]["message"].as_str().unwrap();
-            assert!(
-                message.starts_with("Unable to recover connection"),
-                "SDKs know it by these words"
-            );
+            assert!(message.starts_with("Unable to recover connection"), "SDKs know it by these words");
         }
     }
 }
