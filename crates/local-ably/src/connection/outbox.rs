@@ -10,7 +10,7 @@ use axum::extract::ws::{Message, WebSocket};
 use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::protocol::{Action, Format, Frame, SharedFrame};
@@ -108,7 +108,7 @@ impl Outbox {
         self.bytes.fetch_sub(length(message), Ordering::Relaxed);
     }
 
-    /// Writes what is in the queue, and a HEARTBEAT whenever there has been nothing for a while.
+    /// Writes what is in the queue, a HEARTBEAT whenever there has been nothing for a while, and a ping as often at all times.
     pub(super) async fn write(
         &self,
         Queue(mut items): Queue,
@@ -116,13 +116,16 @@ impl Outbox {
         heartbeat: Duration,
     ) {
         let written = async {
+            let mut idle_at = Instant::now() + heartbeat;
+            let mut ping_at = idle_at;
             loop {
-                match timeout(heartbeat, items.recv()).await {
+                let next = timeout_at(idle_at.min(ping_at), items.recv()).await;
+                match next {
+                    Err(_) if Instant::now() < idle_at => {}
                     Err(_) => {
                         let frame = SharedFrame::from(Frame::new(Action::Heartbeat));
                         sink.feed(frame.encoded(self.format)).await?;
-                        // Answered by every WebSocket client itself: so a peer that is gone shows by its silence.
-                        sink.feed(Message::Ping(Vec::new().into())).await?;
+                        idle_at = Instant::now() + heartbeat;
                     }
                     Ok(Some(Item::Message(message))) => {
                         self.taken(&message);
@@ -137,8 +140,15 @@ impl Outbox {
                                 Item::End => return sink.flush().await,
                             }
                         }
+                        idle_at = Instant::now() + heartbeat;
                     }
                     Ok(Some(Item::End) | None) => return Ok(()),
+                }
+                // Answered by every WebSocket client itself: so a peer that is gone shows by its silence, and one that only
+                // listens does not.
+                if Instant::now() >= ping_at {
+                    sink.feed(Message::Ping(Vec::new().into())).await?;
+                    ping_at = Instant::now() + heartbeat;
                 }
                 sink.flush().await?;
             }

@@ -249,3 +249,60 @@ async fn the_reason_of_the_end_reaches_a_client_that_is_still_sending() {
         socket.expect_end().await;
     }
 }
+
+#[tokio::test]
+async fn connected_tells_the_rates_and_which_server_it_is() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (_socket, connected) = server.connect(format).await;
+        let details = &connected["connectionDetails"];
+        assert_eq!((&details["maxInboundRate"], &details["maxOutboundRate"]), (&json!(250), &json!(100)));
+        assert!(!details["serverId"].as_str().unwrap().is_empty());
+        let (id, rest) = details["connectionKey"].as_str().unwrap().split_once('!').unwrap();
+        assert_eq!(id, connected["connectionId"]);
+        assert!(!rest.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
+    }
+}
+
+#[tokio::test]
+async fn heartbeats_come_to_clients_that_count_pings_too() {
+    let server = Server::start().await;
+    let query = format!("key={KEY}&heartbeats=false&heartbeatInterval=5000");
+    let (mut socket, _) = server.connect_with(Format::Msgpack, &query).await;
+    assert_eq!(socket.expect(0).await, json!({"action": 0}), "one without an id");
+}
+
+#[tokio::test]
+async fn whoever_only_listens_to_a_busy_channel_stays_connected() {
+    let server = Server::start().await;
+    let query = format!("key={KEY}&heartbeatInterval=5000");
+    let (mut listener, _) = server.connect_with(Format::Json, &query).await;
+    listener.attach("a").await;
+    // Longer than a peer may be silent, and never so quiet that a HEARTBEAT is due.
+    let until = Instant::now() + Duration::from_secs(2 * 5 + 10 + 3);
+    while Instant::now() < until {
+        server.post("/channels/a/messages", &json!({})).await;
+        listener.expect(15).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_answers_nothing_at_all_is_taken_for_gone() {
+    let server = Server::start().await;
+    let query = format!("key={KEY}&heartbeatInterval=5000&remainPresentFor=1000&clientId=c");
+    let (mut silent, _) = server.connect_with(Format::Json, &query).await;
+    silent.attach("a").await;
+    silent.presence("a", 0, json!({"action": 2})).await;
+    let (mut watcher, _) = server.connect(Format::Json).await;
+    watcher.attach("a").await;
+    watcher.expect(16).await;
+    let left = loop {
+        let frame = watcher.next_within(Duration::from_secs(40)).await.unwrap();
+        if frame["action"] == 14 {
+            break frame;
+        }
+    };
+    assert_eq!(left["presence"][0]["action"], 3, "it does not even read, so no ping is answered");
+    drop(silent);
+}
