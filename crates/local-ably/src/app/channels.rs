@@ -74,14 +74,14 @@ impl Channels {
         Ok(channel)
     }
 
-    /// Forgets old messages, and channels that nobody has used for long.
+    /// Lets each channel do what is due by time, and forgets those that nobody has used for long.
     pub(crate) fn sweep(&mut self, now: Millis) {
         let retired = &mut self.retired;
         self.by_name.retain(|_, channel| {
             // Whoever else holds the channel got it from here, so with one holder nobody can be about to attach.
             let held = Arc::strong_count(channel) > 1;
             let mut channel = lock(channel);
-            let stays = held || !channel.sweep(now);
+            let stays = !channel.sweep(now) || held;
             if !stays {
                 *retired = *retired + channel.traffic();
             }

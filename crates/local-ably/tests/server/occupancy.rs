@@ -110,3 +110,20 @@ async fn occupancy_is_told_no_more_once_the_capability_is_gone() {
     other.attach("a").await;
     socket.expect_nothing().await;
 }
+
+#[tokio::test]
+async fn a_change_of_occupancy_that_touches_no_zero_is_told_some_seconds_later_and_once() {
+    let server = Server::start().await;
+    let (mut watcher, _) = server.connect(Format::Json).await;
+    watcher.attach_with(watching("a", "metrics.connections")).await;
+    assert_eq!(metrics(&mut watcher).await, json!({"connections": 1}));
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let (mut other, _) = server.connect(Format::Msgpack).await;
+        other.attach("a").await;
+        others.push(other);
+    }
+    watcher.expect_nothing().await;
+    assert_eq!(metrics(&mut watcher).await, json!({"connections": 4}), "all three at once");
+    watcher.expect_nothing().await;
+}
