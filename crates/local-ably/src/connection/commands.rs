@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ably::{Annotation, ErrorInfo, Operation, PresenceMessage, Secret};
+use ably::{Annotation, ErrorInfo, Operation, PresenceAction, PresenceMessage, Secret};
 use tokio::time::sleep;
 
 use super::misbehave::Publishing;
@@ -233,6 +233,9 @@ impl Session {
             return Err(too_large(size, size_max));
         }
         for message in &mut messages {
+            if message.action == PresenceAction::Absent {
+                return Err(bad_request("nobody can be made absent: a member leaves"));
+            }
             check_encoding(&message.payload)?;
             // A member that a client saved from a connection that is over, say: it has to enter anew.
             let claimed = message.connection_id.as_deref().filter(|claimed| !claimed.is_empty());

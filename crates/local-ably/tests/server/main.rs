@@ -1,13 +1,16 @@
 //! The server over real sockets: one test for each rule, in both formats where they could differ.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod accepting;
 mod apps;
 mod attaching;
 mod batch;
 mod bodies;
 mod channels;
 mod connecting;
+mod continuity;
 mod control;
+mod credentials;
 mod deltas;
 mod enumeration;
 mod faults;
@@ -15,11 +18,13 @@ mod faults_changes;
 mod faults_md;
 mod faults_realtime;
 mod faults_streams;
+mod frames;
 mod guard;
 mod harness;
 mod hostile;
 mod inspect;
 mod limits;
+mod membership;
 mod mutating;
 mod occupancy;
 mod page;
