@@ -242,3 +242,32 @@ async fn a_specification_that_makes_no_sense_or_is_too_much_makes_nothing() {
     let (status, body) = answer_in(Format::Json, server.anonymous(Method::POST, "/apps"), &json!({})).await;
     assert_eq!((status, &body["error"]["code"]), (429, &json!(42910)));
 }
+
+#[tokio::test]
+async fn members_of_a_specification_are_synced_from_one_connection_with_their_data_as_each_format_has_it() {
+    let server = Server::start().await;
+    let cipher = json!({"clientId": "secret", "data": "HO4cYSP8LbPYBPZPHQOtuA==", "encoding": "json/utf-8/cipher+aes-128-cbc/base64"});
+    let members = json!([{"clientId": "text", "data": "x"}, {"clientId": "json", "data": "{\"a\":1}", "encoding": "json"}, cipher]);
+    let app = make(&server, &json!({"channels": [{"name": "persisted:p", "presence": members}]})).await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect_with(format, &format!("key={}", key(&app, 0))).await;
+        assert_eq!(socket.attach("persisted:p").await["flags"].as_u64().unwrap() & 1, 1);
+        let sync = socket.expect(16).await;
+        let synced = sync["presence"].as_array().unwrap();
+        assert_eq!(synced.len(), 3);
+        for (member, sent) in
+            members.as_array().unwrap().iter().map(|sent| {
+                (synced.iter().find(|member| member["clientId"] == sent["clientId"]).unwrap(), sent)
+            })
+        {
+            assert_eq!((&member["action"], &member["connectionId"]), (&json!(1), &synced[0]["connectionId"]));
+            assert!(member["id"].is_string() && member["timestamp"].is_i64());
+            if sent["clientId"] == "secret" && format == Format::Msgpack {
+                assert_eq!(member["encoding"], "json/utf-8/cipher+aes-128-cbc", "bytes are bytes");
+                assert!(member["data"].get("$bin").is_some());
+            } else {
+                assert_eq!((&member["data"], member.get("encoding")), (&sent["data"], sent.get("encoding")));
+            }
+        }
+    }
+}

@@ -233,3 +233,165 @@ async fn an_error_with_a_channel_never_ends_the_connection() {
         socket.attach("a").await;
     }
 }
+
+#[tokio::test]
+async fn flags_that_are_no_modes_ask_for_the_default_modes() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        for (index, asked) in [0, 1, 2, 4, 16, ATTACH_RESUME, 128, 1 << 20, 1 << 40].into_iter().enumerate() {
+            let attached = socket.attach_with(json!({"channel": format!("c{index}"), "flags": asked})).await;
+            assert_eq!(flags(&attached), DEFAULT, "{asked}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_effective_modes_are_those_asked_for_that_the_capability_allows() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect_able(format, &json!({"a": ["subscribe", "presence"]})).await;
+        for (asked, effective) in [
+            (json!({}), SUBSCRIBE | PRESENCE_SUBSCRIBE | PRESENCE),
+            (json!({"flags": PUBLISH | SUBSCRIBE}), SUBSCRIBE),
+            (json!({"params": {"modes": "PRESENCE,publish"}}), PRESENCE),
+            (json!({"params": {"modes": "presence_subscribe"}, "flags": PUBLISH}), PRESENCE_SUBSCRIBE),
+        ] {
+            let mut attach = asked;
+            attach["channel"] = "a".into();
+            let attached = socket.attach_with(attach.clone()).await;
+            assert_eq!(flags(&attached) & !RESUMED, effective, "{attach}");
+            socket.send(json!({"action": 12, "channel": "a"})).await;
+            socket.expect_detached("a").await;
+        }
+        for refused in [
+            json!({"flags": PUBLISH}),
+            json!({"params": {"modes": "publish"}}),
+            json!({"params": {"modes": "nonsense"}}),
+        ] {
+            let mut attach = refused;
+            (attach["action"], attach["channel"]) = (10.into(), "a".into());
+            socket.send(attach).await;
+            let error = socket.expect(9).await;
+            assert_eq!(
+                (&error["channel"], &error["error"]["code"], &error["error"]["statusCode"]),
+                (&json!("a"), &json!(40160), &json!(401))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn rewind_by_seconds_and_a_limit_of_messages() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        for data in ["1", "2", "3"] {
+            server.post(&format!("/channels/{channel}/messages"), &json!({"data": data})).await;
+        }
+        for (params, expected) in [
+            (json!({"rewind": "60s"}), vec!["1", "2", "3"]),
+            (json!({"rewind": "2m", "rewindLimit": "2"}), vec!["2", "3"]),
+            (json!({"rewind": 3, "rewindLimit": 1}), vec!["3"]),
+            (json!({"rewind": "0"}), vec![]),
+            (json!({"rewind": "0s"}), vec![]),
+            (json!({"rewindLimit": "1"}), vec![]),
+        ] {
+            let (mut socket, _) = server.connect(format).await;
+            let attached = socket.attach_with(json!({"channel": channel, "params": params})).await;
+            assert_eq!(flags(&attached) & HAS_BACKLOG != 0, !expected.is_empty(), "{params}");
+            for data in expected {
+                assert_eq!(socket.expect(15).await["messages"][0]["data"], data, "{params}");
+            }
+            socket.expect_nothing().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_refusal_of_an_attach_has_its_code_and_status_and_the_channels_name() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect_able(format, &json!({"a": ["*"]})).await;
+        for (channel, params, error) in [
+            ("", json!({}), (40010, 400)),
+            (":a", json!({}), (40010, 400)),
+            (",a", json!({}), (40010, 400)),
+            ("\u{a0}a", json!({}), (40010, 400)),
+            ("a\r", json!({}), (40010, 400)),
+            ("[x]a", json!({}), (40010, 400)),
+            ("[meta]", json!({}), (40010, 400)),
+            ("other", json!({}), (40160, 401)),
+            ("a", json!({"rewind": "soon"}), (40000, 400)),
+            ("[?rewind=soon]a", json!({}), (40000, 400)),
+            ("a", json!({"rewind": ""}), (40000, 400)),
+            ("a", json!({"occupancy": "all"}), (40000, 400)),
+        ] {
+            socket.send(json!({"action": 10, "channel": channel, "params": params})).await;
+            let frame = socket.expect(9).await;
+            assert_eq!(frame["channel"], channel, "exactly as it was sent");
+            let told = (&frame["error"]["code"], &frame["error"]["statusCode"]);
+            assert_eq!(told, (&json!(error.0), &json!(error.1)), "{channel:?} {params}");
+        }
+        socket.attach("a").await;
+    }
+}
+
+#[tokio::test]
+async fn a_channel_may_be_attached_and_detached_over_and_over() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        for frame in [10, 10, 12, 12, 10, 12, 10] {
+            socket.send(json!({"action": frame, "channel": "a"})).await;
+        }
+        for expected in [(11, 0), (11, RESUMED), (13, 0), (13, 0), (11, 0), (13, 0), (11, 0)] {
+            let frame = socket.receive().await;
+            assert_eq!((&frame["action"], &frame["channel"]), (&json!(expected.0), &json!("a")));
+            assert_eq!(frame["flags"].as_u64().unwrap_or(0) & RESUMED, expected.1);
+        }
+        server.post("/channels/a/messages", &json!({"data": "once"})).await;
+        assert_eq!(socket.expect(15).await["messages"][0]["data"], "once");
+        socket.expect_nothing().await;
+    }
+}
+
+#[tokio::test]
+async fn a_qualified_name_and_the_plain_one_are_two_attachments_to_one_channel() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        let plain = format.name();
+        let qualified = format!("[?rewind=1]{plain}");
+        socket.attach(plain).await;
+        socket.attach(&qualified).await;
+        server.post(&format!("/channels/{plain}/messages"), &json!({"data": "x"})).await;
+        let mut names =
+            [socket.expect(15).await["channel"].clone(), socket.expect(15).await["channel"].clone()];
+        names.sort_by_key(|name| name.as_str().map(str::len));
+        assert_eq!(names, [json!(plain), json!(qualified)]);
+        socket.send(json!({"action": 12, "channel": qualified})).await;
+        assert_eq!(socket.expect(13).await["channel"], qualified);
+        server.post(&format!("/channels/{plain}/messages"), &json!({"data": "y"})).await;
+        assert_eq!(socket.expect(15).await["channel"], plain);
+        socket.expect_nothing().await;
+    }
+}
+
+#[tokio::test]
+async fn own_messages_that_echo_hides_are_not_replayed_either() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        let query = format!("key={KEY}&echo=false");
+        let (mut socket, first) = server.connect_with(format, &query).await;
+        let seen = socket.attach(channel).await["channelSerial"].clone();
+        socket.publish(channel, 0, json!({"data": "own"})).await;
+        let key = first["connectionDetails"]["connectionKey"].as_str().unwrap();
+        socket.lose();
+        let (mut socket, _) = server.connect_with(format, &format!("{query}&resume={key}")).await;
+        let attached = socket.attach_with(json!({"channel": channel, "channelSerial": seen})).await;
+        assert_eq!(flags(&attached) & (HAS_BACKLOG | RESUMED), RESUMED, "no backlog for this one");
+        socket.expect_nothing().await;
+    }
+}

@@ -145,3 +145,148 @@ async fn refusals_say_what_suites_of_sdks_look_for() {
         says(&socket.expect(9).await, text);
     }
 }
+
+#[tokio::test]
+async fn a_re_authorised_client_is_told_its_connection_as_at_first_and_stays_attached() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        let token = || jwt(KEY, &json!({"x-ably-clientId": "x"}));
+        let (mut socket, first) = server.connect_with(format, &format!("access_token={}", token())).await;
+        socket.attach(channel).await;
+        socket.presence(channel, 0, json!({"action": 2})).await;
+        for _ in 0..2 {
+            socket.send(auth(&token())).await;
+            let again = loop {
+                let frame = socket.receive().await;
+                if frame["action"] != 14 {
+                    break frame;
+                }
+            };
+            assert_eq!(again, first, "CONNECTED, same id and same key");
+        }
+        server.post(&format!("/channels/{channel}/messages"), &json!({"data": "x"})).await;
+        assert_eq!(socket.expect(15).await["messages"][0]["data"], "x");
+        assert_eq!(server.get(&format!("/channels/{channel}/presence")).await.1.as_array().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_was_asked_for_and_refused_is_allowed_as_soon_as_the_capability_grows() {
+    let server = Server::start().await;
+    let able = |operations: &[&str]| {
+        jwt(KEY, &json!({"x-ably-clientId": "x", "x-ably-capability": json!({"a": operations}).to_string()}))
+    };
+    for format in BOTH {
+        let query = format!("access_token={}", able(&["subscribe"]));
+        let (mut socket, _) = server.connect_with(format, &query).await;
+        socket.attach_with(json!({"channel": "a", "params": {"modes": "publish,presence,subscribe"}})).await;
+        let mut serial = 0;
+        for (operations, publishing, entering) in [
+            (vec!["subscribe"], 40160, 40160),
+            (vec!["subscribe", "publish"], 0, 40160),
+            (vec!["subscribe", "presence"], 40160, 0),
+            (vec!["*"], 0, 0),
+            (vec!["history", "subscribe"], 40160, 40160),
+        ] {
+            socket.send(auth(&able(&operations))).await;
+            while socket.receive().await["action"] != 4 {}
+            let published = socket.publish("a", serial, json!({})).await;
+            let entered = socket.presence("a", serial + 1, json!({"action": 2})).await;
+            serial += 2;
+            for (answer, code) in [(published, publishing), (entered, entering)] {
+                assert_eq!(answer["error"]["code"].as_u64().unwrap_or(0), code, "{operations:?}");
+                if code != 0 {
+                    assert_eq!((&answer["error"]["statusCode"], &answer["count"]), (&json!(401), &json!(1)));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mode_that_was_never_asked_for_stays_40165_however_the_capability_grows() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect_able(format, &json!({"a": ["subscribe"]})).await;
+        socket.attach_with(json!({"channel": "a", "flags": 1 << 18})).await;
+        socket.send(auth(&jwt(KEY, &json!({})))).await;
+        socket.expect(4).await;
+        let nack = socket.publish("a", 0, json!({})).await;
+        assert_eq!((&nack["error"]["code"], &nack["error"]["statusCode"]), (&json!(40165), &json!(401)));
+    }
+}
+
+#[tokio::test]
+async fn a_channel_left_with_nothing_fails_by_40160_and_its_members_leave() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut watcher, _) = server.connect(format).await;
+        watcher.attach("a").await;
+        let token =
+            |capability: &str| jwt(KEY, &json!({"x-ably-clientId": "x", "x-ably-capability": capability}));
+        let (mut socket, _) =
+            server.connect_with(format, &format!("access_token={}", token(r#"{"*":["*"]}"#))).await;
+        socket.attach("a").await;
+        socket.presence("a", 0, json!({"action": 2})).await;
+        assert_eq!(watcher.expect(14).await["presence"][0]["action"], 2);
+        socket.send(auth(&token(r#"{"b":["subscribe"]}"#))).await;
+        let error = loop {
+            let frame = socket.receive().await;
+            if frame["action"] == 9 {
+                break frame;
+            }
+        };
+        assert_eq!(
+            (&error["channel"], &error["error"]["code"], &error["error"]["statusCode"]),
+            (&json!("a"), &json!(40160), &json!(401))
+        );
+        assert_eq!(watcher.expect(14).await["presence"][0]["action"], 3);
+        socket.attach("b").await;
+    }
+}
+
+#[tokio::test]
+async fn an_auth_frame_without_a_token_fails_the_connection_by_40101() {
+    let server = Server::start().await;
+    for format in BOTH {
+        for frame in [
+            json!({}),
+            json!({"auth": null}),
+            json!({"auth": {}}),
+            json!({"auth": {"accessToken": null}}),
+            json!({"auth": {"accessToken": ""}}),
+        ] {
+            let (mut socket, _) = server.connect(format).await;
+            let mut frame = frame;
+            frame["action"] = 17.into();
+            socket.send(frame.clone()).await;
+            assert_eq!(socket.expect_error(9).await, (40101, 401), "{frame}");
+            socket.expect_end().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_may_no_longer_subscribe_hears_nothing_until_allowed_again() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let able = |operation: &str| {
+            jwt(KEY, &json!({"x-ably-capability": json!({"*": ["publish", operation]}).to_string()}))
+        };
+        let channel = format.name();
+        let path = format!("/channels/{channel}/messages");
+        let (mut socket, _) =
+            server.connect_with(format, &format!("access_token={}", able("subscribe"))).await;
+        socket.attach(channel).await;
+        for (operation, heard) in [("history", false), ("subscribe", true)] {
+            socket.send(auth(&able(operation))).await;
+            socket.expect(4).await;
+            server.post(&path, &json!({"data": operation})).await;
+            if heard {
+                assert_eq!(socket.expect(15).await["messages"][0]["data"], operation);
+            }
+            socket.expect_nothing().await;
+        }
+    }
+}

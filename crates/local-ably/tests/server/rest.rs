@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{BOTH, Format, KEY, Server, answer, answer_in, bin, jwt, now};
+use crate::harness::{BOTH, Format, KEY, OTHER_KEY, Server, answer, answer_in, bin, jwt, now};
 
 #[tokio::test]
 async fn time_is_an_array_of_milliseconds_without_credentials() {
@@ -246,4 +246,133 @@ async fn a_channels_status_counts_who_is_there() {
     assert_eq!((&body["channelId"], &body["status"]["isActive"]), (&json!("a"), &json!(true)));
     let metrics = &body["status"]["occupancy"]["metrics"];
     assert_eq!((&metrics["connections"], &metrics["presenceMembers"]), (&json!(1), &json!(0)));
+}
+
+fn fields(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn a_publish_is_answered_by_channel_message_id_and_serials_alone() {
+    let server = Server::start().await;
+    for format in BOTH {
+        for (body, id) in [
+            (json!({"data": "1"}), None),
+            (json!([{"data": "1"}]), None),
+            (json!({"id": format!("{}-own", format.name())}), Some(format!("{}-own", format.name()))),
+            (
+                json!([{"id": format!("{}:0", format.name())}, {"id": format!("{}:1", format.name())}]),
+                Some(format.name().into()),
+            ),
+        ] {
+            let (status, published) = server.post_in(format, "/channels/a%3Ab/messages", &body).await;
+            assert_eq!((status, fields(&published)), (201, vec!["channel", "messageId", "serials"]));
+            assert_eq!(published["channel"], "a:b");
+            if let Some(id) = id {
+                assert_eq!(published["messageId"], id);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_rest_publishes_is_of_no_connection_and_the_history_tells_it_as_it_went_live() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        let (mut reader, _) = server.connect(format).await;
+        reader.attach(channel).await;
+        let path = format!("/channels/{channel}/messages");
+        server.post_in(format, &path, &json!({"name": "n", "data": "d", "clientId": "c"})).await;
+        let frame = reader.expect(15).await;
+        assert_eq!(fields(&frame), ["action", "channel", "channelSerial", "id", "messages", "timestamp"]);
+        assert!(!frame["id"].as_str().unwrap().is_empty());
+        for path in [path.clone(), format!("/channels/{channel}/history")] {
+            let (status, history) = server.get_in(format, &path).await;
+            assert_eq!((status, &history), (200, &frame["messages"]), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_browsers_add_to_a_query_is_ignored() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let request = server.request(Method::POST, "/channels/a/messages?rnd=0123&envelope=json&unknown=1");
+        let (status, published) = answer_in(format, request, &json!({"data": "x"})).await;
+        assert_eq!(
+            (status, fields(&published)),
+            (201, vec!["channel", "messageId", "serials"]),
+            "no envelope"
+        );
+        let (status, history) = server.get_in(format, "/channels/a/messages?rnd=1&envelope=json").await;
+        assert!(status == 200 && history.is_array());
+    }
+}
+
+#[tokio::test]
+async fn a_channels_status_has_exactly_ablys_shape() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect_with(format, &format!("key={KEY}&clientId=c")).await;
+        let channel = format!("a:{}", format.name());
+        socket.attach(&channel).await;
+        socket.presence(&channel, 0, json!({"action": 2})).await;
+        let (mut reader, _) = server.connect(format).await;
+        reader.attach_with(json!({"channel": channel, "params": {"modes": "subscribe"}})).await;
+        let (status, body) = server.get_in(format, &format!("/channels/a%3A{}", format.name())).await;
+        assert_eq!(status, 200);
+        let metrics = json!({
+            "connections": 2, "publishers": 1, "subscribers": 2, "presenceConnections": 1, "presenceMembers": 1,
+            "presenceSubscribers": 1,
+        });
+        let status = json!({"isActive": true, "occupancy": {"metrics": metrics}});
+        assert_eq!(body, json!({"channelId": channel, "status": status}));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_key_that_is_not_known_in_the_app_is_40006_and_nothing_is_stored() {
+    let server = Server::start().await;
+    let (_elsewhere, other) = server.connect_with(Format::Json, &format!("key={OTHER_KEY}")).await;
+    let (mut closed, gone) = server.connect(Format::Json).await;
+    closed.send(json!({"action": 7})).await;
+    closed.expect(8).await;
+    for format in BOTH {
+        for key in [
+            json!("nonsense"),
+            json!("a!b"),
+            other["connectionDetails"]["connectionKey"].clone(),
+            gone["connectionDetails"]["connectionKey"].clone(),
+        ] {
+            let body = json!({"data": "x", "connectionKey": key});
+            let (status, body) = server.post_in(format, "/channels/a/messages", &body).await;
+            assert_eq!(
+                (status, &body["error"]["code"], &body["error"]["statusCode"]),
+                (400, &json!(40006), &json!(400))
+            );
+        }
+        assert_eq!(server.get("/channels/a/messages").await.1, json!([]));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_key_makes_the_publish_the_connections_own() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format.name();
+        let (mut deaf, connected) = server.connect_with(format, &format!("key={KEY}&echo=false")).await;
+        let (mut reader, _) = server.connect(format).await;
+        deaf.attach(channel).await;
+        reader.attach(channel).await;
+        let body = json!({"data": "x", "connectionKey": connected["connectionDetails"]["connectionKey"]});
+        assert_eq!(server.post_in(format, &format!("/channels/{channel}/messages"), &body).await.0, 201);
+        let frame = reader.expect(15).await;
+        assert_eq!(
+            (&frame["connectionId"], &frame["messages"][0]["connectionId"]),
+            (&connected["connectionId"], &connected["connectionId"])
+        );
+        assert!(frame["messages"][0].get("connectionKey").is_none());
+        deaf.expect_nothing().await;
+    }
 }

@@ -2,7 +2,7 @@ use ably::{Key, TokenRequest};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{BOTH, Format, KEY, SMALL_KEY, Server, answer, in_millis, jwt, now};
+use crate::harness::{BOTH, Format, KEY, SMALL_KEY, Server, answer, answer_in, in_millis, jwt, now};
 
 const PATH: &str = "/keys/AbCdEf.root/requestToken";
 
@@ -237,4 +237,26 @@ async fn a_foreign_jwt_ends_no_later_than_the_token_that_it_carries() {
     let nothing = foreign_jwt(&json!({"alg": "HS256", "x-ably-token": "nonsense"}), &json!({}));
     let mut socket = server.open(Format::Json, &format!("access_token={nothing}")).await;
     assert_eq!(socket.expect_error(9).await, (40143, 401));
+}
+
+#[tokio::test]
+async fn a_signed_request_is_taken_in_both_formats_and_its_timestamp_may_be_text() {
+    let server = Server::start().await;
+    for format in BOTH {
+        for as_text in [false, true] {
+            let mut request = signed(|request| {
+                request.ttl = Some(1_000);
+                request.capability = Some(r#"{"b":["subscribe","publish"], "a":["history"]}"#.into());
+            });
+            if as_text {
+                request["timestamp"] = request["timestamp"].to_string().into();
+            }
+            let (status, details) = answer_in(format, server.anonymous(Method::POST, PATH), &request).await;
+            assert_eq!(status, 201, "{details}");
+            let capability: Value = serde_json::from_str(details["capability"].as_str().unwrap()).unwrap();
+            assert_eq!(capability, json!({"a": ["history"], "b": ["subscribe", "publish"]}));
+            let (status, again) = answer_in(format, server.anonymous(Method::POST, PATH), &request).await;
+            assert_eq!((status, &again["error"]["code"]), (401, &json!(40105)), "a nonce serves once");
+        }
+    }
 }
