@@ -257,12 +257,6 @@ impl Session {
         match self.client.stamp(sent)? {
             Some(client_id) if client_id != "*" => Ok(Some(client_id)),
             Some(_) => Err(foreign_client_id()),
-            // Whoever could be anybody has to say who; SDKs that do not know their clientId yet leave that to the server.
-            None if self.client == ClientIdentity::Any => Err(ErrorInfo::new(
-                40012,
-                400,
-                "Malformed message; no clientId in message or inferred from connection",
-            )),
             None => Err(ErrorInfo::new(91000, 400, "unable to enter presence channel (no clientId)")),
         }
     }
