@@ -8,7 +8,7 @@ use ably::ErrorInfo;
 use super::lock;
 use crate::auth::ClientIdentity;
 use crate::clock::Millis;
-use crate::connection::Socket;
+use crate::connection::{Socket, SocketId};
 use crate::errors::incompatible_client_id;
 use crate::protocol::PublishResult;
 use crate::random;
@@ -32,9 +32,9 @@ pub(crate) struct Connection {
     id: String,
     /// The channels that members of this connection may be on.
     present_on: Mutex<BTreeSet<String>>,
-    /// The last answers, oldest first: a client that lost its socket sends again, with the same msgSerial, what it has seen no
-    /// answer to.
-    answers: Mutex<VecDeque<(i64, Answer)>>,
+    /// The last answers, oldest first, and the sockets of the frames: a client that lost its socket sends again, with the same
+    /// msgSerial, what it has seen no answer to.
+    answers: Mutex<VecDeque<(SocketId, i64, Answer)>>,
 }
 
 impl Connection {
@@ -59,17 +59,21 @@ impl Connection {
         std::mem::take(&mut lock(&self.present_on))
     }
 
-    /// What a frame was answered with, if it was.
-    pub(crate) fn answered(&self, msg_serial: i64) -> Option<Answer> {
+    /// What a frame was answered with, if it came over another socket before. Over the same one nobody sends anything again: a
+    /// msgSerial that comes twice there is another frame's.
+    pub(crate) fn answered(&self, socket: SocketId, msg_serial: i64) -> Option<Answer> {
         let answers = lock(&self.answers);
-        answers.iter().rev().find(|(serial, _)| *serial == msg_serial).map(|(_, answer)| answer.clone())
+        let sent_again = |(of, serial, _): &&(SocketId, i64, Answer)| *of != socket && *serial == msg_serial;
+        answers.iter().rev().find(sent_again).map(|(_, _, answer)| answer.clone())
     }
 
     /// Keeps an answer.
-    pub(crate) fn keep_answer(&self, msg_serial: i64, answer: Answer) {
-        let serials = |(_, answer): &(i64, Answer)| answer.as_ref().map_or(0, |result| result.serials.len());
+    pub(crate) fn keep_answer(&self, socket: SocketId, msg_serial: i64, answer: Answer) {
+        let serials = |(_, _, answer): &(SocketId, i64, Answer)| {
+            answer.as_ref().map_or(0, |result| result.serials.len())
+        };
         let mut answers = lock(&self.answers);
-        answers.push_back((msg_serial, answer));
+        answers.push_back((socket, msg_serial, answer));
         // There are few enough to count them each time.
         while answers.len() > ANSWERS_MAX || answers.iter().map(serials).sum::<usize>() > SERIALS_MAX {
             answers.pop_front();
@@ -364,13 +368,16 @@ mod tests {
     #[test]
     fn answers_are_kept_for_frames_sent_again() {
         let connection = Connection::new();
+        let socket = || Socket::for_tests(Arc::clone(&connection), Format::Json).0.id();
+        let (lost, next) = (socket(), socket());
         let answer = Ok(PublishResult { serials: vec!["s".into()] });
-        connection.keep_answer(3, answer.clone());
-        assert_eq!(connection.answered(3), Some(answer));
-        assert_eq!(connection.answered(4), None);
+        connection.keep_answer(lost, 3, answer.clone());
+        assert_eq!(connection.answered(lost, 3), None);
+        assert_eq!(connection.answered(next, 3), Some(answer));
+        assert_eq!(connection.answered(next, 4), None);
         for serial in 4..2_000 {
-            connection.keep_answer(serial, Ok(PublishResult { serials: Vec::new() }));
+            connection.keep_answer(lost, serial, Ok(PublishResult { serials: Vec::new() }));
         }
-        assert_eq!(connection.answered(3), None);
+        assert_eq!(connection.answered(next, 3), None);
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Attachment {
     may_watch: bool,
     /// What its client decodes the next delta against; nothing where it wants no deltas.
     deltas: Option<Before>,
+    /// Whether it was sent any message.
+    has_sent: bool,
     /// The parameters that ATTACHED tells.
     params: BTreeMap<String, String>,
     /// Whether the last thing that was for it was not delivered.
@@ -67,6 +69,7 @@ impl Attachment {
             appends_in_full: params.appends_in_full,
             may_watch: false,
             deltas: params.deltas.then_some(None),
+            has_sent: false,
             params: params.recognised,
             losing: false,
         };
@@ -135,6 +138,16 @@ impl Attachment {
         }
     }
 
+    /// Goes on where the attachment before it, of the same client, was.
+    pub(super) fn follow(&mut self, before: &Self) {
+        self.has_sent = before.has_sent;
+    }
+
+    /// Whether it was sent any message.
+    pub(super) fn has_sent(&self) -> bool {
+        self.has_sent
+    }
+
     /// Whether it was asked to send deltas.
     pub(super) fn sends_deltas(&self) -> bool {
         self.deltas.is_some()
@@ -149,6 +162,7 @@ impl Attachment {
 
     /// Sends what was missed.
     pub(super) fn send_missed(&mut self, missed: &Missed) {
+        self.has_sent = true;
         let frame = match missed {
             Missed::Annotations(publication) => publication.frame(&self.sent_name),
             Missed::Messages(publication) => {
@@ -163,6 +177,7 @@ impl Attachment {
 
     /// Sends messages that go to many.
     pub(super) fn send_copy(&mut self, copies: &mut Copies<'_>, canonical: &str) {
+        self.has_sent = true;
         let publication = copies.publication();
         match self.deltas.as_mut().map(|before| before.replace(Arc::clone(publication))) {
             Some(before) => self.send_shared(copies.after(&before, canonical), canonical),

@@ -116,7 +116,9 @@ impl Channel {
         // RTL18c); it takes no message before ATTACHED.
         let recovers = before.is_some_and(Attachment::sends_deltas) && request.channel_serial.is_some();
         let in_place = before.is_some();
-        let has_rewound = before.is_some_and(|before| before.params().contains_key("rewind"));
+        if let Some(before) = before {
+            attachment.follow(before);
+        }
 
         let mut error = None;
         let mut resumed = in_place;
@@ -137,9 +139,9 @@ impl Channel {
                     Vec::new()
                 }
             },
-            None if has_rewound || request.flags.has(Flags::ATTACH_RESUME) => Vec::new(),
-            // Once also in place: a client that is given a rewind while its first ATTACH is on its way attaches anew, and says so
-            // by sending neither a serial nor ATTACH_RESUME.
+            None if attachment.has_sent() || request.flags.has(Flags::ATTACH_RESUME) => Vec::new(),
+            // Also in place, as long as nothing comes twice by it: a client that is given a rewind while its first ATTACH is on
+            // its way attaches anew, and says so by sending neither a serial nor ATTACH_RESUME.
             None => rewind.map(|rewind| self.log.rewind(rewind, now)).unwrap_or_default(),
         };
         let wanted = |missed: &Missed| {

@@ -105,15 +105,19 @@ impl Session {
 
     /// Does what a frame asks for. One that was answered before, on a socket that was lost, gets the same answer again.
     pub(super) fn work(&mut self, msg_serial: Option<i64>, work: impl FnOnce(&mut Self) -> Answer) -> Answer {
-        let answered = msg_serial.and_then(|msg_serial| self.socket.connection().answered(msg_serial));
-        if let Some(answer) = answered {
+        if let Some(answer) = self.answered(msg_serial) {
             return answer;
         }
         let answer = work(self);
         if let Some(msg_serial) = msg_serial {
-            self.socket.connection().keep_answer(msg_serial, answer.clone());
+            self.socket.connection().keep_answer(self.socket.id(), msg_serial, answer.clone());
         }
         answer
+    }
+
+    /// What a frame was answered with before, on a socket that was lost.
+    pub(super) fn answered(&self, msg_serial: Option<i64>) -> Option<Answer> {
+        self.socket.connection().answered(self.socket.id(), msg_serial?)
     }
 
     /// Answers a frame, if it awaits that.

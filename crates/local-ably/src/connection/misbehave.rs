@@ -123,7 +123,7 @@ impl Session {
     /// Publishes and answers, unless a fault is to meet the publish.
     pub(super) fn publish_or_misbehave(&mut self, publishing: Publishing, now: Millis) -> Next {
         let msg_serial = publishing.msg_serial();
-        let is_new = msg_serial.is_none_or(|serial| self.socket.connection().answered(serial).is_none());
+        let is_new = self.answered(msg_serial).is_none();
         let channels: Vec<_> =
             ChannelName::parse(publishing.channel()).iter().map(|name| name.canonical().to_owned()).collect();
         let faults = self.server.faults();

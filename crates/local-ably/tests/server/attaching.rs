@@ -111,7 +111,7 @@ async fn attaching_again_changes_the_attachment_in_place() {
 }
 
 #[tokio::test]
-async fn attaching_again_as_for_the_first_time_rewinds_once() {
+async fn attaching_again_as_for_the_first_time_rewinds_unless_anything_has_come() {
     let server = Server::start().await;
     for format in BOTH {
         let channel = format.name();
@@ -129,6 +129,14 @@ async fn attaching_again_as_for_the_first_time_rewinds_once() {
         changing["flags"] = (SUBSCRIBE | ATTACH_RESUME).into();
         assert_eq!(flags(&socket.attach_with(changing).await), SUBSCRIBE | RESUMED);
         socket.expect_nothing().await;
+
+        let (mut listener, _) = server.connect(format).await;
+        listener.attach(channel).await;
+        server.post(&format!("/channels/{channel}/messages"), &json!({"data": "2"})).await;
+        assert_eq!(listener.expect(15).await["messages"][0]["data"], "2");
+        let rewinding = json!({"channel": channel, "params": {"rewind": 1}});
+        assert_eq!(flags(&listener.attach_with(rewinding).await), DEFAULT | RESUMED);
+        listener.expect_nothing().await;
     }
 }
 

@@ -233,6 +233,9 @@ async fn the_same_msg_serial_twice_gets_the_same_answer_and_one_delivery() {
     let first = socket.publish("a", 5, json!({"data": "1"})).await;
     assert_eq!(socket.publish("a", 5, json!({"data": "1"})).await, first);
     assert_eq!(server.get("/channels/a/messages").await.1.as_array().unwrap().len(), 1);
+    let elsewhere = socket.publish("b", 5, json!({"data": "2"})).await;
+    assert_eq!(elsewhere["action"], 1);
+    assert_eq!(server.get("/channels/b/messages").await.1[0]["data"], "2", "ids are a channel's own");
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ async fn operations_keep_the_order_asked_for_where_several_resources_of_the_key_
     let key = json!({"keys": [{"capability": r#"{"a:*":["publish"],"a:b":["presence","publish"]}"#}]});
     let (status, app) = server.post("/apps", &key).await;
     assert_eq!(status, 201);
-    let key = app["keys"][0]["value"].as_str().unwrap();
+    let key = app["keys"][0]["keyStr"].as_str().unwrap();
     let path = format!("/keys/{}/requestToken", app["keys"][0]["keyName"].as_str().unwrap());
     let ask = |capability: &str| {
         let body = json!({ "capability": capability }).to_string();
