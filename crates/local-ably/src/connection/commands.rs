@@ -27,11 +27,12 @@ const PING_MIN: Duration = Duration::from_millis(2);
 
 impl Session {
     /// Serves a socket whose connection another one has taken over: nothing it says has any effect.
-    pub(super) fn obey_superseded(&self, command: Command) -> Next {
+    pub(super) fn obey_superseded(&mut self, command: Command) -> Next {
         match command {
             Command::Heartbeat { id } => self.heartbeat(id),
             Command::Close => return Next::Break(Ending::closed()),
             Command::Disconnect => return Next::Break(Ending::lost()),
+            Command::Pong { id } => self.bounced(id.as_deref()),
             Command::Publish(Publish { msg_serial: Some(msg_serial), .. })
             | Command::Presence { msg_serial: Some(msg_serial), .. }
             | Command::Annotate { msg_serial: Some(msg_serial), .. }
@@ -98,6 +99,7 @@ impl Session {
                 self.socket.send(Frame::nack(msg_serial, bad_request(reason)));
             }
             Command::Auth { access_token } => return self.reauthorise(access_token, now),
+            Command::Pong { id } => self.bounced(id.as_deref()),
             Command::Nothing => {}
         }
         Next::Continue(())

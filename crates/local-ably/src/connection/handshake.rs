@@ -27,6 +27,8 @@ pub(crate) struct ConnectRequest {
     pub(super) resume: Option<String>,
     /// `maxIdleInterval`.
     pub(super) idle: Millis,
+    /// Whether heartbeats are to be PINGs, which the client answers (`heartbeats=bounce`).
+    pub(super) bounce: bool,
     /// `remainPresentFor`.
     pub(super) presence_ttl: Option<Millis>,
 }
@@ -67,6 +69,7 @@ impl ConnectRequest {
             resume: take("resume").or_else(|| take("recover")),
             idle: millis(take("heartbeatInterval"))
                 .map_or(IDLE_DEFAULT, |asked| asked.clamp(IDLE_MIN, IDLE_MAX)),
+            bounce: take("heartbeats").as_deref() == Some("bounce"),
             presence_ttl: presence_ttl.map(|asked| asked.clamp(PRESENCE_TTL_MIN, crate::app::STATE_TTL)),
         }
     }

@@ -1,6 +1,7 @@
 //! WebSocket connections: one task that reads, one that writes, and a queue between the rest of the server and the writer. Beside
 //! them, connections that only listen: streams of events over HTTP.
 
+mod bounce;
 mod commands;
 mod event_stream;
 mod handshake;

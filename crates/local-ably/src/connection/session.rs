@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use tokio::time::{Instant, sleep_until};
 
+use super::bounce::Bounce;
 use super::handshake::ConnectRequest;
 use super::misbehave::Holding;
 use super::socket::Socket;
@@ -78,6 +79,8 @@ pub(super) struct Session {
     /// The `clientId` that the client asked for when it connected.
     pub(super) asked_client_id: Option<String>,
     idle: Millis,
+    /// The PINGs, where the client asked for them.
+    bounce: Option<Bounce>,
     prompt_at: Option<Millis>,
     /// When the token stops being good because it was revoked.
     revoked_at: Option<Millis>,
@@ -98,7 +101,8 @@ pub(super) async fn run(
     refusal: Option<Refusal>,
 ) {
     let (mut sink, mut stream) = websocket.split();
-    let idle = request.idle;
+    // PINGs of our own come at each interval, so that the writer never has to break the silence.
+    let idle = if request.bounce { 2 * request.idle } else { request.idle };
     let format = request.format;
     let stranger = Stranger::of(&request);
     let opening = match refusal {
@@ -199,6 +203,7 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
         client,
         asked_client_id: request.client_id,
         idle: request.idle,
+        bounce: request.bounce.then(|| Bounce::new(wait(0, request.idle))),
         prompt_at: None,
         revoked_at: None,
         heard_from: false,
@@ -242,6 +247,7 @@ impl Session {
         loop {
             let due =
                 self.due().map_or(silent_until, |at| silent_until.min(Instant::now() + wait(now(), at)));
+            let due = self.bounce.as_ref().map_or(due, |bounce| due.min(bounce.next_at()));
             tokio::select! {
                 received = stream.next() => {
                     silent_until = Instant::now() + silence_max;
@@ -256,7 +262,7 @@ impl Session {
                     }
                 }
                 () = sleep_until(due) => {
-                    if Instant::now() >= silent_until {
+                    if Instant::now() >= silent_until || !self.bounce() {
                         socket.cut().cancel();
                         return Ending::lost();
                     }
@@ -276,6 +282,25 @@ impl Session {
                     return Ending::disconnected(shutting_down());
                 }
             }
+        }
+    }
+
+    /// Sends a PING if it is time to. False where the one before has no answer: the client is gone.
+    fn bounce(&mut self) -> bool {
+        let due = self.bounce.as_mut().filter(|bounce| bounce.next_at() <= Instant::now());
+        let Some(bounce) = due else { return true };
+        let ping = bounce.beat();
+        let is_there = ping.is_some();
+        if let Some(ping) = ping {
+            self.socket.send(ping);
+        }
+        is_there
+    }
+
+    /// Takes a PONG.
+    pub(super) fn bounced(&mut self, id: Option<&str>) {
+        if let Some(bounce) = &mut self.bounce {
+            bounce.answered(id);
         }
     }
 

@@ -38,6 +38,10 @@ pub(crate) enum Command {
     Auth {
         access_token: Option<String>,
     },
+    /// An answer to a PING.
+    Pong {
+        id: Option<String>,
+    },
     /// A frame that cannot be served: it is refused if it awaits an answer.
     Refused {
         msg_serial: i64,
@@ -199,6 +203,7 @@ impl Wire {
                 msg_serial: self.msg_serial,
                 annotations: self.annotations.unwrap_or_default(),
             },
+            Some(23) => Command::Pong { id: self.id },
             _ => Command::Nothing,
         }
     }

@@ -28,6 +28,7 @@ pub(crate) enum Action {
     Sync,
     Auth,
     Annotation,
+    Ping,
 }
 
 impl Serialize for Action {
@@ -47,6 +48,7 @@ impl Serialize for Action {
             Self::Sync => 16,
             Self::Auth => 17,
             Self::Annotation => 21,
+            Self::Ping => 22,
         })
     }
 }

@@ -6,6 +6,7 @@ mod apps;
 mod attaching;
 mod batch;
 mod bodies;
+mod bouncing;
 mod channels;
 mod connecting;
 mod continuity;
