@@ -45,7 +45,7 @@ pub(crate) fn identity_required(what: &str) -> ErrorInfo {
 
 /// The connection or request cannot have the `clientId` it asks for.
 pub(crate) fn incompatible_client_id() -> ErrorInfo {
-    ErrorInfo::new(40102, 401, "incompatible credentials: they are not for this clientId")
+    ErrorInfo::new(40102, 401, "invalid clientId for credentials")
 }
 
 /// Too much in one publish.

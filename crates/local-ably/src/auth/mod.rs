@@ -135,13 +135,14 @@ pub(crate) fn no_credentials() -> ErrorInfo {
 }
 
 fn by_key(apps: &Apps, text: &str) -> Result<Authorised, ErrorInfo> {
-    let invalid =
-        || ErrorInfo::new(40101, 401, "invalid credentials: no such app, or the key's secret is wrong");
-    let given = Key::parse(text).map_err(|_| invalid())?;
-    let app = apps.get(given.name().app_id()).ok_or_else(invalid)?;
+    let invalid = |message| ErrorInfo::new(40101, 401, message);
+    // The words of Ably, which users and their tests know it by.
+    let no_app = || invalid("unable to handle request; no application id found in request");
+    let given = Key::parse(text).map_err(|_| no_app())?;
+    let app = apps.get(given.name().app_id()).ok_or_else(no_app)?;
     let known = app.key(given.name()).ok_or_else(unknown_key)?;
     if known.key.secret() != given.secret() {
-        return Err(invalid());
+        return Err(invalid("invalid credentials: the key's secret is wrong"));
     }
     Ok(Authorised {
         key: known.key.name().clone(),

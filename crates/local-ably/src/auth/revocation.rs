@@ -30,7 +30,7 @@ impl Target {
     /// Reads a target, `clientId:x` or `revocationKey:y`.
     ///
     /// # Errors
-    /// 40000.
+    /// 40000; 40001, as Ably has it, where it is neither.
     pub(crate) fn parse(text: &str) -> Result<Self, ErrorInfo> {
         if text.len() > TARGET_LENGTH_MAX {
             return Err(bad_request(format!("a target has at most {TARGET_LENGTH_MAX} bytes")));
@@ -38,7 +38,7 @@ impl Target {
         match text.split_once(':') {
             Some(("clientId", value)) if !value.is_empty() => Ok(Self::ClientId(value.to_owned())),
             Some(("revocationKey", value)) if !value.is_empty() => Ok(Self::RevocationKey(value.to_owned())),
-            _ => Err(bad_request("a target is clientId:… or revocationKey:…")),
+            _ => Err(ErrorInfo::new(40001, 400, "a target is clientId:… or revocationKey:…")),
         }
     }
 }
@@ -153,10 +153,10 @@ mod tests {
         assert_eq!(Target::parse("clientId:a:b c"), Ok(Target::ClientId("a:b c".into())));
         assert_eq!(Target::parse("revocationKey:job:7"), Ok(Target::RevocationKey("job:7".into())));
         let long = format!("clientId:{}", "x".repeat(TARGET_LENGTH_MAX));
-        for bad in ["", "x", "clientId", "clientId:", "revocationKey:", "clientid:a", "channel:a", ":", &long]
-        {
-            assert_eq!(Target::parse(bad).map_err(|error| error.code), Err(40000), "{bad:.40}");
+        for bad in ["", "x", "clientId", "clientId:", "revocationKey:", "clientid:a", "channel:a", ":"] {
+            assert_eq!(Target::parse(bad).map_err(|error| error.code), Err(40001), "{bad}");
         }
+        assert_eq!(Target::parse(&long).map_err(|error| error.code), Err(40000));
     }
 
     #[test]

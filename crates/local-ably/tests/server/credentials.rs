@@ -122,6 +122,22 @@ async fn a_key_that_is_not_known_has_the_same_codes_over_rest() {
 }
 
 #[tokio::test]
+async fn who_cannot_be_let_in_is_told_so_in_the_words_of_ably() {
+    let server = Server::start().await;
+    let token = jwt(KEY, &json!({"x-ably-clientId": "a"}));
+    for (query, message) in [
+        ("key=this.is:wrong".to_owned(), "unable to handle request; no application id found in request"),
+        ("key=nonsense".to_owned(), "unable to handle request; no application id found in request"),
+        (format!("access_token={token}&clientId=b"), "invalid clientId for credentials"),
+    ] {
+        for format in BOTH {
+            let frame = server.open(format, &query).await.expect(9).await;
+            assert_eq!(frame["error"]["message"], message, "{query}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn wildcards_of_a_capability_stand_for_whole_segments() {
     let server = Server::start().await;
     for (pattern, allowed, refused) in [

@@ -229,8 +229,8 @@ async fn there_are_from_1_to_100_targets_and_a_bad_one_fails_alone() {
         );
         let failed = &body["results"][1];
         assert_eq!(
-            (&failed["target"], &failed["error"]["statusCode"]),
-            (&json!("invalidType:abc"), &json!(400))
+            (&failed["target"], &failed["error"]["code"], &failed["error"]["statusCode"]),
+            (&json!("invalidType:abc"), &json!(40001), &json!(400))
         );
         assert!(failed.get("issuedBefore").is_none());
     }
