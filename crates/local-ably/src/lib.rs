@@ -8,6 +8,7 @@
 //! - `app`: apps, their keys, channels and connections.
 //! - `channel`: the log, the members and the attachments of a channel: pure logic that is told the time.
 //! - `connection`: a socket's session and its bounded queue.
+//! - `http`: HTTP on each TCP connection.
 //! - `rest`: one handler for each endpoint.
 //! - `faults`, `limits`: how the server misbehaves when told to, and what it refuses when there is too much.
 //! - `inspect`: what the page at `/` shows besides what the protocol tells it.
@@ -20,6 +21,7 @@ mod clock;
 mod connection;
 mod errors;
 mod faults;
+mod http;
 mod inspect;
 mod limits;
 mod protocol;
@@ -45,7 +47,7 @@ use app::{App, KeyRecord, Namespace};
 use channel::{MEMBERS_MAX, Rules};
 use rest::Guard;
 use server::Server;
-use wire::{Line, Listener};
+use wire::Listener;
 
 pub use limits::{NoSuchPlan, Plan};
 
@@ -135,7 +137,7 @@ pub struct Running {
     address: SocketAddr,
     control_secret: Secret,
     shutdown: CancellationToken,
-    serving: JoinHandle<io::Result<()>>,
+    serving: JoinHandle<()>,
 }
 
 impl Running {
@@ -168,7 +170,7 @@ impl Running {
     /// # Errors
     /// What ended it.
     pub async fn ended(self) -> io::Result<()> {
-        self.serving.await.map_err(io::Error::other)?
+        self.serving.await.map_err(io::Error::other)
     }
 }
 
@@ -206,35 +208,23 @@ fn by_app(keys: Vec<KeyOptions>) -> Result<BTreeMap<String, Vec<KeyRecord>>, Ser
     Ok(apps)
 }
 
-async fn run(
-    listener: TcpListener,
-    server: Arc<Server>,
-    guard: Arc<Guard>,
-    control_secret: Secret,
-) -> io::Result<()> {
+async fn run(listener: TcpListener, server: Arc<Server>, guard: Arc<Guard>, control_secret: Secret) {
     let sweeper = tokio::spawn(sweep(Arc::clone(&server)));
     let router = rest::router(Arc::clone(&server), guard, control_secret);
     let shutdown = server.shutdown().clone();
-    let service = router.into_make_service_with_connect_info::<Line>();
-    let served = axum::serve(Listener::new(listener), service).with_graceful_shutdown({
-        let shutdown = shutdown.clone();
-        async move { shutdown.cancelled().await }
-    });
     // An HTTP connection that its client keeps open must not hold up the end.
     let at_the_latest = async {
         shutdown.cancelled().await;
         tokio::time::sleep(SHUTDOWN_MAX).await;
     };
-    let result = tokio::select! {
-        result = served => result,
-        () = at_the_latest => Ok(()),
-    };
-    shutdown.cancel();
+    tokio::select! {
+        () = http::serve(Listener::new(listener), router, shutdown.clone()) => {}
+        () = at_the_latest => {}
+    }
     server.tasks().close();
     // Sockets that do not end in time end with the process.
     let _ = tokio::time::timeout(SHUTDOWN_MAX, server.tasks().wait()).await;
     sweeper.abort();
-    result
 }
 
 /// Does what is due by time alone, until the server ends.

@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{self, IncomingStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -41,28 +39,22 @@ impl Listener {
     pub(crate) fn new(listener: TcpListener) -> Self {
         Self(listener)
     }
-}
 
-impl serve::Listener for Listener {
-    type Io = Wire;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
-        let (stream, peer) = serve::Listener::accept(&mut self.0).await;
+    /// The next connection. Where none can be taken just now, it waits until one can.
+    pub(crate) async fn accept(&mut self) -> Wire {
+        // axum's knows which errors are of one connection, and which of the whole machine.
+        let (stream, peer) = axum::serve::Listener::accept(&mut self.0).await;
         // Frames are small and answers awaited: none is to wait for the next. Without it the connection is only slower.
         let _ = stream.set_nodelay(true);
         let state = State { peer, left: AtomicUsize::new(UNBOUNDED), reset: AtomicBool::new(false) };
-        (Wire { stream, line: Line(Arc::new(state)) }, peer)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        Wire { stream, line: Line(Arc::new(state)) }
     }
 }
 
-impl Connected<IncomingStream<'_, Listener>> for Line {
-    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
-        stream.io().line.clone()
+impl Wire {
+    /// A hold on the connection.
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
     }
 }
 

@@ -2,6 +2,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::harness::{BOTH, Format, KEY, OTHER_KEY, Server, answer, answer_in, bin, jwt, now};
 
@@ -50,6 +52,22 @@ async fn an_error_has_ablys_body_and_headers() {
     }
     let (status, body) = answer(server.anonymous(Method::PATCH, "/time")).await;
     assert_eq!((status.as_u16(), &body["error"]["code"]), (405, &json!(40500)));
+}
+
+#[tokio::test]
+async fn names_of_headers_begin_with_capitals_as_in_ablys_answers() {
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).await.unwrap();
+    let authorization = STANDARD.encode(KEY);
+    let request = format!(
+        "GET /channels/a/messages HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {authorization}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    for header in ["Content-Type: application/json\r\n", "Link: <./messages?"] {
+        assert!(answer.contains(header), "{answer}");
+    }
 }
 
 #[tokio::test]
