@@ -1,6 +1,7 @@
 //! One request and its answer: formats, credentials, errors in Ably's shape.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use ably::{ErrorInfo, Object, Secret};
 use axum::body::{Body, Bytes};
@@ -228,7 +229,14 @@ fn refusal(format: Format, error: ErrorInfo) -> Response {
     note_error(respond(format, status, &error.clone().into_body()), &error)
 }
 
+/// The errors of a token that was good once, or is of no kind known: another cures them. It does not cure a JWT that is
+/// made wrongly, 40144, of which the SDK for Java is to tell.
+const STALE: Range<u32> = 40140..40144;
+
 /// Tells an error in an answer's headers.
+///
+/// `stale` is what makes the SDK for Java get another token. No scheme that browsers know is offered: they would ask people
+/// for a name and a password.
 pub(super) fn note_error(mut response: Response, error: &ErrorInfo) -> Response {
     let message: String =
         error.message.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
@@ -236,6 +244,14 @@ pub(super) fn note_error(mut response: Response, error: &ErrorInfo) -> Response 
     headers.insert("x-ably-errorcode", HeaderValue::from(error.code));
     if let Ok(message) = HeaderValue::from_str(&message) {
         headers.insert("x-ably-errormessage", message);
+    }
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let challenge = if STALE.contains(&error.code) {
+            r#"X-Ably-Token realm="ably", stale=true"#
+        } else {
+            r#"X-Ably-Token realm="ably""#
+        };
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     response
 }

@@ -55,6 +55,33 @@ async fn an_error_has_ablys_body_and_headers() {
 }
 
 #[tokio::test]
+async fn an_unauthorised_answer_says_whether_another_token_would_do() {
+    let server = Server::start().await;
+    for (token, code, stale) in [
+        (jwt(KEY, &json!({"exp": 1})), "40142", true),
+        ("AbCdEf.unheard-of".to_owned(), "40143", true),
+        (jwt("AbCdEf.root:wrong", &json!({})), "40144", false),
+        (jwt(KEY, &json!({"x-ably-capability": r#"{"b":["*"]}"#})), "40160", false),
+    ] {
+        let request = server.anonymous(Method::GET, "/channels/a/messages").bearer_auth(token);
+        let response = request.send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["x-ably-errorcode"]),
+            (401, &code.parse().unwrap())
+        );
+        let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+        assert!(
+            challenge.starts_with("X-Ably-Token "),
+            "no scheme that makes a browser ask for a password: {challenge}"
+        );
+        assert_eq!(challenge.contains("stale"), stale, "{code}: {challenge}");
+    }
+    let refused = server.request(Method::GET, "/channels/a/messages?limit=0").send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+    assert!(!refused.headers().contains_key("www-authenticate"));
+}
+
+#[tokio::test]
 async fn names_of_headers_begin_with_capitals_as_in_ablys_answers() {
     let server = Server::start().await;
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).await.unwrap();
