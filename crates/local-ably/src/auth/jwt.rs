@@ -22,6 +22,9 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// Ably has changed the words over the years; suites of SDKs look for one or for the other.
+const WRONG_SIGNATURE: &str = "Error verifying JWT; err = invalid signature: signature verification failed";
+
 /// A JWT of the right form, whose signature nobody has checked yet.
 pub(crate) struct UnverifiedJwt {
     key_name: KeyName,
@@ -100,7 +103,7 @@ impl UnverifiedJwt {
             .map_err(|_| malformed("its signature cannot be checked"))?;
         mac.chain_update(&self.signed)
             .verify_slice(&self.signature)
-            .map_err(|_| malformed("invalid signature"))?;
+            .map_err(|_| malformed(WRONG_SIGNATURE))?;
         let issued = moment(&self.claims, "iat")?;
         let expires = moment(&self.claims, "exp")?;
         if expires <= now {

@@ -137,7 +137,8 @@ async fn refusals_say_what_suites_of_sdks_look_for() {
     socket.expect(4).await;
     says(&socket.expect(9).await, "channel denied access");
     for (token, text) in [
-        (jwt("AbCdEf.root:wrong", &json!({})), "invalid signature"),
+        (jwt("AbCdEf.root:wrong", &json!({})), "error verifying jwt; err = invalid signature"),
+        (jwt("AbCdEf.root:wrong", &json!({})), "signature verification failed"),
         ("AbCdEf.never.was.a.token".to_owned(), "invalid accesstoken"),
         (jwt(KEY, &json!({"exp": 1})), "expire"),
     ] {
