@@ -41,6 +41,18 @@ pub(super) fn limit(call: &Call) -> Result<usize, ErrorInfo> {
     }
 }
 
+/// Whether the oldest items are to come first.
+///
+/// # Errors
+/// 40000 for any other direction.
+pub(super) fn forwards(call: &Call) -> Result<bool, ErrorInfo> {
+    match call.param("direction") {
+        None | Some("backwards") => Ok(false),
+        Some("forwards") => Ok(true),
+        Some(_) => Err(bad_request("direction is forwards or backwards")),
+    }
+}
+
 /// What a client asks of the past.
 ///
 /// # Errors
@@ -49,11 +61,7 @@ pub(super) fn history_query(call: &Call) -> Result<HistoryQuery, ErrorInfo> {
     let query = HistoryQuery {
         start: call.number("start")?,
         end: call.number("end")?,
-        forwards: match call.param("direction") {
-            None | Some("backwards") => false,
-            Some("forwards") => true,
-            Some(_) => return Err(bad_request("direction is forwards or backwards")),
-        },
+        forwards: forwards(call)?,
         until_serial: call.param("from_serial").or_else(|| call.param("fromSerial")).map(str::to_owned),
         limit: limit(call)?,
         cursor: call.param("cursor").map(str::to_owned),

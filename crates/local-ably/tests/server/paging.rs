@@ -144,6 +144,9 @@ async fn a_page_that_makes_no_sense_is_refused() {
         ("/channels/a/presence?limit=1001", 40003),
         ("/channels/a/presence?cursor=nonsense", 40000),
         ("/stats?unit=century", 40000),
+        ("/stats?start=2020-01-01:00:0", 40000),
+        ("/stats?start=2020-01-01T00:00", 40000),
+        ("/stats?start=2020-01-01:00:01&end=2020-01-01:00:00", 40000),
     ] {
         let (status, body) = server.get(path).await;
         assert_eq!((status.as_u16(), &body["error"]["code"]), (400, &json!(code)), "{path}");
@@ -234,7 +237,14 @@ async fn a_channel_that_nobody_has_used_has_empty_lists() {
 async fn statistics_are_an_empty_list_and_made_up_ones_are_taken() {
     let server = Server::start().await;
     for format in BOTH {
-        assert_eq!(server.get_in(format, "/stats?unit=hour&limit=10").await, (200, json!([])));
+        for query in [
+            "unit=hour&limit=10",
+            "start=2020-01-01:00:00&end=2020-01-01:00:01&direction=forwards",
+            "start=2020-01-01:00&end=2020-01",
+            "start=2020-01-01&end=1577923200000",
+        ] {
+            assert_eq!(server.get_in(format, &format!("/stats?{query}")).await, (200, json!([])), "{query}");
+        }
         let made_up = json!([{"intervalId": "2020-01-01:00:00", "inbound": {}}]);
         assert_eq!(server.post_in(format, "/stats", &made_up).await.0, 201);
     }
