@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use chrono::DateTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -95,6 +96,18 @@ impl Call {
     pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, ErrorInfo> {
         let number = self.param(name).map(str::parse).transpose();
         number.map_err(|_| bad_request(format!("the parameter {name} is not a number")))
+    }
+
+    /// A parameter that is a time: milliseconds since 1970, or a date and time of RFC 3339.
+    ///
+    /// # Errors
+    /// 40000.
+    pub(super) fn time(&self, name: &str) -> Result<Option<Millis>, ErrorInfo> {
+        let date = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis());
+        match self.param(name).and_then(date) {
+            Some(time) => Ok(Some(time)),
+            None => self.number(name),
+        }
     }
 
     /// The major version of the API that the client speaks, if it says so.

@@ -123,10 +123,11 @@ fn read_status(server: &Server, channel: ChannelPath, call: &Call) -> Result<Res
     Ok(call.answer(StatusCode::OK, &details(name.canonical(), &channel, now)))
 }
 
-/// What is told of a channel (features.md, CHD1).
+/// What is told of a channel (features.md, CHD1). The SDK for PHP reads its `name`.
 pub(super) fn details(name: &str, channel: &Channel, now: Millis) -> Value {
     json!({
         "channelId": name,
+        "name": name,
         "status": {"isActive": channel.is_active(now), "occupancy": {"metrics": channel.occupancy()}},
     })
 }

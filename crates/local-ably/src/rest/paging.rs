@@ -59,8 +59,8 @@ pub(super) fn forwards(call: &Call) -> Result<bool, ErrorInfo> {
 /// 40003 for the limit, 40000 for anything else that makes no sense.
 pub(super) fn history_query(call: &Call) -> Result<HistoryQuery, ErrorInfo> {
     let query = HistoryQuery {
-        start: call.number("start")?,
-        end: call.number("end")?,
+        start: call.time("start")?,
+        end: call.time("end")?,
         forwards: forwards(call)?,
         until_serial: call.param("from_serial").or_else(|| call.param("fromSerial")).map(str::to_owned),
         limit: limit(call)?,

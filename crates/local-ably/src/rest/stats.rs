@@ -56,7 +56,7 @@ enum Moment<'a> {
     Interval(&'a str),
 }
 
-/// A time in milliseconds, or the name of an interval.
+/// A time, or the name of an interval.
 fn moment<'a>(call: &'a Call, name: &str) -> Result<Option<Moment<'a>>, ErrorInfo> {
     let Some(text) = call.param(name) else {
         return Ok(None);
@@ -65,7 +65,7 @@ fn moment<'a>(call: &'a Call, name: &str) -> Result<Option<Moment<'a>>, ErrorInf
     if INTERVAL_LENGTHS.contains(&text.len()) && text.bytes().zip(INTERVAL).all(alike) {
         return Ok(Some(Moment::Interval(text)));
     }
-    Ok(call.number(name)?.map(Moment::At))
+    Ok(call.time(name)?.map(Moment::At))
 }
 
 /// Takes the statistics that SDKs' suites make up for their apps, and forgets them.

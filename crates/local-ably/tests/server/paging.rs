@@ -96,6 +96,8 @@ async fn history_lies_between_start_and_end_both_included() {
         (format!("end={}", times[1]), vec!["2", "1"]),
         (format!("start={}&end={}", times[1], times[1]), vec!["2"]),
         (format!("start={}", times[2] + 1), vec![]),
+        ("start=2020-02-29T12:00:00.5Z&end=2120-02-29T12:00:00%2B01:00".to_owned(), vec!["3", "2", "1"]),
+        ("end=2020-02-29T23:59:59-11:30".to_owned(), vec![]),
     ] {
         let (_, body) = server.get(&format!("/channels/a/messages?{query}")).await;
         assert_eq!(data(body.as_array().unwrap()), expected, "{query}");
@@ -133,6 +135,7 @@ async fn a_page_that_makes_no_sense_is_refused() {
             ("start=x", 40000),
             ("start=2&end=1", 40000),
             ("end=99999999999999999999", 40000),
+            ("end=2020-02-30T00:00:00Z", 40000),
             ("direction=sideways", 40000),
         ] {
             let (status, body) = server.get(&format!("{path}?{query}")).await;

@@ -288,7 +288,8 @@ async fn a_channels_status_counts_who_is_there() {
     let (mut socket, _) = server.connect(Format::Json).await;
     socket.attach("a").await;
     let (_, body) = server.get("/channels/a").await;
-    assert_eq!((&body["channelId"], &body["status"]["isActive"]), (&json!("a"), &json!(true)));
+    assert_eq!((&body["channelId"], &body["name"]), (&json!("a"), &json!("a")));
+    assert_eq!(body["status"]["isActive"], true);
     let metrics = &body["status"]["occupancy"]["metrics"];
     assert_eq!((&metrics["connections"], &metrics["presenceMembers"]), (&json!(1), &json!(0)));
 }
@@ -372,7 +373,7 @@ async fn a_channels_status_has_exactly_ablys_shape() {
             "presenceSubscribers": 1,
         });
         let status = json!({"isActive": true, "occupancy": {"metrics": metrics}});
-        assert_eq!(body, json!({"channelId": channel, "status": status}));
+        assert_eq!(body, json!({"channelId": channel, "name": channel, "status": status}));
     }
 }
 
