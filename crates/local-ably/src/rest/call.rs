@@ -276,9 +276,9 @@ pub(super) fn noted_error(response: &Response) -> Option<ErrorInfo> {
     Some(ErrorInfo::new(code, response.status().as_u16(), header("x-ably-errormessage").unwrap_or_default()))
 }
 
-/// No such path. Clients look for the first words, which are Ably's.
+/// No such path. Clients look for these words, which are Ably's.
 pub(super) async fn unknown_path(call: Call) -> Response {
-    call.settle(Err(not_found("Could not find the path")))
+    call.settle(Err(not_found("Could not find path")))
 }
 
 /// No such method at this path.

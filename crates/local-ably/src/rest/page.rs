@@ -51,7 +51,7 @@ pub(super) fn router() -> Router<Arc<Server>> {
 async fn file(name: Result<Path<String>, PathRejection>, call: Call) -> Response {
     match name.ok().and_then(|Path(name)| FILES.iter().find(|(known, ..)| *known == name)) {
         Some((_, content_type, content)) => answer(content_type, content),
-        None => call.settle(Err(not_found("Could not find the path"))),
+        None => call.settle(Err(not_found("Could not find path"))),
     }
 }
 

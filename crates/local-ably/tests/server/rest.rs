@@ -52,6 +52,9 @@ async fn an_error_has_ablys_body_and_headers() {
     }
     let (status, body) = answer(server.anonymous(Method::PATCH, "/time")).await;
     assert_eq!((status.as_u16(), &body["error"]["code"]), (405, &json!(40500)));
+    let (status, body) = server.get("/no/such/path").await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (404, &json!(40400)));
+    assert!(body["error"]["message"].as_str().unwrap().contains("Could not find path"));
 }
 
 #[tokio::test]
@@ -60,6 +63,7 @@ async fn an_unauthorised_answer_says_whether_another_token_would_do() {
     for (token, code, stale) in [
         (jwt(KEY, &json!({"exp": 1})), "40142", true),
         ("AbCdEf.unheard-of".to_owned(), "40143", true),
+        ("of-no-app".to_owned(), "40101", false),
         (jwt("AbCdEf.root:wrong", &json!({})), "40144", false),
         (jwt(KEY, &json!({"x-ably-capability": r#"{"b":["*"]}"#})), "40160", false),
     ] {
