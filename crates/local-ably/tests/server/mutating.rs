@@ -249,6 +249,8 @@ async fn one_message_its_versions_and_changes_are_there_over_rest() {
     assert_eq!((&message["data"], &message["action"]), (&json!("122"), &json!(1)));
     assert_eq!(message["version"]["description"], "more");
     let (_, versions) = server.get(&format!("{path}/versions")).await;
+    let told = [0, 1].map(|index| versions[index]["version"]["serial"].is_string());
+    assert_eq!(told, [false, true], "the first has no version: {versions}");
     let versions: Vec<_> =
         versions.as_array().unwrap().iter().map(|v| (v["action"].clone(), v["data"].clone())).collect();
     let expected = [(0, "1"), (1, "122")].map(|(action, data)| (json!(action), json!(data)));

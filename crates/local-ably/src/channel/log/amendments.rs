@@ -71,7 +71,8 @@ impl Log {
     }
 
     /// The versions of a message that are still known, oldest first. Of appends in a row there is the last alone: Ably stores no
-    /// version for each (docs, "Updates, deletes and appends").
+    /// version for each (docs, "Updates, deletes and appends"). The message as it was first has no `version` here, by which SDKs'
+    /// suites know it.
     ///
     /// # Errors
     /// 40400 for a serial that no message has here.
@@ -89,9 +90,12 @@ impl Log {
         for message in of_it.filter(|message| message.action != Some(MessageAction::Summary)) {
             let is_append = message.action == Some(MessageAction::Append);
             let before = versions.last().map(|(_, version)| version);
-            let whole = Changed::whole_of(message, before.unwrap_or(&Message::default()));
+            let mut whole = Changed::whole_of(message, before.unwrap_or(&Message::default()));
             if is_append && after_append {
                 versions.pop();
+            }
+            if whole.action == Some(MessageAction::Create) {
+                whole.version = None;
             }
             let version = message.version.as_ref().and_then(|version| version.serial.clone());
             versions.push((version.unwrap_or_default(), whole));
