@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use ably::{Annotation, ErrorInfo, Message, MessageAction, Operation};
+use ably::{Annotation, ErrorInfo, Message, MessageAction, Operation, Version};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::Call;
@@ -44,19 +45,38 @@ pub(super) async fn versions(State(server): State<Arc<Server>>, path: MessagePat
 
 /// Updates or deletes a message, or appends to it.
 pub(super) async fn change(State(server): State<Arc<Server>>, path: MessagePath, call: Call) -> Response {
-    call.settle(make_change(&server, path, &call))
+    call.settle(call.read().and_then(|sent| make_change(&server, path, &call, sent)))
 }
 
-fn make_change(server: &Server, path: MessagePath, call: &Call) -> Result<Response, ErrorInfo> {
+/// Deletes a message.
+pub(super) async fn remove(State(server): State<Arc<Server>>, path: MessagePath, call: Call) -> Response {
+    let sent = call.read().map(|sent| Message { action: Some(MessageAction::Delete), ..sent });
+    call.settle(sent.and_then(|sent| make_change(&server, path, &call, sent)))
+}
+
+/// Why a message is changed, by the name that SDKs gave it before it became a part of the `version`.
+#[derive(Deserialize)]
+struct Reason {
+    #[serde(default)]
+    operation: Option<Version>,
+}
+
+fn make_change(
+    server: &Server,
+    path: MessagePath,
+    call: &Call,
+    sent: Message,
+) -> Result<Response, ErrorInfo> {
     let now = now();
     let found = find(server, path, call, now)?;
-    let sent: Message = call.read()?;
+    let Reason { operation } = call.read()?;
     if sent.serial.as_ref().is_some_and(|serial| *serial != found.serial) {
         return Err(bad_request("the message has another serial than the path"));
     }
     let message = Message {
         serial: Some(found.serial.clone()),
         action: sent.action.or(Some(MessageAction::Update)),
+        version: sent.version.or(operation),
         ..sent
     };
     let publisher = Publisher {

@@ -57,6 +57,8 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>, control: Secret) ->
             "/channels/{channel}/messages/{serial}",
             patch(message::change).layer(publishes.clone()).get(message::read),
         )
+        // The older path, by which the Java SDK still deletes.
+        .route("/channels/{channel}/messages/{serial}/delete", post(message::remove).layer(publishes.clone()))
         .route("/channels/{channel}/messages/{serial}/versions", get(message::versions))
         .route(
             "/channels/{channel}/messages/{serial}/annotations",

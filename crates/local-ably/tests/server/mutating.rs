@@ -227,6 +227,29 @@ async fn a_client_without_a_client_id_has_no_messages_of_its_own_to_change() {
 }
 
 #[tokio::test]
+async fn changes_over_rest_are_taken_as_older_sdks_send_them() {
+    let server = Server::start().await;
+    let (_, body) = server.post("/channels/mutable%3Aa/messages", &json!({"data": "1"})).await;
+    let path = format!("/channels/mutable%3Aa/messages/{}", encoded(body["serials"][0].as_str().unwrap()));
+    for format in BOTH {
+        let why = json!({"description": "why", "metadata": {"k": "v"}});
+        for (method, end, action) in [(Method::PATCH, "", 1), (Method::POST, "/delete", 2)] {
+            let request = server.request(method, &format!("{path}{end}"));
+            let request = request.header("content-type", format.media_type());
+            let body = format.write(&json!({"data": "2", "operation": why}));
+            assert_eq!(request.body(body).send().await.unwrap().status(), 200);
+            let (_, message) = server.get(&path).await;
+            assert_eq!((&message["action"], &message["data"]), (&json!(action), &json!("2")));
+            for told in ["description", "metadata"] {
+                assert_eq!(message["version"][told], why[told]);
+            }
+        }
+    }
+    let (status, _) = server.post("/channels/mutable%3Aa/messages/nonsense/delete", &json!({})).await;
+    assert_eq!(status.as_u16(), 404);
+}
+
+#[tokio::test]
 async fn one_message_its_versions_and_changes_are_there_over_rest() {
     let server = Server::start().await;
     let (_, body) = server.post("/channels/mutable%3Aa/messages", &json!({"name": "n", "data": "1"})).await;
