@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
 use tokio::sync::mpsc;
@@ -158,8 +158,18 @@ impl Outbox {
             () = self.cut.cancelled() => {}
         }
         // The peer may be gone already; there is nobody to tell.
-        let _ = timeout(CLOSING_MAX, sink.close()).await;
+        let _ = timeout(CLOSING_MAX, close(&mut sink)).await;
     }
+}
+
+/// Closes a socket as one that ends by plan. The code matters: the Java SDK takes the close that names none for a failure for good.
+///
+/// # Errors
+/// That of a peer that is gone.
+pub(super) async fn close(sink: &mut SplitSink<WebSocket, Message>) -> Result<(), axum::Error> {
+    let frame = CloseFrame { code: close_code::NORMAL, reason: "".into() };
+    sink.send(Message::Close(Some(frame))).await?;
+    sink.close().await
 }
 
 fn length(message: &Message) -> usize {

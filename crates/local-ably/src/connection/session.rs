@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::bounce::Bounce;
 use super::handshake::ConnectRequest;
 use super::misbehave::Holding;
+use super::outbox::close;
 use super::socket::Socket;
 use super::trace::Stranger;
 use crate::app::{Opened, STATE_TTL};
@@ -121,7 +122,7 @@ pub(super) async fn run(
             // A client that is gone needs no answer.
             let _ = tokio::time::timeout(Duration::from_secs(2), async {
                 sink.send(frame.encoded(format)).await?;
-                sink.close().await
+                close(&mut sink).await
             })
             .await;
             return;

@@ -6,6 +6,20 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::harness::{BOTH, Format, KEY, Server, jwt};
 
 #[tokio::test]
+async fn a_socket_that_ends_names_1000_in_its_close() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let mut refused = server.open(format, "key=nonsense").await;
+        refused.expect(9).await;
+        assert_eq!(refused.expect_close().await, Some(1000));
+        let (mut closing, _) = server.connect(format).await;
+        closing.send(json!({"action": 7})).await;
+        closing.expect(8).await;
+        assert_eq!(closing.expect_close().await, Some(1000));
+    }
+}
+
+#[tokio::test]
 async fn connected_has_all_that_an_sdk_needs() {
     let server = Server::start().await;
     for format in BOTH {

@@ -402,6 +402,14 @@ impl Socket {
         assert!(frame.is_none(), "{frame:?}");
     }
 
+    /// The WebSocket's close comes next: its code, where it names one.
+    pub(crate) async fn expect_close(&mut self) -> Option<u16> {
+        match timeout(PATIENCE, self.stream.next()).await.expect("the socket goes on") {
+            Some(Ok(Message::Close(frame))) => frame.map(|frame| frame.code.into()),
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Nothing was sent before the answer to a ping.
     pub(crate) async fn expect_nothing(&mut self) {
         self.send(json!({"action": 0, "id": "nothing"})).await;

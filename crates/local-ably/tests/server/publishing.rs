@@ -86,7 +86,7 @@ async fn text_json_and_bytes_pass_between_all_formats_and_the_history_untouched(
         {"data": "x", "encoding": "no/such/thing"},
         {"data": "not base64!", "encoding": "base64"},
         {"encoding": "json"},
-        {"name": "n", "extras": {"headers": {"a": 1, "b": [true, null, 2.5, "x"], "big": 9007199254740993_i64}}},
+        {"name": "n", "extras": {"headers": {"a": 1, "big": 9007199254740993_i64}, "push": {"b": [true, null, 2.5, "x"]}}},
     ]);
     let in_json: Vec<Value> = in_msgpack.as_array().unwrap().iter().map(as_json).collect();
     for (writing, sent) in [(Format::Msgpack, in_msgpack.clone()), (Format::Json, json!(in_json))] {

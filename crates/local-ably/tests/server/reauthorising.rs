@@ -13,7 +13,7 @@ async fn at_its_expiry_a_token_disconnects_by_40142_and_another_resumes() {
         let token = jwt(KEY, &json!({"exp": in_millis(1_200)}));
         let (mut socket, first) = server.connect_with(format, &format!("access_token={token}")).await;
         assert_eq!(socket.expect_error(6).await, (40142, 401));
-        socket.expect_end().await;
+        assert_eq!(socket.expect_close().await, Some(1000));
         let key = first["connectionDetails"]["connectionKey"].as_str().unwrap();
         let token = jwt(KEY, &json!({}));
         let (_socket, second) =
