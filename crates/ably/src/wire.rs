@@ -139,6 +139,10 @@ impl<'de> Visitor<'de> for LooseVisitor {
         while let Some((key, value)) = entries.next_entry::<Loose, Loose>()? {
             let key = match key.into_json() {
                 Value::String(text) => text,
+                // Written as text, one in another would grow with each level by as much again.
+                Value::Array(_) | Value::Object(_) => {
+                    return Err(serde::de::Error::custom("a key is neither a text nor a number"));
+                }
                 other => other.to_string(),
             };
             map.insert(key, value.into_json());

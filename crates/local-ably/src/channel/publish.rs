@@ -5,8 +5,7 @@ use ably::{ErrorInfo, Message, MessageAction};
 use crate::auth::ClientIdentity;
 use crate::errors::{bad_request, check_encoding, too_large};
 
-/// The most messages, or presence messages, of one frame.
-pub(crate) const MESSAGES_MAX: usize = 1_000;
+pub(crate) use crate::protocol::ITEMS_MAX as MESSAGES_MAX;
 /// The longest id of a message, in bytes. Ably names no limit; this one bounds memory.
 const ID_LENGTH_MAX: usize = 1_024;
 

@@ -6,7 +6,10 @@ use ably::{Annotation, Message, Object, PresenceMessage};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Flags, Format, decode};
+use super::{Few, Flags, Format, decode};
+
+/// The most messages, presence messages or annotations of one frame. Ably says so of the messages of a publish.
+pub(crate) const ITEMS_MAX: usize = 1_000;
 
 /// One frame from a client.
 #[derive(Debug)]
@@ -80,9 +83,9 @@ struct Wire {
     msg_serial: Option<i64>,
     flags: Option<u64>,
     params: Option<BTreeMap<String, Param>>,
-    messages: Option<Vec<Message>>,
-    presence: Option<Vec<PresenceMessage>>,
-    annotations: Option<Vec<Annotation>>,
+    messages: Option<Few<Message, ITEMS_MAX>>,
+    presence: Option<Few<PresenceMessage, ITEMS_MAX>>,
+    annotations: Option<Few<Annotation, ITEMS_MAX>>,
     auth: Option<Object<WireAuth>>,
 }
 
@@ -182,12 +185,12 @@ impl Wire {
             Some(14) => Command::Presence {
                 channel,
                 msg_serial: self.msg_serial,
-                presence: self.presence.unwrap_or_default(),
+                presence: self.presence.unwrap_or_default().0,
             },
             Some(15) => Command::Publish(Publish {
                 channel,
                 msg_serial: self.msg_serial,
-                messages: self.messages.unwrap_or_default(),
+                messages: self.messages.unwrap_or_default().0,
                 force_nack: params.remove("_forceNack").is_some_and(|value| value != "false"),
             }),
             Some(16) => Command::Sync { channel },
@@ -201,7 +204,7 @@ impl Wire {
             Some(21) => Command::Annotate {
                 channel,
                 msg_serial: self.msg_serial,
-                annotations: self.annotations.unwrap_or_default(),
+                annotations: self.annotations.unwrap_or_default().0,
             },
             Some(23) => Command::Pong { id: self.id },
             _ => Command::Nothing,

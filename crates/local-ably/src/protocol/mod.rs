@@ -2,10 +2,12 @@
 
 mod codec;
 mod command;
+mod few;
 mod flags;
 mod frame;
 
 pub(crate) use codec::{Format, decode, encode};
-pub(crate) use command::{Attach, Command, Publish};
+pub(crate) use command::{Attach, Command, ITEMS_MAX, Publish};
+pub(crate) use few::Few;
 pub(crate) use flags::{Flags, Modes};
 pub(crate) use frame::{Action, ConnectionDetails, Frame, PublishResult, SharedFrame};

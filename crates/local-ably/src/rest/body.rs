@@ -4,7 +4,8 @@ use ably::{Data, ErrorInfo, Message};
 use serde_json::{Map, Value};
 
 use super::Call;
-use super::publish::OneOrMany;
+use super::one_or_many::OneOrMany;
+use crate::channel::MESSAGES_MAX;
 use crate::errors::bad_request;
 
 /// The fields that a form may have (REST API reference, "publish").
@@ -21,7 +22,7 @@ pub(super) fn messages(call: &Call) -> Result<Vec<Message>, ErrorInfo> {
     if call.media_type() == "application/x-www-form-urlencoded" {
         return Ok(vec![from_form(&call.bytes()?)?]);
     }
-    Ok(call.read::<OneOrMany<Message>>()?.into_vec())
+    Ok(call.read::<OneOrMany<Message, MESSAGES_MAX>>()?.into_vec())
 }
 
 fn from_form(body: &[u8]) -> Result<Message, ErrorInfo> {

@@ -15,7 +15,8 @@ use futures_util::stream;
 use serde::Deserialize;
 
 use super::call::early_refusal;
-use super::publish::OneOrMany;
+use super::one_or_many::OneOrMany;
+use super::publish::{BATCH_PUBLISHES_MAX, BATCH_SPECS_MAX};
 use crate::channel::ChannelName;
 use crate::clock::now;
 use crate::faults::{Effect, Transport, held};
@@ -107,19 +108,23 @@ pub(super) async fn publishes(
 async fn whole(parts: &Parts, body: Body) -> Result<Bytes, String> {
     let mut request = Request::new(body);
     *request.extensions_mut() = parts.extensions.clone();
-    Bytes::from_request(request, &()).await.map_err(|rejection| rejection.to_string())
+    let body =
+        timeout(BODY_WITHIN, Bytes::from_request(request, &())).await.map_err(|late| late.to_string())?;
+    body.map_err(|rejection| rejection.to_string())
 }
 
 /// A spec of a batch, as far as faults care.
 #[derive(Deserialize)]
 struct BatchChannels {
-    channels: OneOrMany<String>,
+    channels: OneOrMany<String, BATCH_PUBLISHES_MAX>,
 }
 
 /// The channels that a batch names, in whichever format; none where it is no batch.
 fn channels_of_batch(body: &[u8]) -> Vec<String> {
     let formats = [Format::Json, Format::Msgpack].into_iter();
-    let specs = formats.filter_map(|format| decode::<OneOrMany<BatchChannels>>(format, body).ok()).next();
+    let specs = formats
+        .filter_map(|format| decode::<OneOrMany<BatchChannels, BATCH_SPECS_MAX>>(format, body).ok())
+        .next();
     let specs = specs.map(OneOrMany::into_vec).unwrap_or_default();
     specs.into_iter().flat_map(|spec| spec.channels.into_vec()).collect()
 }

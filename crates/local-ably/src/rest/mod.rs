@@ -13,6 +13,7 @@ mod inspect;
 mod message;
 mod metering;
 mod misbehave;
+mod one_or_many;
 mod page;
 mod paging;
 mod presence;

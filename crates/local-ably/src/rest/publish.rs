@@ -14,6 +14,7 @@ use super::Call;
 use super::batch::{ChannelFailure, Outcome, answer_many};
 use super::body::messages;
 use super::call::channel_of;
+use super::one_or_many::OneOrMany;
 use crate::app::{App, lock};
 use crate::auth::Authorised;
 use crate::channel::{ChannelName, MESSAGES_MAX, Published, Publisher, prepare};
@@ -25,30 +26,17 @@ use crate::server::Server;
 /// How many different channels a batch may be for.
 const BATCH_CHANNELS_MAX: usize = 100;
 /// How many publishes a batch may come to, one for each channel of each spec. Ably names no limit; this one bounds the work.
-const BATCH_PUBLISHES_MAX: usize = 10_000;
-
-/// One of something, or an array of it.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "it, or a field in it, has another type than it must have")]
-pub(super) enum OneOrMany<T> {
-    Many(Vec<T>),
-    One(Box<T>),
-}
-
-impl<T> OneOrMany<T> {
-    pub(super) fn into_vec(self) -> Vec<T> {
-        match self {
-            Self::Many(many) => many,
-            Self::One(one) => vec![*one],
-        }
-    }
-}
+pub(super) const BATCH_PUBLISHES_MAX: usize = 10_000;
+/// How many messages those publishes may have together: the most messages on the most channels.
+const BATCH_MESSAGES_MAX: usize = BATCH_CHANNELS_MAX * MESSAGES_MAX;
+/// How many specs a batch may have. Ably names no limit; this one bounds what they take in memory.
+pub(super) const BATCH_SPECS_MAX: usize = 100;
 
 /// Which messages go to which channels (features.md, BSP2).
 #[derive(Deserialize)]
 struct BatchSpec {
-    channels: OneOrMany<String>,
-    messages: OneOrMany<Message>,
+    channels: OneOrMany<String, BATCH_PUBLISHES_MAX>,
+    messages: OneOrMany<Message, MESSAGES_MAX>,
 }
 
 #[derive(Serialize)]
@@ -91,27 +79,30 @@ fn publish_one(
 }
 
 pub(super) async fn publish_batch(State(server): State<Arc<Server>>, call: Call) -> Response {
-    call.settle(publish_many(&server, &call))
+    call.settle(publish_many(&server, &call).await)
 }
 
 /// Publishes the messages of each spec to each of its channels: on one channel all of them or, for a reason that the answer
 /// tells, none.
-fn publish_many(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
+async fn publish_many(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
     let now = now();
     let caller = call.authorised(server, now)?;
-    let specs = call.read::<OneOrMany<Object<BatchSpec>>>()?.into_vec();
+    let specs = call.read::<OneOrMany<Object<BatchSpec>, BATCH_SPECS_MAX>>()?.into_vec();
     let specs: Vec<_> =
         specs.into_iter().map(|Object(spec)| (spec.channels.into_vec(), spec.messages.into_vec())).collect();
     check_batch(&specs)?;
     let mut batches = Vec::with_capacity(specs.len());
     for (channels, messages) in specs {
-        let outcomes = channels.into_iter().map(|channel| {
-            match publish_by_name(server, &caller, &channel, messages.clone(), now) {
+        let mut outcomes = Vec::with_capacity(channels.len());
+        for channel in channels {
+            outcomes.push(match publish_by_name(server, &caller, &channel, messages.clone(), now) {
                 Ok(published) => Outcome::Success(PublishedBody::new(&channel, published)),
                 Err(error) => Outcome::Failure(ChannelFailure { channel, error }),
-            }
-        });
-        batches.push(outcomes.collect());
+            });
+            // A large batch takes long, and others have their turn meanwhile.
+            tokio::task::yield_now().await;
+        }
+        batches.push(outcomes);
     }
     Ok(answer_many(call, StatusCode::CREATED, batches))
 }
@@ -135,6 +126,10 @@ fn check_batch(specs: &[(Vec<String>, Vec<Message>)]) -> Result<(), ErrorInfo> {
     }
     if channels().count() > BATCH_PUBLISHES_MAX {
         return Err(bad_request(format!("a batch comes to at most {BATCH_PUBLISHES_MAX} publishes")));
+    }
+    let messages = specs.iter().map(|(channels, messages)| channels.len() * messages.len());
+    if messages.sum::<usize>() > BATCH_MESSAGES_MAX {
+        return Err(bad_request(format!("a batch comes to at most {BATCH_MESSAGES_MAX} messages")));
     }
     Ok(())
 }

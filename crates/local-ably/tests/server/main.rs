@@ -4,6 +4,7 @@
 mod accepting;
 mod apps;
 mod attaching;
+mod attacks;
 mod batch;
 mod bodies;
 mod bouncing;
