@@ -8,6 +8,7 @@ use ably::ErrorInfo;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until};
 
 use super::bounce::Bounce;
@@ -144,7 +145,7 @@ pub(super) async fn run(
     // Of a client that still sends, unread bytes would make the end a TCP reset, which takes the last frame along.
     let heard_out = async {
         tokio::select! {
-            () = async { while let Some(Ok(_)) = stream.next().await {} } => {}
+            () = async { while let Some(Ok(_)) = stream.next().await { consume_budget().await } } => {}
             () = socket.cut().cancelled() => {}
         }
     };
@@ -246,6 +247,8 @@ impl Session {
         let mut revocations = self.authorised.app.watch_revocations();
         self.look_for_revocations();
         loop {
+            // One read from the socket may bring hundreds of frames: others have their turn between them.
+            consume_budget().await;
             let due =
                 self.due().map_or(silent_until, |at| silent_until.min(Instant::now() + wait(now(), at)));
             let due = self.bounce.as_ref().map_or(due, |bounce| due.min(bounce.next_at()));

@@ -1,5 +1,8 @@
 //! What takes more room or time than it looks, and must not take them from others.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use reqwest::Method;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -71,6 +74,33 @@ async fn objects_as_keys_of_objects_are_refused() {
     socket.expect(1).await;
     let (_, history) = server.get("/channels/a/messages").await;
     assert_eq!(history[0]["extras"], json!({"7": "a", "true": "b", "x": "y"}));
+}
+
+/// Client and server share one thread here, so whoever does not let others have their turn is seen to take all of them.
+#[tokio::test(flavor = "current_thread")]
+async fn whoever_sends_without_pause_lets_others_have_their_turn() {
+    const FRAMES: usize = 4_000;
+    let server = Server::start().await;
+    let (mut socket, _) = server.connect(Format::Json).await;
+    // All of it reaches the server at once.
+    let flood: Vec<_> = (0..FRAMES).map(|_| Message::Text(r#"{"action":99}"#.into())).collect();
+    let turns = Arc::new(AtomicUsize::new(0));
+    let others = tokio::spawn({
+        let turns = Arc::clone(&turns);
+        async move {
+            loop {
+                turns.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    socket.send_messages(flood).await;
+    let before = turns.load(Ordering::Relaxed);
+    let answer = socket.publish("a", 0, json!({})).await;
+    assert_eq!(answer["action"], 1);
+    let turns = turns.load(Ordering::Relaxed) - before;
+    assert!(turns >= FRAMES / 256, "the others had {turns} turns");
+    others.abort();
 }
 
 #[tokio::test]

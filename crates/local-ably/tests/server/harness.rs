@@ -354,6 +354,12 @@ impl Socket {
         self.stream.send(message).await.unwrap();
     }
 
+    /// Sends messages in as few writes as can be.
+    pub(crate) async fn send_messages(&mut self, messages: Vec<Message>) {
+        let mut messages = futures_util::stream::iter(messages.into_iter().map(Ok));
+        self.stream.send_all(&mut messages).await.unwrap();
+    }
+
     /// The next frame, HEARTBEATs that nobody asked for apart; nothing where the socket has ended.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         self.next_within(PATIENCE).await
