@@ -6,12 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Sleep, sleep};
 
 /// What stands for no bound on what is still written.
 const UNBOUNDED: usize = usize::MAX;
+/// How long a peer may take none of what waits for it: an answer that nobody reads is not kept for ever.
+const STALL_MAX: Duration = Duration::from_secs(60);
 
 /// A listener whose connections can be broken off.
 pub(crate) struct Listener(TcpListener);
@@ -20,6 +24,8 @@ pub(crate) struct Listener(TcpListener);
 pub(crate) struct Wire {
     stream: TcpStream,
     line: Line,
+    /// Runs out where the peer takes nothing any more.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// A hold on a TCP connection, for those who are to break it off.
@@ -47,7 +53,7 @@ impl Listener {
         // Frames are small and answers awaited: none is to wait for the next. Without it the connection is only slower.
         let _ = stream.set_nodelay(true);
         let state = State { peer, left: AtomicUsize::new(UNBOUNDED), reset: AtomicBool::new(false) };
-        Wire { stream, line: Line(Arc::new(state)) }
+        Wire { stream, line: Line(Arc::new(state)), stalled: None }
     }
 }
 
@@ -55,6 +61,23 @@ impl Wire {
     /// A hold on the connection.
     pub(crate) fn line(&self) -> &Line {
         &self.line
+    }
+
+    /// Passes on what became of a write, unless nothing has been taken for too long.
+    fn unless_stalled<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL_MAX)));
+        match stalled.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -98,7 +121,8 @@ impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let left = self.line.left();
         if left == UNBOUNDED {
-            return Pin::new(&mut self.stream).poll_write(cx, buf);
+            let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+            return self.unless_stalled(written, cx);
         }
         if left == 0 {
             return Poll::Ready(Err(broken()));
@@ -116,7 +140,8 @@ impl AsyncWrite for Wire {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if self.line.left() == UNBOUNDED {
-            return Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+            let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+            return self.unless_stalled(written, cx);
         }
         let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
         self.poll_write(cx, first)
@@ -145,5 +170,29 @@ impl Drop for Wire {
             // Closing then discards what waits and sends RST. Where the option cannot be set, the peer sees a plain end.
             let _ = self.stream.set_zero_linger();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_any_more_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut wire = Listener::new(listener).accept().await;
+        let started = Instant::now();
+        let result = async {
+            loop {
+                wire.write_all(&[0; 1 << 16]).await?;
+            }
+        };
+        let result: io::Result<()> = result.await;
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(started.elapsed() >= STALL_MAX);
     }
 }

@@ -154,7 +154,8 @@ impl Outbox {
             }
         };
         tokio::select! {
-            _ = written => {}
+            // Who cannot be written to any more is gone.
+            result = written => if result.is_err() { self.cut.cancel() },
             () = self.cut.cancelled() => {}
         }
         // The peer may be gone already; there is nobody to tell.

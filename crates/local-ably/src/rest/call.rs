@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use ably::{ErrorInfo, Object, Secret};
 use axum::body::{Body, Bytes};
@@ -14,6 +15,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use chrono::DateTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::auth::{Authorised, ClientIdentity, Credentials, authorise, no_credentials};
 use crate::channel::ChannelName;
@@ -24,6 +26,8 @@ use crate::server::Server;
 
 /// The longest body, in bytes: Ably's limit for a batch.
 pub(super) const BODY_MAX: usize = 2 << 20;
+/// How long it may take to arrive.
+pub(super) const BODY_WITHIN: Duration = Duration::from_secs(60);
 
 /// A request, as every handler needs it.
 pub(super) struct Call {
@@ -41,13 +45,14 @@ impl<S: Send + Sync> FromRequest<S> for Call {
         let query = request.uri().query().unwrap_or_default();
         let query: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let headers = request.headers().clone();
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                ErrorInfo::new(40009, 413, "the body is too long")
-            } else {
-                bad_request("the body cannot be read")
+        let body = match timeout(BODY_WITHIN, Bytes::from_request(request, state)).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(ErrorInfo::new(40009, 413, "the body is too long"))
             }
-        });
+            Ok(Err(_)) => Err(bad_request("the body cannot be read")),
+            Err(_) => Err(bad_request("the body did not arrive within a minute")),
+        };
         let format = accepted(&headers, &query);
         Ok(Self { headers, query, body, format })
     }
@@ -288,4 +293,16 @@ pub(super) async fn unknown_method(call: Call) -> Response {
 
 pub(super) fn method_not_allowed() -> ErrorInfo {
     ErrorInfo::new(40500, 405, "the path does not have this method")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
+        let body = futures_util::stream::pending::<Result<Bytes, std::convert::Infallible>>();
+        let Ok(call) = Call::from_request(Request::new(Body::from_stream(body)), &()).await;
+        assert_eq!(call.bytes().map_err(|error| error.code), Err(40000));
+    }
 }

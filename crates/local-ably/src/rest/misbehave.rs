@@ -13,8 +13,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
+use tokio::time::timeout;
 
-use super::call::early_refusal;
+use super::call::{BODY_WITHIN, early_refusal};
 use super::one_or_many::OneOrMany;
 use super::publish::{BATCH_PUBLISHES_MAX, BATCH_SPECS_MAX};
 use crate::channel::ChannelName;
