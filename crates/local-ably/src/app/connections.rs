@@ -32,9 +32,28 @@ pub(crate) struct Connection {
     id: String,
     /// The channels that members of this connection may be on.
     present_on: Mutex<BTreeSet<String>>,
-    /// The last answers, oldest first, and the sockets of the frames: a client that lost its socket sends again, with the same
-    /// msgSerial, what it has seen no answer to.
-    answers: Mutex<VecDeque<(SocketId, i64, Answer)>>,
+    answers: Mutex<Answers>,
+}
+
+/// The last answers, oldest first, and the sockets of the frames: a client that lost its socket sends again, with the same
+/// msgSerial, what it has seen no answer to.
+#[derive(Debug, Default)]
+struct Answers {
+    in_order: VecDeque<(SocketId, i64, Answer)>,
+    /// How many serials they hold together.
+    serials: usize,
+}
+
+impl Answers {
+    fn keep(&mut self, socket: SocketId, msg_serial: i64, answer: Answer) {
+        let serials = |answer: &Answer| answer.as_ref().map_or(0, |result| result.serials.len());
+        self.serials += serials(&answer);
+        self.in_order.push_back((socket, msg_serial, answer));
+        while self.in_order.len() > ANSWERS_MAX || self.serials > SERIALS_MAX {
+            let Some((_, _, answer)) = self.in_order.pop_front() else { return };
+            self.serials -= serials(&answer);
+        }
+    }
 }
 
 impl Connection {
@@ -52,10 +71,20 @@ impl Connection {
         lock(&self.present_on).insert(channel.to_owned());
     }
 
+    /// Whether a member of this connection may be on any channel.
+    fn is_present(&self) -> bool {
+        !lock(&self.present_on).is_empty()
+    }
+
+    /// Notes that no member of this connection is on a channel any more.
+    pub(crate) fn note_absence(&self, channel: &str) {
+        lock(&self.present_on).remove(channel);
+    }
+
     /// The channels that members may be on, which are forgotten because the members leave; so are the answers, as what is sent
     /// again afterwards is to enter them anew.
     pub(crate) fn take_present_on(&self) -> BTreeSet<String> {
-        lock(&self.answers).clear();
+        *lock(&self.answers) = Answers::default();
         std::mem::take(&mut lock(&self.present_on))
     }
 
@@ -63,21 +92,14 @@ impl Connection {
     /// msgSerial that comes twice there is another frame's.
     pub(crate) fn answered(&self, socket: SocketId, msg_serial: i64) -> Option<Answer> {
         let answers = lock(&self.answers);
-        let sent_again = |(of, serial, _): &&(SocketId, i64, Answer)| *of != socket && *serial == msg_serial;
-        answers.iter().rev().find(sent_again).map(|(_, _, answer)| answer.clone())
+        // A connection has one socket after the other, so those of the others stand before those of this one.
+        let of_others = answers.in_order.iter().take_while(|(of, ..)| *of != socket);
+        of_others.filter(|(_, serial, _)| *serial == msg_serial).last().map(|(.., answer)| answer.clone())
     }
 
     /// Keeps an answer.
     pub(crate) fn keep_answer(&self, socket: SocketId, msg_serial: i64, answer: Answer) {
-        let serials = |(_, _, answer): &(SocketId, i64, Answer)| {
-            answer.as_ref().map_or(0, |result| result.serials.len())
-        };
-        let mut answers = lock(&self.answers);
-        answers.push_back((socket, msg_serial, answer));
-        // There are few enough to count them each time.
-        while answers.len() > ANSWERS_MAX || answers.iter().map(serials).sum::<usize>() > SERIALS_MAX {
-            answers.pop_front();
-        }
+        lock(&self.answers).keep(socket, msg_serial, answer);
     }
 }
 
@@ -191,15 +213,15 @@ impl Connections {
         (known && alive).then_some(entry)
     }
 
-    /// Makes room by forgetting the connection that has been without a socket for longest; its members have left, or leave
-    /// with it at the next sweep of their channels.
+    /// Makes room by forgetting the connection that has been without a socket for longest, and has no members.
     fn forget_longest_lost(&mut self) -> bool {
         let longest = self
             .by_id
             .iter()
-            .filter_map(|(id, entry)| Some((entry.lost.filter(|lost| lost.members_left)?.at, id.clone())))
+            .filter_map(|(id, entry)| Some((entry.lost.filter(|_| !entry.connection.is_present())?.at, id)))
             .min();
-        longest.is_some_and(|(_, id)| self.by_id.remove(&id).is_some())
+        let id = longest.map(|(_, id)| id.clone());
+        id.is_some_and(|id| self.by_id.remove(&id).is_some())
     }
 
     /// The id of the connection that has a key.
@@ -379,5 +401,45 @@ mod tests {
             connection.keep_answer(lost, serial, Ok(PublishResult { serials: Vec::new() }));
         }
         assert_eq!(connection.answered(next, 3), None);
+        assert!([1_000, 1_999].iter().all(|serial| connection.answered(next, *serial).is_some()));
+    }
+
+    #[test]
+    fn answers_are_kept_as_long_as_they_hold_few_serials_together() {
+        let connection = Connection::new();
+        let socket = || Socket::for_tests(Arc::clone(&connection), Format::Json).0.id();
+        let (lost, next) = (socket(), socket());
+        let answer = Ok(PublishResult { serials: vec!["s".into(); 1_000] });
+        for msg_serial in 0..20 {
+            connection.keep_answer(lost, msg_serial, answer.clone());
+        }
+        assert_eq!(connection.answered(next, 0), Some(answer.clone()));
+        connection.keep_answer(lost, 20, answer.clone());
+        assert_eq!(connection.answered(next, 0), None);
+        assert_eq!(connection.answered(next, 1), Some(answer));
+    }
+
+    #[test]
+    fn a_channel_that_the_members_have_left_is_not_remembered() {
+        let connection = Connection::new();
+        connection.note_presence("a");
+        connection.note_presence("b");
+        connection.note_absence("a");
+        assert_eq!(connection.take_present_on(), BTreeSet::from(["b".to_owned()]));
+    }
+
+    #[test]
+    fn a_lost_connection_makes_room_for_another_unless_it_has_members() {
+        let mut connections = Connections::default();
+        let (first, socket) = open(&mut connections, None, 0);
+        socket.connection().note_presence("a");
+        connections.lost(&socket, 1);
+        let (second, socket) = open(&mut connections, None, 0);
+        connections.lost(&socket, 2);
+        for _ in 2..=CONNECTIONS_MAX {
+            open(&mut connections, None, 3);
+        }
+        assert_eq!(connections.by_id.len(), CONNECTIONS_MAX);
+        assert!(connections.id_of(&first.key).is_some() && connections.id_of(&second.key).is_none());
     }
 }

@@ -211,7 +211,8 @@ impl Channel {
         self.note_change(now);
     }
 
-    fn is_attached(&self, socket: SocketId) -> bool {
+    /// Whether a socket is attached, by whichever name.
+    pub(crate) fn is_attached(&self, socket: SocketId) -> bool {
         self.attachments_of(socket).next().is_some()
     }
 

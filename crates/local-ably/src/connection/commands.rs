@@ -11,7 +11,8 @@ use super::session::{Ending, Next, Session};
 use crate::app::{Answer, lock};
 use crate::auth::{ClientIdentity, Credentials, authorise, no_credentials};
 use crate::channel::{
-    Annotator, ChannelName, MESSAGES_MAX, Publisher, is_change, prepare, prepare_annotations, prepare_change,
+    Annotator, Channel, ChannelName, MESSAGES_MAX, Publisher, is_change, prepare, prepare_annotations,
+    prepare_change,
 };
 use crate::clock::Millis;
 use crate::errors::{
@@ -153,7 +154,16 @@ impl Session {
     fn drop_attachment(&self, sent_name: &str, now: Millis) {
         let channel = self.socket.attached().remove(sent_name);
         if let Some(channel) = channel {
-            lock(&channel).detach(&self.socket, sent_name, now);
+            let mut channel = lock(&channel);
+            channel.detach(&self.socket, sent_name, now);
+            self.note_absence(&channel);
+        }
+    }
+
+    /// Notes that the members are gone from a channel, where the last attachment to it is.
+    fn note_absence(&self, channel: &Channel) {
+        if !channel.is_attached(self.socket.id()) {
+            self.socket.connection().note_absence(channel.name());
         }
     }
 
@@ -303,7 +313,10 @@ impl Session {
         self.socket.attached().retain(|sent_name, channel| {
             let name = ChannelName::parse(sent_name);
             let operations = name.ok().and_then(|name| self.authorised.operations_on(name.canonical()));
-            lock(channel).reauthorise(&self.socket, sent_name, operations.as_ref(), now)
+            let mut channel = lock(channel);
+            let stays = channel.reauthorise(&self.socket, sent_name, operations.as_ref(), now);
+            self.note_absence(&channel);
+            stays
         });
         Next::Continue(())
     }
