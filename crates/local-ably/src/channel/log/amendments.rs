@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ably::{Annotation, ErrorInfo, Message, MessageAction};
 
-use super::{ITEM_OVERHEAD, Log, bytes_of_message, id_len};
+use super::{ITEM_OVERHEAD, Log, bytes_of_message, bytes_of_value, id_len};
 use crate::channel::change::{Change, Changed};
 use crate::channel::history::{self, Page};
 use crate::channel::serial::Serial;
@@ -124,7 +124,10 @@ impl Log {
         publication.bytes = publication
             .items
             .iter()
-            .map(|annotation| ITEM_OVERHEAD + annotation.size() + id_len(&annotation.id))
+            .map(|annotation| {
+                let extras = annotation.extras.as_ref().map_or(0, bytes_of_value);
+                ITEM_OVERHEAD + annotation.size() + extras + id_len(&annotation.id)
+            })
             .sum();
         let publication = Arc::new(publication);
         self.annotations.push(Arc::clone(&publication));

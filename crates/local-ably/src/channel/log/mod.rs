@@ -27,6 +27,8 @@ const RESUMABLE: Millis = 120_000;
 const KNOWN_MAX: usize = 20_000;
 /// What an item takes besides its contents, roughly, in bytes.
 const ITEM_OVERHEAD: usize = 512;
+/// What a value of JSON takes, or the name of a field, besides its text.
+const VALUE_OVERHEAD: usize = 32;
 
 impl Publication<Message> {
     /// The frame that brings it to an attachment.
@@ -181,7 +183,13 @@ impl Log {
         let mut publication = self.next(frame_id, None, events.to_vec(), now);
         publication.bytes = events
             .iter()
-            .map(|event| ITEM_OVERHEAD + event.size() + id_len(&event.id) + id_len(&event.payload.encoding))
+            .map(|event| {
+                ITEM_OVERHEAD
+                    + event.size()
+                    + event.extras.as_ref().map_or(0, bytes_of_value)
+                    + id_len(&event.id)
+                    + id_len(&event.payload.encoding)
+            })
             .sum();
         self.presence.push(Arc::new(publication));
         self.last_serial()
@@ -230,14 +238,42 @@ fn id_len(text: &Option<String>) -> usize {
     text.as_ref().map_or(0, String::len)
 }
 
+/// What JSON takes in memory, roughly: for each value so much, besides its text.
+fn bytes_of_value(value: &Value) -> usize {
+    VALUE_OVERHEAD
+        + match value {
+            Value::Array(items) => items.iter().map(bytes_of_value).sum(),
+            Value::Object(fields) => {
+                fields.iter().map(|(name, value)| VALUE_OVERHEAD + name.len() + bytes_of_value(value)).sum()
+            }
+            Value::String(text) => text.len(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
+}
+
 /// What a message takes in memory, roughly.
 fn bytes_of_message(message: &Message) -> usize {
-    let version = message.version.as_ref().map_or(0, Version::size);
-    let summary = message.annotations.as_ref().map_or(0, |summary| summary.to_string().len());
+    let version = message.version.as_ref();
+    let values = [&message.extras, &message.annotations, version.map_or(&None, |version| &version.metadata)];
     ITEM_OVERHEAD
         + message.size()
-        + version
-        + summary
+        + version.map_or(0, Version::size)
+        + values.into_iter().flatten().map(bytes_of_value).sum::<usize>()
         + id_len(&message.id)
         + id_len(&message.payload.encoding)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_room_that_json_takes_is_counted_by_its_values() {
+        let of = |extras: Value| bytes_of_message(&Message { extras: Some(extras), ..Message::default() });
+        assert!(of(json!({"headers": {"a": "b"}})) < ITEM_OVERHEAD + 300);
+        let zeros = json!(vec![0; 10_000]);
+        assert!(of(zeros) >= 10_000 * size_of::<Value>());
+    }
 }
