@@ -548,8 +548,8 @@ fn the_log_is_bounded_by_time_by_count_and_by_size() {
     for index in 0..10_050 {
         publish(&mut channel, &index.to_string(), NOW);
     }
-    let count = |channel: &Channel, now| {
-        let query = HistoryQuery {
+    let pages = |channel: &Channel, now| {
+        let mut query = HistoryQuery {
             start: None,
             end: None,
             forwards: false,
@@ -557,8 +557,17 @@ fn the_log_is_bounded_by_time_by_count_and_by_size() {
             limit: usize::MAX,
             cursor: None,
         };
-        channel.history(&query, now).unwrap().items.len()
+        let mut pages = Vec::new();
+        loop {
+            let page = channel.history(&query, now).unwrap();
+            pages.push(page.items.len());
+            query.cursor = page.next;
+            if query.cursor.is_none() {
+                return pages;
+            }
+        }
     };
+    let count = |channel: &Channel, now| pages(channel, now).iter().sum::<usize>();
     assert_eq!(count(&channel, NOW), 10_000);
     assert_eq!(count(&channel, NOW + 120_001), 0);
     let big = "x".repeat(60_000);
@@ -566,6 +575,8 @@ fn the_log_is_bounded_by_time_by_count_and_by_size() {
         channel.publish(prepared(&format!("big-{index}"), None, vec![text(&big)]), NOW);
     }
     assert_eq!(count(&channel, NOW), (16 << 20) / (60_000 + 512 + "big-399:0".len()));
+    // A page ends with the item that fills it.
+    assert_eq!(pages(&channel, NOW).first(), Some(&(2usize << 20).div_ceil(60_000)));
     channel.sweep(NOW + 120_001);
     assert_eq!(count(&channel, NOW), 0);
 }

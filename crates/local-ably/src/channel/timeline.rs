@@ -43,7 +43,7 @@ pub(super) struct Publication<T> {
 
 impl<T> Publication<T> {
     /// What the items are by now, each with its index.
-    pub(super) fn current(&self) -> impl Iterator<Item = (usize, &T)> {
+    pub(super) fn current(&self) -> impl DoubleEndedIterator<Item = (usize, &T)> {
         self.items.iter().enumerate().map(|(index, item)| (index, self.revised.get(&index).unwrap_or(item)))
     }
 

@@ -101,7 +101,7 @@ impl Log {
             versions.push((version.unwrap_or_default(), whole));
             after_append = is_append;
         }
-        Ok(history::cut(versions.into_iter(), true, cursor, limit))
+        Ok(history::cut(versions.into_iter(), true, cursor, limit, Message::size))
     }
 
     /// Adds annotations, whose messages are known. Answers what is sent to those who want annotations, and what to all subscribers:
@@ -184,7 +184,7 @@ impl Log {
         cursor: Option<&str>,
     ) -> Result<Page<Annotation>, ErrorInfo> {
         self.message(serial)?;
-        let page = history::cut(self.annotations_of(serial), true, cursor, limit);
+        let page = history::cut(self.annotations_of(serial), true, cursor, limit, |item| item.size());
         Ok(Page { items: page.items.into_iter().cloned().collect(), next: page.next })
     }
 }

@@ -209,7 +209,7 @@ impl Log {
 
     /// Past messages as they are by now, newest first unless asked otherwise.
     pub(super) fn history(&self, query: &HistoryQuery, now: Millis) -> Result<Page<Message>, ErrorInfo> {
-        Ok(history::page(&self.messages, query, self.until(query)?, now))
+        Ok(history::page(&self.messages, query, self.until(query)?, now, Message::size))
     }
 
     /// Who came and went, newest first unless asked otherwise.
@@ -218,7 +218,7 @@ impl Log {
         query: &HistoryQuery,
         now: Millis,
     ) -> Result<Page<PresenceMessage>, ErrorInfo> {
-        Ok(history::page(&self.presence, query, self.until(query)?, now))
+        Ok(history::page(&self.presence, query, self.until(query)?, now, PresenceMessage::size))
     }
 
     fn until(&self, query: &HistoryQuery) -> Result<Option<Serial>, ErrorInfo> {
