@@ -1,6 +1,5 @@
 //! What a session does with each frame.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ably::{Annotation, ErrorInfo, Operation, PresenceAction, PresenceMessage, Secret};
@@ -46,14 +45,18 @@ impl Session {
         Next::Continue(())
     }
 
-    /// Answers a ping, a moment later: clients round the time that it took to milliseconds, and take none at all for
-    /// a fault.
-    fn heartbeat(&self, id: Option<String>) {
-        let socket = Arc::clone(&self.socket);
-        self.server.tasks().spawn(async move {
+    /// Answers a ping when a moment has passed: clients round the time that it took to milliseconds, and take none at all for
+    /// a fault. What the same client sends next waits for it, so that nobody is busy with the pings of one.
+    fn heartbeat(&mut self, id: Option<String>) {
+        self.pong = Some(Frame { id, ..Frame::new(Action::Heartbeat) });
+    }
+
+    /// Sends the answer to a ping, if one is due.
+    pub(super) async fn send_pong(&mut self) {
+        if let Some(pong) = self.pong.take() {
             sleep(PING_MIN).await;
-            socket.send(Frame { id, ..Frame::new(Action::Heartbeat) });
-        });
+            self.socket.send(pong);
+        }
     }
 
     pub(super) fn obey(&mut self, command: Command, now: Millis) -> Next {

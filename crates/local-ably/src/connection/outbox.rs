@@ -10,6 +10,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
 use tokio::sync::mpsc;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -136,6 +137,8 @@ impl Outbox {
                                 Item::Message(message) => {
                                     self.taken(&message);
                                     sink.feed(message).await?;
+                                    // There may be thousands: others have their turn between them.
+                                    consume_budget().await;
                                 }
                                 Item::End => return sink.flush().await,
                             }

@@ -92,6 +92,8 @@ pub(super) struct Session {
     pub(super) inflow: Inflow,
     /// What a fault holds up.
     pub(super) holding: Option<Holding>,
+    /// The answer to a ping that has just come.
+    pub(super) pong: Option<Frame>,
 }
 
 /// Connects a socket, serves it, and cleans up after it.
@@ -211,6 +213,7 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
         heard_from: false,
         inflow: server.limits().inflow(now),
         holding: None,
+        pong: None,
     };
     session.plan_prompt(now);
     let Opened { key, not_resumed, .. } = opened;
@@ -264,6 +267,7 @@ impl Session {
                     if let Next::Break(ending) = next {
                         return ending;
                     }
+                    self.send_pong().await;
                 }
                 () = sleep_until(due) => {
                     if Instant::now() >= silent_until || !self.bounce() {

@@ -16,6 +16,7 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{Call, call, control};
@@ -130,6 +131,8 @@ fn readable(app: &App) -> Option<(ably::KeyName, Capability)> {
 
 /// Counts the requests over REST, and notes those that were refused.
 pub(super) async fn note(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    // Of a connection that brings many requests at once, each would be answered at once.
+    yield_now().await;
     let path = request.uri().path();
     // The page's own, and those of whoever makes faults, are not what people look for.
     if path.starts_with("/page/") || path.starts_with("/inspect") || path.starts_with("/control") {

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{BOTH, Format, KEY, Server, answer};
@@ -76,14 +79,8 @@ async fn objects_as_keys_of_objects_are_refused() {
     assert_eq!(history[0]["extras"], json!({"7": "a", "true": "b", "x": "y"}));
 }
 
-/// Client and server share one thread here, so whoever does not let others have their turn is seen to take all of them.
-#[tokio::test(flavor = "current_thread")]
-async fn whoever_sends_without_pause_lets_others_have_their_turn() {
-    const FRAMES: usize = 4_000;
-    let server = Server::start().await;
-    let (mut socket, _) = server.connect(Format::Json).await;
-    // All of it reaches the server at once.
-    let flood: Vec<_> = (0..FRAMES).map(|_| Message::Text(r#"{"action":99}"#.into())).collect();
+/// Counts how often a task is run that always could be.
+fn count_turns() -> (Arc<AtomicUsize>, JoinHandle<()>) {
     let turns = Arc::new(AtomicUsize::new(0));
     let others = tokio::spawn({
         let turns = Arc::clone(&turns);
@@ -94,6 +91,18 @@ async fn whoever_sends_without_pause_lets_others_have_their_turn() {
             }
         }
     });
+    (turns, others)
+}
+
+/// Client and server share one thread here, so whoever does not let others have their turn is seen to take all of them.
+#[tokio::test(flavor = "current_thread")]
+async fn whoever_sends_without_pause_lets_others_have_their_turn() {
+    const FRAMES: usize = 4_000;
+    let server = Server::start().await;
+    let (mut socket, _) = server.connect(Format::Json).await;
+    // All of it reaches the server at once.
+    let flood: Vec<_> = (0..FRAMES).map(|_| Message::Text(r#"{"action":99}"#.into())).collect();
+    let (turns, others) = count_turns();
     socket.send_messages(flood).await;
     let before = turns.load(Ordering::Relaxed);
     let answer = socket.publish("a", 0, json!({})).await;
@@ -101,6 +110,41 @@ async fn whoever_sends_without_pause_lets_others_have_their_turn() {
     let turns = turns.load(Ordering::Relaxed) - before;
     assert!(turns >= FRAMES / 256, "the others had {turns} turns");
     others.abort();
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn whoever_has_many_requests_on_their_way_lets_others_have_their_turn() {
+    const REQUESTS: usize = 500;
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).await.unwrap();
+    let (turns, others) = count_turns();
+    let flood = "GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(REQUESTS - 1);
+    let last = "GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all((flood + last).as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 404").count(), REQUESTS);
+    let turns = turns.load(Ordering::Relaxed);
+    assert!(turns >= REQUESTS, "the others had {turns} turns");
+    others.abort();
+}
+
+#[tokio::test]
+async fn what_comes_after_a_ping_waits_for_its_answer() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let (mut socket, _) = server.connect(format).await;
+        for msg_serial in 0..3 {
+            socket.send(json!({"action": 0, "id": "ping"})).await;
+            socket
+                .send(json!({"action": 15, "channel": "a", "msgSerial": msg_serial, "messages": [{}]}))
+                .await;
+        }
+        for _ in 0..3 {
+            socket.expect(0).await;
+            socket.expect(1).await;
+        }
+    }
 }
 
 #[tokio::test]
