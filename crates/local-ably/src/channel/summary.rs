@@ -1,6 +1,6 @@
 //! What the annotations of a message come to (Ably docs, "Message annotations").
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ably::{Annotation, AnnotationAction};
 use serde_json::{Value, json};
@@ -64,12 +64,38 @@ impl Method {
     }
 }
 
+/// How much each client made, and in which order they came.
+#[derive(Debug, Default)]
+struct Clients {
+    by_id: HashMap<String, (u64, u64)>,
+    next: u64,
+}
+
+impl Clients {
+    fn add(&mut self, client: &str, amount: u64) {
+        match self.by_id.get_mut(client) {
+            Some((_, made)) => *made = made.saturating_add(amount),
+            None => _ = self.by_id.insert(client.to_owned(), (self.next, amount)),
+        }
+        self.next += 1;
+    }
+
+    /// Each client with how much it made, in the order in which they came.
+    fn in_order(&self) -> Vec<(&str, u64)> {
+        let mut clients: Vec<_> = self.by_id.iter().collect();
+        clients.sort_unstable_by_key(|(_, (place, _))| *place);
+        clients.into_iter().map(|(client, (_, made))| (client.as_str(), *made)).collect()
+    }
+}
+
 /// What has been counted for one type.
 #[derive(Debug, Default)]
 struct Tally {
     total: u64,
-    /// For each name the clients in the order in which they came; methods without names use the empty one.
-    clients: BTreeMap<String, Vec<(String, u64)>>,
+    /// The clients of each name; methods without names use the empty one.
+    clients: BTreeMap<String, Clients>,
+    /// The one name of each client, where it has one at a time.
+    named: HashMap<String, String>,
     /// For each name how much clients without an identity made.
     unidentified: BTreeMap<String, u64>,
 }
@@ -91,37 +117,36 @@ impl Tally {
             *made = if created { made.saturating_add(amount) } else { 0 };
             return;
         };
-        if method == Method::Unique || !created {
-            for (of, clients) in &mut self.clients {
-                if method == Method::Unique || *of == name {
-                    clients.retain(|(one, _)| one != client);
-                }
-            }
+        let left = match method {
+            Method::Unique => self.named.remove(client),
+            _ => (!created).then(|| name.clone()),
+        };
+        if let Some(clients) = left.and_then(|name| self.clients.get_mut(&name)) {
+            clients.by_id.remove(client);
         }
         if created {
-            let clients = self.clients.entry(name).or_default();
-            match clients.iter_mut().find(|(one, _)| one == client) {
-                Some((_, made)) => *made = made.saturating_add(amount),
-                None => clients.push((client.clone(), amount)),
+            self.clients.entry(name.clone()).or_default().add(client, amount);
+            if method == Method::Unique {
+                self.named.insert(client.clone(), name);
             }
         }
     }
 
     /// What is told of it; nothing where nothing is left.
     fn summary(&self, method: Method, room: &mut Room) -> Option<Value> {
-        let clients = |name: &str| self.clients.get(name).map(Vec::as_slice).unwrap_or_default();
+        let clients = |name: &str| self.clients.get(name).map(Clients::in_order).unwrap_or_default();
         let names = || {
             let all: BTreeSet<_> = self.clients.keys().chain(self.unidentified.keys()).collect();
             all.into_iter()
         };
         match method {
             Method::Total => (self.total > 0).then(|| json!({"total": self.total})),
-            Method::Flag => list(clients(""), room),
+            Method::Flag => list(&clients(""), room),
             Method::Distinct | Method::Unique => {
                 let mut by_name = BTreeMap::new();
                 for name in names().filter(|name| !clients(name).is_empty()) {
                     if room.take(name) {
-                        by_name.extend(list(clients(name), room).map(|list| (name, list)));
+                        by_name.extend(list(&clients(name), room).map(|list| (name, list)));
                     }
                 }
                 (!by_name.is_empty()).then(|| json!(by_name))
@@ -131,7 +156,7 @@ impl Tally {
                 for name in names() {
                     let unidentified = self.unidentified.get(name).copied().unwrap_or(0);
                     if (unidentified > 0 || !clients(name).is_empty()) && room.take(name) {
-                        by_name.insert(name, counts(clients(name), unidentified, room));
+                        by_name.insert(name, counts(&clients(name), unidentified, room));
                     }
                 }
                 (!by_name.is_empty()).then(|| json!(by_name))
@@ -141,14 +166,14 @@ impl Tally {
 }
 
 /// Which clients; nothing for none.
-fn list(clients: &[(String, u64)], room: &mut Room) -> Option<Value> {
+fn list(clients: &[(&str, u64)], room: &mut Room) -> Option<Value> {
     let ids: Vec<_> = clients.iter().map(|(client, _)| client).take_while(|id| room.take(id)).collect();
     let clipped = ids.len() < clients.len();
     (!clients.is_empty()).then(|| json!({"total": clients.len(), "clientIds": ids, "clipped": clipped}))
 }
 
 /// How often each client.
-fn counts(clients: &[(String, u64)], unidentified: u64, room: &mut Room) -> Value {
+fn counts(clients: &[(&str, u64)], unidentified: u64, room: &mut Room) -> Value {
     let ids: BTreeMap<_, _> =
         clients.iter().map(|(id, made)| (id, made)).take_while(|(id, _)| room.take(id)).collect();
     json!({

@@ -14,9 +14,10 @@ use super::Call;
 use super::paging::{limit, paged};
 use crate::app::{ChannelRef, lock};
 use crate::auth::Authorised;
-use crate::channel::{Annotator, ChannelName, Publisher, prepare_annotations, prepare_change};
+use crate::channel::{Annotator, ChannelName, MESSAGES_MAX, Publisher, prepare_annotations, prepare_change};
 use crate::clock::{Millis, now};
 use crate::errors::{bad_request, not_found};
+use crate::protocol::Few;
 use crate::random;
 use crate::server::Server;
 
@@ -118,7 +119,7 @@ fn make_annotations(server: &Server, path: MessagePath, call: &Call) -> Result<R
     let now = now();
     let found = find(server, path, call, now)?;
     found.caller.require(found.name.canonical(), Operation::AnnotationPublish)?;
-    let annotations: Vec<Annotation> = call.read()?;
+    let Few(annotations) = call.read::<Few<Annotation, MESSAGES_MAX>>()?;
     let base_id = random::text::<9>();
     let annotator = Annotator {
         client: &found.caller.client,

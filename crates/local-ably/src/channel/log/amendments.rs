@@ -1,8 +1,10 @@
 //! What becomes of messages that were published: versions of them, annotations, and the sums of those.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ably::{Annotation, ErrorInfo, Message, MessageAction};
+use serde_json::Value;
 
 use super::{ITEM_OVERHEAD, Log, bytes_of_message, bytes_of_value, id_len};
 use crate::channel::change::{Change, Changed};
@@ -131,16 +133,41 @@ impl Log {
             .sum();
         let publication = Arc::new(publication);
         self.annotations.push(Arc::clone(&publication));
-        let mut about: Vec<&String> =
-            publication.items.iter().filter_map(|item| item.message_serial.as_ref()).collect();
-        about.sort();
-        about.dedup();
-        let summaries = about.into_iter().filter_map(|serial| self.sum_up(serial, now)).collect();
+        let about: BTreeSet<String> =
+            publication.items.iter().filter_map(|item| item.message_serial.clone()).collect();
+        let summaries = self.sum_up(&about, now);
         (publication, summaries)
     }
 
-    fn sum_up(&mut self, serial: &str, now: Millis) -> Option<Arc<Publication<Message>>> {
-        let annotations = Some(summary::summarise(self.annotations_of(serial).map(|(_, item)| item)));
+    /// Sums up the annotations of messages, by their serials.
+    fn sum_up(&mut self, about: &BTreeSet<String>, now: Millis) -> Vec<Arc<Publication<Message>>> {
+        // One look at all annotations, however many messages they are about.
+        let mut by_message = BTreeMap::<&str, Vec<&Annotation>>::new();
+        for annotation in self.annotations.iter().flat_map(|publication| &publication.items) {
+            if let Some(serial) =
+                annotation.message_serial.as_deref().filter(|serial| about.contains(*serial))
+            {
+                by_message.entry(serial).or_default().push(annotation);
+            }
+        }
+        let sums: Vec<(String, Value)> = by_message
+            .into_iter()
+            .map(|(serial, of_it)| (serial.to_owned(), summary::summarise(of_it.into_iter())))
+            .collect();
+        // Whoever resumes needs the last sum of each alone.
+        self.messages.remove(|publication| {
+            let is_old = |message: &Message| {
+                let serial = message.serial.as_deref();
+                message.action == Some(MessageAction::Summary)
+                    && serial.is_some_and(|serial| about.contains(serial))
+            };
+            publication.amends && publication.items.iter().all(is_old)
+        });
+        sums.into_iter().filter_map(|(serial, sum)| self.keep_sum(&serial, sum, now)).collect()
+    }
+
+    /// Gives a message its sum. Answers what subscribers are sent.
+    fn keep_sum(&mut self, serial: &str, sum: Value, now: Millis) -> Option<Arc<Publication<Message>>> {
         let before = self.find(serial)?.clone();
         let id = random::text::<9>();
         let live = Message {
@@ -150,17 +177,10 @@ impl Log {
             name: before.name.clone(),
             timestamp: before.timestamp,
             version: before.version.clone(),
-            annotations: annotations.clone(),
+            annotations: Some(sum.clone()),
             ..Message::default()
         };
-        self.revise(serial, Message { annotations, ..before });
-        // Whoever resumes needs the last sum alone.
-        self.messages.remove(|publication| {
-            let of_it = |message: &Message| {
-                message.action == Some(MessageAction::Summary) && message.serial.as_deref() == Some(serial)
-            };
-            publication.amends && publication.items.iter().all(of_it)
-        });
+        self.revise(serial, Message { annotations: Some(sum), ..before });
         let publication = self.next(&id, None, vec![live], now);
         Some(self.keep_messages(Publication { amends: true, ..publication }))
     }
