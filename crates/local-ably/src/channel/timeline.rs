@@ -11,16 +11,32 @@ use crate::clock::Millis;
 const PUBLICATIONS_MAX: usize = 10_000;
 /// The most that a timeline keeps, in bytes.
 const BYTES_MAX: usize = 16 << 20;
-/// The most that all timelines together keep, in bytes, beyond the last publication of each.
+/// The most that all channels together remember, in bytes, beyond what happened last on each.
 const TOTAL_BYTES_MAX: usize = 256 << 20;
 
-/// How much all timelines hold together.
+/// How much all channels remember together.
 #[derive(Debug, Default)]
 pub(crate) struct Memory(AtomicUsize);
 
 impl Memory {
-    fn is_short(&self) -> bool {
+    /// Whether more is remembered than should be.
+    pub(super) fn is_short(&self) -> bool {
         self.0.load(Ordering::Relaxed) > TOTAL_BYTES_MAX
+    }
+
+    /// Notes that so many bytes more are remembered.
+    pub(super) fn take(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes that so many bytes are forgotten.
+    pub(super) fn release(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
     }
 }
 
@@ -72,7 +88,7 @@ pub(super) struct Timeline<T> {
 
 impl<T> Drop for Timeline<T> {
     fn drop(&mut self) {
-        self.memory.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.memory.release(self.bytes);
     }
 }
 
@@ -120,8 +136,8 @@ impl<T> Timeline<T> {
         let shrunk = publication.revised.insert(index, item).as_ref().map_or(0, size);
         publication.bytes = publication.bytes + grown - shrunk;
         self.bytes = self.bytes + grown - shrunk;
-        self.memory.0.fetch_add(grown, Ordering::Relaxed);
-        self.memory.0.fetch_sub(shrunk, Ordering::Relaxed);
+        self.memory.take(grown);
+        self.memory.release(shrunk);
     }
 
     /// Takes out what something later has made worthless.
@@ -131,7 +147,7 @@ impl<T> Timeline<T> {
             let keep = !worthless(publication);
             if !keep {
                 *bytes -= publication.bytes;
-                memory.0.fetch_sub(publication.bytes, Ordering::Relaxed);
+                memory.release(publication.bytes);
             }
             keep
         });
@@ -140,7 +156,7 @@ impl<T> Timeline<T> {
     /// Adds what has just happened.
     pub(super) fn push(&mut self, publication: Arc<Publication<T>>) {
         self.bytes += publication.bytes;
-        self.memory.0.fetch_add(publication.bytes, Ordering::Relaxed);
+        self.memory.take(publication.bytes);
         let now = publication.timestamp;
         self.publications.push_back(publication);
         self.trim(now);
@@ -158,7 +174,7 @@ impl<T> Timeline<T> {
             }
             self.floor = Some(oldest.serial);
             self.bytes -= oldest.bytes;
-            self.memory.0.fetch_sub(oldest.bytes, Ordering::Relaxed);
+            self.memory.release(oldest.bytes);
             self.publications.pop_front();
         }
     }

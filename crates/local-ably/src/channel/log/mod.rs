@@ -1,9 +1,10 @@
 //! What was published on a channel, and who came and went, bounded by time, by count and by size.
 
 mod amendments;
+mod known;
 mod replay;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ably::{Annotation, ErrorInfo, Message, MessageAction, PresenceMessage, Version};
@@ -19,12 +20,11 @@ use crate::errors::bad_request;
 use crate::protocol::{Action, Frame};
 use crate::random;
 
+use known::Known;
 pub(super) use replay::{Missed, REWIND_MESSAGES_MAX, Rewind, RewindBy};
 
 /// How long a double is known, and how far back a client may resume.
 const RESUMABLE: Millis = 120_000;
-/// How many publishes are known again when they come twice.
-const KNOWN_MAX: usize = 20_000;
 /// What an item takes besides its contents, roughly, in bytes.
 const ITEM_OVERHEAD: usize = 512;
 /// What a value of JSON takes, or the name of a field, besides its text.
@@ -72,9 +72,7 @@ pub(super) struct Log {
     messages: Timeline<Message>,
     presence: Timeline<PresenceMessage>,
     annotations: Timeline<Annotation>,
-    /// The publishes of the last two minutes by their keys: where they are, and of how many messages.
-    known: HashMap<String, (Serial, usize)>,
-    known_in_order: VecDeque<(Millis, String)>,
+    known: Known,
 }
 
 impl Log {
@@ -87,8 +85,7 @@ impl Log {
             messages: Timeline::new(rules.kept(), Arc::clone(memory)),
             presence: Timeline::new(rules.kept(), Arc::clone(memory)),
             annotations: Timeline::new(rules.kept(), Arc::clone(memory)),
-            known: HashMap::new(),
-            known_in_order: VecDeque::new(),
+            known: Known::new(Arc::clone(memory)),
         }
     }
 
@@ -107,7 +104,7 @@ impl Log {
     /// What a publish of the same key came to, if there was one within two minutes.
     pub(super) fn duplicate_of(&mut self, key: &str, now: Millis) -> Option<Published> {
         self.trim(now);
-        let (serial, count) = *self.known.get(key)?;
+        let (serial, count) = self.known.find(key)?;
         Some(Published { id: key.to_owned(), serials: self.serials(serial, count) })
     }
 
@@ -160,8 +157,7 @@ impl Log {
         } else {
             self.keep_messages(publication)
         };
-        self.known.insert(id.clone(), (self.last, serials.len()));
-        self.known_in_order.push_back((now, id.clone()));
+        self.known.add(&id, self.last, serials.len(), now);
         self.trim(now);
         (publication, Published { id, serials })
     }
@@ -200,11 +196,7 @@ impl Log {
         self.messages.trim(now);
         self.presence.trim(now);
         self.annotations.trim(now);
-        let many = self.known_in_order.len().saturating_sub(KNOWN_MAX);
-        let expired = self.known_in_order.iter().take_while(|(known, _)| now - known > RESUMABLE).count();
-        for (_, key) in self.known_in_order.drain(..many.max(expired)) {
-            self.known.remove(&key);
-        }
+        self.known.trim(now);
     }
 
     /// Past messages as they are by now, newest first unless asked otherwise.
