@@ -1,20 +1,19 @@
 // The local Ably's page in a real browser: what it shows, and what a hostile page or a hostile text gets out of it.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createInterface } from "node:readline";
 import { after, before, test, type TestContext } from "node:test";
 import * as Ably from "ably";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { ADVICE, chromiumPath } from "../../scripts/setup/chromium.mjs";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { launchBrowser } from "./browser.ts";
+import { type Server as LocalAbly, startServer } from "./support.ts";
 
 const KEY = "AbCdEf.root:secret0123456789";
 const VIEWER_KEY = "AbCdEf.viewer:another0123456789";
 
-let program: ChildProcess;
+let server: LocalAbly;
 let port: number;
 /** The URL of the page, with the secret after the `#`. */
 let pageUrl: string;
@@ -26,46 +25,24 @@ let foreignPort: number;
 let names = 0;
 
 before(async () => {
-  const executablePath = chromiumPath();
-  assert(executablePath !== undefined, ADVICE);
   const keys = ["--key", KEY, "--key", `${VIEWER_KEY}={"elsewhere":["subscribe"]}`];
-  const binary = process.env.LOCAL_ABLY_BIN ?? "target/debug/local-ably";
-  program = spawn(binary, ["--port", "0", ...keys, "--namespace", "chat=mutableMessages"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  assert(program.stdout);
-  const [line] = await once(createInterface(program.stdout), "line");
-  ({ port, page: pageUrl, controlSecret: secret } = JSON.parse(line));
+  server = await startServer(...keys, "--namespace", "chat=mutableMessages");
+  ({ port, page: pageUrl, controlSecret: secret } = server);
   foreign = createServer((_request, response) => {
     response.setHeader("content-type", "text/html");
     response.end("<!doctype html><title>Somebody else's</title>");
   }).listen(0, "127.0.0.1");
   await once(foreign, "listening");
   foreignPort = (foreign.address() as AddressInfo).port;
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      // The names that a hostile page could have.
-      "--host-resolver-rules=MAP *.example 127.0.0.1",
-    ],
-  });
+  // The names that a hostile page could have.
+  browser = await launchBrowser("--host-resolver-rules=MAP *.example 127.0.0.1");
 });
 
 after(async () => {
   await browser?.close();
   foreign?.close();
   foreign?.closeAllConnections();
-  const exited = once(program, "exit");
-  program.kill("SIGINT");
-  assert.deepEqual(await exited, [0, null], "the server ends cleanly");
+  await server.end();
 });
 
 /** A channel that no other test uses. */
@@ -95,8 +72,13 @@ async function context(t: TestContext, options: Parameters<Browser["newContext"]
   return made;
 }
 
-/** Opens the page, and watches it: it never does what its policy forbids, and nothing goes wrong in it. */
-async function open(t: TestContext, channel?: string, options: Parameters<typeof context>[1] = {}): Promise<Page> {
+/** Opens the page, of this server or of another, and watches it: it never does what its policy forbids, and nothing goes wrong in it. */
+async function open(
+  t: TestContext,
+  channel?: string,
+  options: Parameters<typeof context>[1] = {},
+  url = pageUrl,
+): Promise<Page> {
   const page = await (await context(t, options)).newPage();
   const wrong: string[] = [];
   page.on("pageerror", (error) => wrong.push(String(error)));
@@ -106,7 +88,7 @@ async function open(t: TestContext, channel?: string, options: Parameters<typeof
     void dialog.dismiss();
   });
   t.after(() => assert.deepEqual(wrong, []));
-  await page.goto(pageUrl);
+  await page.goto(url);
   await page.getByRole("status").getByText("Live").waitFor();
   if (channel !== undefined) {
     await page.getByLabel("Watch another").fill(channel);
@@ -150,6 +132,34 @@ test("it shows who is connected as whom, may do what, and is attached to what wi
   await member.getByText('{"mood":"fine"}').waitFor();
   await ann.channels.get(channel).presence.leave();
   await member.waitFor({ state: "detached" });
+});
+
+test("it shows by which parameters a channel is attached", async (t) => {
+  const channel = channelName();
+  await realtime(t).channels.get(channel, { params: { rewind: "2", occupancy: "metrics" }, modes: ["SUBSCRIBE"] }).attach();
+  const page = await open(t, channel);
+  const chips = page.locator("#attached-list > li .chips > *");
+  await chips.first().waitFor();
+  assert.deepEqual(await chips.allTextContents(), ["subscribe", "occupancy=metrics", "rewind=2"]);
+});
+
+test("it shows which limits hold, how close one is and what they refused, and nothing of it where none hold", async (t) => {
+  const limited = await startServer("--key", KEY, "--limits", "free");
+  t.after(limited.end);
+  const client = realtime(t, { key: KEY, port: limited.port });
+  const rest = new Ably.Rest({ key: KEY, endpoint: "127.0.0.1", port: limited.port, tls: false });
+  await rest.channels.get("full").publish(Array.from({ length: 500 }, () => ({ data: "" })));
+  await assert.rejects(rest.channels.get("full").publish("one", "more"), { code: 42913 });
+  await client.connection.whenState("connected");
+
+  const page = await open(t, undefined, {}, limited.page);
+  const limits = page.locator("#limits");
+  await limits.getByText("Limits: free").waitFor();
+  await limits.getByText("connections 1 of 200", { exact: true }).waitFor();
+  await limits.getByText("REST requests 2 since the start, of 25,000 an hour").waitFor();
+  await limits.getByText(/^messages in and out [\d.]+\/s of 500$/).waitFor();
+  await limits.getByText("channel.maxRate · 1 refused").waitFor();
+  assert.equal(await (await open(t)).locator("#limits").isVisible(), false);
 });
 
 test("it shows what was published by whom, and lays out JSON, bytes and what is encrypted", async (t) => {

@@ -2,7 +2,7 @@
 // await what should happen.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -31,34 +31,49 @@ export type Use = {
   name: (namespace?: string) => string;
 };
 
+/** A server that runs. */
+export type Server = {
+  port: number;
+  /** The URL of its page, with the secret after the `#`. */
+  page: string;
+  /** The secret of its control endpoint. */
+  controlSecret: string;
+  /** Ends it, which must go well. */
+  end: () => Promise<void>;
+};
+
+/** Starts a server on a free port. */
+export async function startServer(...options: string[]): Promise<Server> {
+  const binary = process.env.LOCAL_ABLY_BIN ?? "target/debug/local-ably";
+  const program = spawn(binary, ["--port", "0", ...options], { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = await once(createInterface(program.stdout), "line");
+  const end = async () => {
+    const exited = once(program, "exit");
+    program.kill("SIGINT");
+    assert.deepEqual(await exited, [0, null], "the server ends cleanly");
+  };
+  return { ...JSON.parse(line), end };
+}
+
 /** Starts a server for the tests of a file, with further options if any are given. Answers a `test` that runs each of them in JSON and in MessagePack. */
 export function localAbly(...options: string[]): (name: string, body: (use: Use) => Promise<void>) => void {
-  let server: ChildProcess;
-  let port: number;
+  let server: Server;
   let names = 0;
 
   before(async () => {
-    const binary = process.env.LOCAL_ABLY_BIN ?? "target/debug/local-ably";
     const keys = ["--key", KEY, "--key", `${SMALL_KEY}=${SMALL_CAPABILITY}`];
     keys.push("--key", REVOCABLE_KEY, "--revocable", "AbCdEf.revocable");
     const namespaces = ["--namespace", "mutable=mutableMessages", "--namespace", "persisted=persisted"];
-    const args = ["--port", "0", ...keys, ...namespaces, ...options];
-    server = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });
-    assert(server.stdout);
-    const [line] = await once(createInterface(server.stdout), "line");
-    port = JSON.parse(line).port;
+    server = await startServer(...keys, ...namespaces, ...options);
   });
 
-  after(async () => {
-    const exited = once(server, "exit");
-    server.kill("SIGINT");
-    assert.deepEqual(await exited, [0, null], "the server ends cleanly");
-  });
+  after(() => server.end());
 
   return (name, body) => {
     for (const binary of [false, true]) {
       test(`${name} (${binary ? "MessagePack" : "JSON"})`, async () => {
         const clients: Ably.Realtime[] = [];
+        const { port } = server;
         const base = () => ({ endpoint: "127.0.0.1", port, tls: false, logLevel: 0 });
         const connect = (useBinaryProtocol: boolean, options: Ably.ClientOptions = { key: KEY }) => {
           const client = new Ably.Realtime({ ...base(), useBinaryProtocol, ...options });

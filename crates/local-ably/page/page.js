@@ -1,6 +1,7 @@
 // What the page does: it looks at the server by its inspector, and at one channel by the protocol.
 
 import { Inspector } from "./inspector.js";
+import { Limits } from "./limits.js";
 import { Messages } from "./messages.js";
 import { Panels } from "./panels.js";
 import { Presence } from "./presence.js";
@@ -60,6 +61,7 @@ class Page {
   /** @type {any} */
   #snapshot;
   #rates = new Rates();
+  #limits = new Limits();
   #presence = new Presence();
   #messages = new Messages(
     () => this.#realtime?.read() ?? { frames: [], dropped: 0 },
@@ -146,6 +148,7 @@ class Page {
     this.#snapshot = snapshot;
     this.#panels.remember(snapshot);
     this.#rates.count(snapshot);
+    this.#limits.count(snapshot);
     const app = snapshot.app?.id ?? "";
     if (app !== this.#reads) this.#read(app);
     this.#draw();
@@ -180,6 +183,7 @@ class Page {
     if (snapshot === undefined || this.#paused) return;
     drawApps(snapshot);
     this.#rates.draw(snapshot);
+    this.#limits.draw();
     this.#panels.draw(snapshot, { chosen: this.#channel, attachment: this.#attachment, rates: this.#rates });
   }
 }

@@ -269,15 +269,15 @@ function attachedRow() {
             : "receives no messages: it attached without the subscribe mode",
       );
       dress(verdict, seat.subscribes ? "small good" : "small bad");
-      const text = JSON.stringify([seat.modes, seat.denied]);
+      const text = JSON.stringify([seat.modes, seat.denied, seat.params]);
       if (text !== before) modes.replaceChildren(chips(seat));
       before = text;
     },
   };
 }
 
-/** The modes in effect, and those that were asked for in vain. @param {any} seat */
-function chips({ modes, denied }) {
+/** The modes in effect, those that were asked for in vain, and the parameters. @param {any} seat */
+function chips({ modes, denied, params }) {
   const all = element("span", "chips");
   for (const mode of modes) all.append(element("span", "", mode));
   for (const mode of denied) {
@@ -285,6 +285,8 @@ function chips({ modes, denied }) {
     chip.title = "asked for, and not allowed by the capability";
     all.append(chip);
   }
+  // The modes that were asked for by a parameter are there already.
+  for (const [name, value] of Object.entries(params)) if (name !== "modes") all.append(element("span", "param", `${name}=${value}`));
   return all;
 }
 

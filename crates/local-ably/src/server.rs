@@ -78,9 +78,14 @@ impl Server {
         open: impl FnOnce() -> Result<T, ErrorInfo>,
         now: Millis,
     ) -> Result<T, ErrorInfo> {
+        self.limits.connect(resumes, || self.connected(), open, now)
+    }
+
+    /// How many connections there are that count: those of all apps, without the page's own.
+    pub(crate) fn connected(&self) -> usize {
         let of_app =
             |app: &Arc<App>| app.connections().sockets().iter().filter(|socket| !socket.is_page()).count();
-        self.limits.connect(resumes, || self.apps.all().iter().map(of_app).sum(), open, now)
+        self.apps.all().iter().map(of_app).sum()
     }
 
     /// Takes a publish on a channel into account.

@@ -1,5 +1,6 @@
 //! How much has gone over a channel, and who is attached to it: for those who look on.
 
+use std::collections::BTreeMap;
 use std::ops::Add;
 
 use serde::Serialize;
@@ -63,6 +64,8 @@ pub(crate) struct Seat<'a> {
     pub(crate) modes: Modes,
     /// The modes that the client asked for and its capability does not allow.
     pub(crate) denied: Modes,
+    /// The parameters in effect, such as `delta`.
+    pub(crate) params: &'a BTreeMap<String, String>,
 }
 
 impl Channel {
@@ -96,6 +99,7 @@ impl<'a> From<&'a Attachment> for Seat<'a> {
             sent_name: attachment.sent_name(),
             modes: attachment.modes(),
             denied: attachment.denied(),
+            params: attachment.params(),
         }
     }
 }

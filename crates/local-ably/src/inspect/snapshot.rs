@@ -57,7 +57,8 @@ pub(crate) fn snapshot(server: &Server, query: &Query, known: u64, now: Millis) 
         "requests": inspector.requests.load(std::sync::atomic::Ordering::Relaxed),
         "refusals": refusals,
         "apps": apps.iter().take(APPS_SHOWN).map(|app| app.id()).collect::<Vec<_>>(),
-        "limits": server.limits().plan(),
+        "limits": server.limits().report(),
+        "connected": server.connected(),
         "app": null,
     });
     if let (Some(app), Some(fields)) = (app, snapshot.as_object_mut()) {
@@ -138,10 +139,13 @@ fn channel_of(name: &str, channel: &ChannelRef) -> Value {
     json!({"name": name, "occupancy": channel.occupancy(), "attached": {"total": seats.len(), "shown": shown}})
 }
 
-/// An attachment: under which name, what it may do, and what it asked for in vain.
+/// An attachment: under which name, with which parameters, what it may do, and what it asked for in vain.
 fn seat_of(seat: &Seat<'_>) -> Value {
+    let params: serde_json::Map<_, _> =
+        seat.params.iter().map(|(name, value)| (name.clone(), cut(value, TEXT_MAX).into())).collect();
     json!({
         "channel": cut(seat.sent_name, TEXT_MAX),
+        "params": params,
         "modes": seat.modes.names(),
         "denied": seat.denied.names(),
         "subscribes": seat.modes.has(Modes::SUBSCRIBE),

@@ -95,11 +95,6 @@ impl Limits {
         }))
     }
 
-    /// Whose limits hold, if any do.
-    pub(crate) fn plan(&self) -> Option<Plan> {
-        self.0.as_ref().map(|meter| meter.plan)
-    }
-
     /// The most that the messages of one publish may hold, in bytes.
     pub(crate) fn message_size(&self) -> usize {
         self.0.as_ref().map_or(MESSAGE_SIZE, |meter| meter.figures.message_size)

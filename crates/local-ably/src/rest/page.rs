@@ -19,9 +19,10 @@ type File = (&'static str, &'static str, &'static str);
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 const INDEX: &str = include_str!("../../page/index.html");
-const FILES: [File; 11] = [
+const FILES: [File; 12] = [
     ("icon.svg", "image/svg+xml", include_str!("../../page/icon.svg")),
     ("inspector.js", JAVASCRIPT, include_str!("../../page/inspector.js")),
+    ("limits.js", JAVASCRIPT, include_str!("../../page/limits.js")),
     ("messages.js", JAVASCRIPT, include_str!("../../page/messages.js")),
     ("page.css", "text/css; charset=utf-8", include_str!("../../page/page.css")),
     ("page.js", JAVASCRIPT, include_str!("../../page/page.js")),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local_ably::Options;
+use local_ably::{Options, Plan};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -117,6 +117,7 @@ async fn a_connection_is_shown_with_its_identity_capability_modes_and_the_end_of
     let snapshot = look_at_app(&server, json!({"channel": "talk"})).await;
     let seat = json!({
         "channel": "talk",
+        "params": {},
         "modes": ["presence", "publish"],
         "denied": ["subscribe", "presence_subscribe", "annotation_publish"],
         "subscribes": false,
@@ -357,4 +358,37 @@ async fn a_stream_ends_with_the_server() {
     watch.next().await;
     server.shutdown().await;
     while let Ok(Some(_)) = timeout(PATIENCE, watch.response.chunk()).await.unwrap() {}
+}
+
+#[tokio::test]
+async fn the_parameters_of_an_attachment_are_shown() {
+    let server = Server::start().await;
+    let (mut socket, _) = server.connect_with(Format::Json, &format!("key={KEY}")).await;
+    socket
+        .attach_with(json!({"channel": "talk", "params": {"delta": "vcdiff", "rewind": 5, "own": "x"}}))
+        .await;
+    let snapshot = look_at_app(&server, json!({"channel": "talk"})).await;
+    let params = json!({"delta": "vcdiff", "rewind": "5"});
+    assert_eq!(snapshot["app"]["channel"]["attached"]["shown"][0]["params"], params);
+    assert_eq!(snapshot["app"]["connections"]["shown"][0]["attached"]["shown"][0]["params"], params);
+}
+
+#[tokio::test]
+async fn the_limits_stand_in_the_snapshot_with_how_much_there_has_been() {
+    let server = Server::with(Options { limits: Some(Plan::Free), ..Options::default() }).await;
+    let (_one, _) = server.connect_with(Format::Json, &format!("key={KEY}")).await;
+    // Of another app: the limits are those of all together.
+    let (_other, _) = server.connect_with(Format::Json, &format!("key={OTHER_KEY}")).await;
+    let _page = server.connect_with(Format::Json, &format!("key={KEY}&{PAGE}")).await;
+    let snapshot = look_at_app(&server, json!({})).await;
+    assert_eq!(snapshot["limits"]["plan"], "free");
+    assert_eq!(snapshot["connected"], 2, "without the page's own");
+    let metrics = snapshot["limits"]["metrics"].as_array().unwrap();
+    let made = metrics.iter().find(|metric| metric["metric"] == "connections.maxRate").unwrap();
+    assert_eq!((&made["refused"], &made["code"]), (&0.into(), &80021.into()));
+    assert!(made["admitted"].as_u64() >= Some(2), "{made}");
+
+    let unlimited = look(&Server::start().await, json!({})).await;
+    assert_eq!(unlimited["limits"]["plan"], Value::Null);
+    assert_eq!(unlimited["limits"]["metrics"], json!([]));
 }
