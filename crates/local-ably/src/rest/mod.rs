@@ -31,7 +31,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Method, request};
 use axum::middleware;
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{any, delete, get, patch, post};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::server::Server;
@@ -45,6 +45,7 @@ pub(crate) fn router(server: Arc<Server>, guard: Arc<Guard>, control: Secret) ->
     let publishes = middleware::from_fn_with_state(Arc::clone(&server), misbehave::publishes);
     Router::new()
         .route("/", get(realtime::connect))
+        .route("/comet/{*path}", any(realtime::comet))
         .route("/time", get(time::time))
         .route("/channels", get(enumeration::list))
         .route("/channels/{channel}", get(channels::status))

@@ -1,7 +1,8 @@
-//! The WebSocket handshake at `/`.
+//! The WebSocket handshake at `/`, and who asks for a connection without one.
 
 use std::sync::Arc;
 
+use ably::ErrorInfo;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, RawQuery, State};
@@ -60,4 +61,20 @@ pub(super) async fn connect(
         let tasks = server.tasks().clone();
         tasks.track_future(connection::serve(server, websocket, line, request, refusal))
     })
+}
+
+/// The protocol version from which on an SDK tries WebSocket first (ably-js 2.0).
+const WEBSOCKET_FIRST: u32 = 3;
+
+/// Refuses a connection by long polling, so that a client goes on at once. An SDK that comes here since its WebSocket took too
+/// long tries that again after an error of the server's; one that begins here would for ever, so it is told that it cannot.
+pub(super) async fn comet(RawQuery(query): RawQuery, call: Call) -> Response {
+    const WHY: &str =
+        "there is no long polling here: the transport is WebSocket, in ably-js transports: ['web_socket']";
+    let query = query.unwrap_or_default();
+    let version = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "v");
+    let comes_second =
+        version.and_then(|(_, version)| version.parse().ok()).is_some_and(|v: u32| v >= WEBSOCKET_FIRST);
+    let error = if comes_second { ErrorInfo::new(50002, 503, WHY) } else { not_found(WHY) };
+    call.settle(Err(error))
 }

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{BOTH, Format, KEY, Server, jwt};
@@ -319,4 +320,31 @@ async fn whoever_answers_nothing_at_all_is_taken_for_gone() {
     };
     assert_eq!(left["presence"][0]["action"], 3, "it does not even read, so no ping is answered");
     drop(silent);
+}
+
+#[tokio::test]
+async fn whoever_asks_for_long_polling_is_told_that_there_is_none_so_that_it_goes_on_at_once() {
+    let server = Server::start().await;
+    for (query, status, code) in [
+        // One that begins with it: ably-js 1 in a browser, which takes this for final and shows the reason.
+        ("v=2&stream=false", 404, 40400),
+        ("v=1.2", 404, 40400),
+        ("", 404, 40400),
+        // One whose WebSocket took too long: it tries that again.
+        ("v=3", 503, 50002),
+        ("v=6&stream=false", 503, 50002),
+    ] {
+        for method in [Method::GET, Method::POST] {
+            let path = format!("/comet/connect?key={KEY}&{query}");
+            let request = server.anonymous(method, &path).header("origin", "http://localhost:3000");
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status().as_u16(), status, "{query}");
+            // What a page reads it by.
+            assert_eq!(response.headers()["x-ably-errorcode"], code.to_string());
+            assert_eq!(response.headers()["access-control-allow-origin"], "http://localhost:3000");
+            let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+            assert_eq!(body["error"]["code"], code);
+            assert!(body["error"]["message"].as_str().unwrap().contains("web_socket"), "{body}");
+        }
+    }
 }
