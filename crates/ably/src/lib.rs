@@ -18,7 +18,7 @@ pub use annotation::{Annotation, AnnotationAction};
 pub use capability::{Capability, CapabilityError, ChannelPattern, Operation, Operations};
 pub use error::ErrorInfo;
 pub use key::{Key, KeyError, KeyName, Secret};
-pub use message::{Message, MessageAction, PresenceAction, PresenceMessage, Version};
+pub use message::{BeforeProtocol4, Message, MessageAction, PresenceAction, PresenceMessage, Version};
 pub use object::Object;
 pub use payload::{Data, Payload};
 pub use token::{JwtClaims, TokenDetails, TokenRequest};

@@ -164,14 +164,39 @@ struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     serial: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<&'a Version>,
+    version: Option<WrittenVersion<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     annotations: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<WrittenOperation<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<&'a Value>,
 }
 
-impl Serialize for Message {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (data, encoding) = self.payload.on_the_wire(serializer.is_human_readable());
+#[derive(Serialize)]
+#[serde(untagged)]
+enum WrittenVersion<'a> {
+    Whole(&'a Version),
+    Serial(&'a str),
+}
+
+/// Who changed a message and why, before protocol 4.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenOperation<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a Value>,
+}
+
+impl Message {
+    fn written(&self, human_readable: bool) -> Written<'_> {
+        let (data, encoding) = self.payload.on_the_wire(human_readable);
         Written {
             id: self.id.as_deref(),
             action: self.action.map(u8::from),
@@ -183,8 +208,46 @@ impl Serialize for Message {
             timestamp: self.timestamp,
             extras: self.extras.as_ref(),
             serial: self.serial.as_deref(),
-            version: self.version.as_ref(),
+            version: self.version.as_ref().map(WrittenVersion::Whole),
             annotations: self.annotations.as_ref(),
+            created_at: None,
+            operation: None,
+            summary: None,
+        }
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.written(serializer.is_human_readable()).serialize(serializer)
+    }
+}
+
+/// A message as it was written before protocol 4 (release notes of ably-js 2.13): `version` is its serial alone, `timestamp`
+/// that of the version and `createdAt` that of the message, and what else a version has stands in `operation`. SDKs of
+/// typed languages cannot read a message that is written otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct BeforeProtocol4<'a>(pub &'a Message);
+
+impl Serialize for BeforeProtocol4<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(message) = self;
+        let version = message.version.as_ref();
+        let is_change = message
+            .action
+            .is_some_and(|action| !matches!(action, MessageAction::Create | MessageAction::Meta));
+        Written {
+            timestamp: version.and_then(|version| version.timestamp).or(message.timestamp),
+            created_at: version.and(message.timestamp),
+            version: version.and_then(|version| version.serial.as_deref()).map(WrittenVersion::Serial),
+            operation: version.filter(|_| is_change).map(|version| WrittenOperation {
+                client_id: version.client_id.as_deref(),
+                description: version.description.as_deref(),
+                metadata: version.metadata.as_ref(),
+            }),
+            annotations: None,
+            summary: message.annotations.as_ref().and_then(|annotations| annotations.get("summary")),
+            ..message.written(serializer.is_human_readable())
         }
         .serialize(serializer)
     }
@@ -206,6 +269,9 @@ impl Serialize for PresenceMessage {
             serial: None,
             version: None,
             annotations: None,
+            created_at: None,
+            operation: None,
+            summary: None,
         }
         .serialize(serializer)
     }
@@ -322,6 +388,26 @@ mod tests {
         assert_eq!(read(json!({"id": "xxxx", "name": "ab", "data": "cde", "clientId": "f"})).size(), 6);
         assert_eq!(read(json!({"data": "AAE=", "encoding": "base64"})).size(), 2);
         assert_eq!(read(json!({"extras": {"a": 1}})).size(), 7);
+    }
+
+    #[test]
+    fn before_protocol_4_a_message_tells_its_version_by_a_text_and_its_summary_beside_it() {
+        let message: Message = serde_json::from_value(json!({
+            "id": "i", "action": 4, "timestamp": 1, "serial": "s", "data": "d",
+            "version": {"serial": "t", "timestamp": 2, "clientId": "c"},
+            "annotations": {"summary": {"type": {"total": 1}}},
+        }))
+        .unwrap();
+        let expected = json!({
+            "id": "i", "action": 4, "createdAt": 1, "timestamp": 2, "serial": "s", "data": "d", "version": "t",
+            "operation": {"clientId": "c"}, "summary": {"type": {"total": 1}},
+        });
+        assert_eq!(serde_json::to_value(BeforeProtocol4(&message)).unwrap(), expected);
+        let plain = Message { id: Some("i".into()), timestamp: Some(1), ..Message::default() };
+        assert_eq!(
+            serde_json::to_value(BeforeProtocol4(&plain)).unwrap(),
+            json!({"id": "i", "timestamp": 1})
+        );
     }
 
     #[test]

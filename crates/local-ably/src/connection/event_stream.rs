@@ -21,7 +21,7 @@ use crate::auth::{Authorised, expired, revoked};
 use crate::channel::ChannelName;
 use crate::clock::{Millis, now, wait};
 use crate::errors::{bad_request, shutting_down};
-use crate::protocol::{Attach, Format, Modes};
+use crate::protocol::{Attach, Format, Modes, Shape};
 use crate::server::Server;
 use crate::wire::Line;
 
@@ -160,7 +160,7 @@ impl EventStream {
         }
         let mut made = None;
         let make = |connection| {
-            let (socket, queue) = Socket::new(connection, Format::Json, true);
+            let (socket, queue) = Socket::new(connection, Format::Json, Shape::Current, true);
             socket.runs_on(line);
             socket.held_by(&authorised, authorised.client.shown());
             socket.opened_by(Some("event stream over HTTP".to_owned()), server.inspector(), now);

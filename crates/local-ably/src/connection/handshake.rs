@@ -6,7 +6,7 @@ use ably::Secret;
 
 use crate::auth::Credentials;
 use crate::clock::Millis;
-use crate::protocol::Format;
+use crate::protocol::{Format, Shape};
 
 /// How long a connection may be silent unless the client asks for something else; then it hears a HEARTBEAT.
 const IDLE_DEFAULT: Millis = 15_000;
@@ -19,6 +19,7 @@ const PRESENCE_TTL_MIN: Millis = 1_000;
 pub(crate) struct ConnectRequest {
     pub(super) credentials: Option<Credentials>,
     pub(super) format: Format,
+    pub(super) shape: Shape,
     pub(super) client_id: Option<String>,
     pub(super) echo: bool,
     /// What the client says that it is: its libraries and their versions.
@@ -63,6 +64,7 @@ impl ConnectRequest {
                 Some("msgpack") => Format::Msgpack,
                 _ => Format::Json,
             },
+            shape: Shape::of(take("v").and_then(|version| version.split('.').next()?.parse().ok())),
             client_id: take("clientId"),
             agent: take("agent"),
             echo: take("echo").as_deref() != Some("false"),

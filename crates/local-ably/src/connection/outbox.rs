@@ -14,7 +14,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::protocol::{Action, Format, Frame, SharedFrame};
+use crate::protocol::{Action, Format, Frame, Shape, SharedFrame};
 
 /// How many frames may wait for one socket: more than a channel remembers, all of which a client may have missed.
 const FRAMES_MAX: usize = 25_000;
@@ -35,6 +35,7 @@ enum Item {
 #[derive(Debug)]
 pub(super) struct Outbox {
     format: Format,
+    shape: Shape,
     items: mpsc::UnboundedSender<Item>,
     frames: AtomicUsize,
     bytes: AtomicUsize,
@@ -47,10 +48,11 @@ pub(super) struct Outbox {
 pub(crate) struct Queue(mpsc::UnboundedReceiver<Item>);
 
 impl Outbox {
-    pub(super) fn new(format: Format) -> (Self, Queue) {
+    pub(super) fn new(format: Format, shape: Shape) -> (Self, Queue) {
         let (items, queue) = mpsc::unbounded_channel();
         let outbox = Self {
             format,
+            shape,
             items,
             frames: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
@@ -68,7 +70,7 @@ impl Outbox {
         if self.cut.is_cancelled() {
             return;
         }
-        let message = frame.encoded(self.format);
+        let message = frame.encoded(self.format, self.shape);
         let frames = self.frames.fetch_add(1, Ordering::Relaxed);
         let bytes = self.bytes.fetch_add(length(&message), Ordering::Relaxed);
         if frames >= FRAMES_MAX || bytes >= BYTES_MAX {
@@ -125,7 +127,7 @@ impl Outbox {
                     Err(_) if Instant::now() < idle_at => {}
                     Err(_) => {
                         let frame = SharedFrame::from(Frame::new(Action::Heartbeat));
-                        sink.feed(frame.encoded(self.format)).await?;
+                        sink.feed(frame.encoded(self.format, self.shape)).await?;
                         idle_at = Instant::now() + heartbeat;
                     }
                     Ok(Some(Item::Message(message))) => {
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_nobody_reads_cuts_its_socket_and_grows_no_further() {
-        let (outbox, queue) = Outbox::new(Format::Json);
+        let (outbox, queue) = Outbox::new(Format::Json, Shape::Current);
         let frame = SharedFrame::from(Frame::new(Action::Heartbeat));
         for _ in 0..FRAMES_MAX {
             outbox.push(&frame);

@@ -107,7 +107,7 @@ pub(super) async fn run(
     let (mut sink, mut stream) = websocket.split();
     // PINGs of our own come at each interval, so that the writer never has to break the silence.
     let idle = if request.bounce { 2 * request.idle } else { request.idle };
-    let format = request.format;
+    let (format, shape) = (request.format, request.shape);
     let stranger = Stranger::of(&request);
     let opening = match refusal {
         Some(Refusal::Disconnected(error)) => Err(Frame::ending(Action::Disconnected, error)),
@@ -124,7 +124,7 @@ pub(super) async fn run(
             let frame = SharedFrame::from(last);
             // A client that is gone needs no answer.
             let _ = tokio::time::timeout(Duration::from_secs(2), async {
-                sink.send(frame.encoded(format)).await?;
+                sink.send(frame.encoded(format, shape)).await?;
                 close(&mut sink).await
             })
             .await;
@@ -182,7 +182,7 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
             &client,
             request.presence_ttl,
             |connection| {
-                let (socket, queue) = Socket::new(connection, format, request.echo);
+                let (socket, queue) = Socket::new(connection, format, request.shape, request.echo);
                 socket.runs_on(line);
                 socket.held_by(&authorised, client.shown());
                 socket.opened_by(request.agent, server.inspector(), now);

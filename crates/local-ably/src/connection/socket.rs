@@ -17,7 +17,7 @@ use crate::auth::Authorised;
 use crate::clock::Millis;
 use crate::faults::{Blow, Strike};
 use crate::limits::Outflow;
-use crate::protocol::{Action, Format, Frame, SharedFrame};
+use crate::protocol::{Action, Format, Frame, Shape, SharedFrame};
 use crate::wire::Line;
 
 /// Tells sockets apart, also those of one connection.
@@ -56,9 +56,14 @@ pub(crate) struct Holder {
 }
 
 impl Socket {
-    pub(super) fn new(connection: Arc<Connection>, format: Format, echo: bool) -> (Arc<Self>, Queue) {
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        format: Format,
+        shape: Shape,
+        echo: bool,
+    ) -> (Arc<Self>, Queue) {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let (outbox, queue) = Outbox::new(format);
+        let (outbox, queue) = Outbox::new(format, shape);
         let socket = Self {
             id: SocketId(NEXT.fetch_add(1, Ordering::Relaxed)),
             connection,
@@ -236,6 +241,6 @@ impl Socket {
 
     #[cfg(test)]
     pub(crate) fn for_tests(connection: Arc<Connection>, format: Format) -> (Arc<Self>, Queue) {
-        Self::new(connection, format, true)
+        Self::new(connection, format, Shape::Current, true)
     }
 }

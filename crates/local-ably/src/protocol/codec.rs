@@ -27,6 +27,22 @@ impl Format {
     }
 }
 
+/// How messages are written, which the version of the protocol decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// As [`ably::Message`] is.
+    Current,
+    /// As [`ably::BeforeProtocol4`] is.
+    BeforeProtocol4,
+}
+
+impl Shape {
+    /// That of a major version of the protocol; whoever names none gets the current one.
+    pub(crate) fn of(major: Option<u32>) -> Self {
+        if major.is_some_and(|major| major < 4) { Self::BeforeProtocol4 } else { Self::Current }
+    }
+}
+
 /// Writes a value. The types of the protocol have text for keys and finite depth, so this does not fail.
 pub(crate) fn encode(format: Format, value: &impl Serialize) -> Vec<u8> {
     match format {

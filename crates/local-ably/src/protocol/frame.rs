@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use ably::{Annotation, ErrorInfo, Message, PresenceMessage};
+use ably::{Annotation, BeforeProtocol4, ErrorInfo, Message, PresenceMessage};
 use axum::body::Bytes;
 use axum::extract::ws::{self, Utf8Bytes};
 use serde::Serialize;
 
-use super::{Flags, Format, encode};
+use super::{Flags, Format, Shape, encode};
 use crate::clock::Millis;
 
 /// The action of a frame that the server sends (features.md, TR2).
@@ -75,10 +75,10 @@ pub(crate) struct PublishResult {
     pub(crate) serials: Vec<String>,
 }
 
-/// A frame. A field that is absent is left out.
+/// A frame, with messages of one shape or the other. A field that is absent is left out.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Frame {
+pub(crate) struct Frame<M = Message> {
     pub(crate) action: Action,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<String>,
@@ -103,7 +103,7 @@ pub(crate) struct Frame {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connection_details: Option<ConnectionDetails>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) messages: Option<Vec<Message>>,
+    pub(crate) messages: Option<Vec<M>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) presence: Option<Vec<PresenceMessage>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,6 +132,28 @@ impl Frame {
             presence: None,
             annotations: None,
             res: None,
+        }
+    }
+
+    /// The same with messages as they were before protocol 4.
+    fn before_protocol_4(&self) -> Frame<BeforeProtocol4<'_>> {
+        Frame {
+            action: self.action,
+            id: self.id.clone(),
+            connection_id: self.connection_id.clone(),
+            channel: self.channel.clone(),
+            channel_serial: self.channel_serial.clone(),
+            msg_serial: self.msg_serial,
+            count: self.count,
+            timestamp: self.timestamp,
+            flags: self.flags,
+            params: self.params.clone(),
+            error: self.error.clone(),
+            connection_details: self.connection_details.clone(),
+            messages: self.messages.as_ref().map(|messages| messages.iter().map(BeforeProtocol4).collect()),
+            presence: self.presence.clone(),
+            annotations: self.annotations.clone(),
+            res: self.res.clone(),
         }
     }
 
@@ -166,12 +188,31 @@ impl Frame {
     }
 }
 
-/// A frame on its way to many sockets: written at most once in each format.
+/// A frame on its way to many sockets: written at most once in each format and shape.
 #[derive(Debug)]
 pub(crate) struct SharedFrame {
     frame: Frame,
+    current: Written,
+    before_4: Written,
+}
+
+#[derive(Debug, Default)]
+struct Written {
     json: OnceLock<Utf8Bytes>,
     msgpack: OnceLock<Bytes>,
+}
+
+impl Written {
+    fn get(&self, format: Format, frame: &impl Serialize) -> ws::Message {
+        match format {
+            Format::Json => ws::Message::Text(
+                self.json.get_or_init(|| serde_json::to_string(frame).unwrap_or_default().into()).clone(),
+            ),
+            Format::Msgpack => {
+                ws::Message::Binary(self.msgpack.get_or_init(|| encode(format, frame).into()).clone())
+            }
+        }
+    }
 }
 
 impl SharedFrame {
@@ -180,22 +221,18 @@ impl SharedFrame {
     }
 
     /// The WebSocket message that carries the frame.
-    pub(crate) fn encoded(&self, format: Format) -> ws::Message {
-        match format {
-            Format::Json => ws::Message::Text(
-                self.json
-                    .get_or_init(|| serde_json::to_string(&self.frame).unwrap_or_default().into())
-                    .clone(),
-            ),
-            Format::Msgpack => {
-                ws::Message::Binary(self.msgpack.get_or_init(|| encode(format, &self.frame).into()).clone())
+    pub(crate) fn encoded(&self, format: Format, shape: Shape) -> ws::Message {
+        match shape {
+            Shape::BeforeProtocol4 if self.frame.messages.is_some() => {
+                self.before_4.get(format, &self.frame.before_protocol_4())
             }
+            Shape::BeforeProtocol4 | Shape::Current => self.current.get(format, &self.frame),
         }
     }
 }
 
 impl From<Frame> for SharedFrame {
     fn from(frame: Frame) -> Self {
-        Self { frame, json: OnceLock::new(), msgpack: OnceLock::new() }
+        Self { frame, current: Written::default(), before_4: Written::default() }
     }
 }

@@ -6,7 +6,7 @@ mod few;
 mod flags;
 mod frame;
 
-pub(crate) use codec::{Format, decode, encode};
+pub(crate) use codec::{Format, Shape, decode, encode};
 pub(crate) use command::{Attach, Command, ITEMS_MAX, Publish};
 pub(crate) use few::Few;
 pub(crate) use flags::{Flags, Modes};

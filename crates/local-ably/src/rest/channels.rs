@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ably::{ErrorInfo, Operation, PresenceMessage};
+use ably::{BeforeProtocol4, ErrorInfo, Operation, PresenceMessage};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -16,6 +16,7 @@ use crate::app::{ChannelRef, lock};
 use crate::channel::{Channel, MemberFilter, Page};
 use crate::clock::{Millis, now};
 use crate::errors::bad_request;
+use crate::protocol::Shape;
 use crate::server::Server;
 
 type ChannelPath = Result<Path<String>, PathRejection>;
@@ -47,7 +48,13 @@ fn read_history(
         Some(channel) => lock(&channel).history(&query, now)?,
         None => Page { items: Vec::new(), next: None },
     };
-    Ok(paged(call, word, query.limit, &page))
+    match Shape::of(call.version()) {
+        Shape::Current => Ok(paged(call, word, query.limit, &page)),
+        Shape::BeforeProtocol4 => {
+            let items = page.items.iter().map(BeforeProtocol4).collect();
+            Ok(paged(call, word, query.limit, &Page { items, next: page.next }))
+        }
+    }
 }
 
 /// Who came and went, a page at a time.

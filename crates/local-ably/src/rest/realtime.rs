@@ -68,13 +68,10 @@ const WEBSOCKET_FIRST: u32 = 3;
 
 /// Refuses a connection by long polling, so that a client goes on at once. An SDK that comes here since its WebSocket took too
 /// long tries that again after an error of the server's; one that begins here would for ever, so it is told that it cannot.
-pub(super) async fn comet(RawQuery(query): RawQuery, call: Call) -> Response {
+pub(super) async fn comet(call: Call) -> Response {
     const WHY: &str =
         "there is no long polling here: the transport is WebSocket, in ably-js transports: ['web_socket']";
-    let query = query.unwrap_or_default();
-    let version = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "v");
-    let comes_second =
-        version.and_then(|(_, version)| version.parse().ok()).is_some_and(|v: u32| v >= WEBSOCKET_FIRST);
+    let comes_second = call.version().is_some_and(|version| version >= WEBSOCKET_FIRST);
     let error = if comes_second { ErrorInfo::new(50002, 503, WHY) } else { not_found(WHY) };
     call.settle(Err(error))
 }

@@ -433,3 +433,42 @@ async fn annotations_and_summaries_that_were_missed_come_on_resume_in_order() {
     assert_eq!(summary["annotations"]["summary"]["r:total.v1"]["total"], 2, "the last sum alone");
     again.expect_nothing().await;
 }
+
+#[tokio::test]
+async fn a_client_of_an_older_protocol_gets_messages_in_its_shape() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format!("mutable:{}", format.name());
+        for (v, older) in [("2", true), ("3", true), ("1.2", true), ("4", false), ("6", false)] {
+            let (mut reader, _) = server.connect_with(format, &format!("key={KEY}&v={v}")).await;
+            reader.attach(&channel).await;
+            let (mut writer, _) = server.connect_with(format, &format!("key={KEY}&clientId=c&v=6")).await;
+            let serial = published(&mut writer, &channel, 0, json!({"data": "a"})).await;
+            let version = json!({"description": "why", "metadata": {"k": "v"}});
+            let update = json!({"action": 1, "serial": serial, "data": "b", "version": version});
+            published(&mut writer, &channel, 1, update).await;
+            let created = reader.expect(15).await["messages"][0].clone();
+            let updated = reader.expect(15).await["messages"][0].clone();
+            assert_eq!(updated["serial"], serial, "{v}");
+            if older {
+                assert_eq!(created["version"], serial, "{v}: SDKs that expect a text cannot read an object");
+                assert_eq!(created["createdAt"], created["timestamp"]);
+                assert_eq!(created["operation"], Value::Null);
+                assert!(updated["version"].as_str() > Some(&serial), "{updated}");
+                assert_eq!(updated["createdAt"], created["timestamp"]);
+                assert!(updated["timestamp"].as_i64() >= updated["createdAt"].as_i64());
+                let operation = json!({"clientId": "c", "description": "why", "metadata": {"k": "v"}});
+                assert_eq!(updated["operation"], operation);
+            } else {
+                assert_eq!(created["version"]["serial"], serial, "{v}");
+                assert_eq!(updated["version"]["description"], "why");
+                assert_eq!((&updated["createdAt"], &updated["operation"]), (&Value::Null, &Value::Null));
+            }
+            let path = format!("/channels/{}/messages?limit=1", encoded(&channel));
+            let history = server.request(Method::GET, &path).header("x-ably-version", v);
+            let (_, history) = answer(history).await;
+            assert_eq!(history[0]["version"], updated["version"], "{v}");
+            assert_eq!(history[0]["operation"], updated["operation"], "{v}");
+        }
+    }
+}
