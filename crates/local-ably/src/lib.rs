@@ -12,6 +12,7 @@
 //! - `rest`: one handler for each endpoint.
 //! - `faults`, `limits`: how the server misbehaves when told to, and what it refuses when there is too much.
 //! - `inspect`: what the page at `/` shows besides what the protocol tells it.
+//! - `lock`, `clock`, `random`, `errors`: what all of them use.
 //! - `wire`: the TCP connections, which faults break off.
 
 mod app;
@@ -24,6 +25,7 @@ mod faults;
 mod http;
 mod inspect;
 mod limits;
+mod lock;
 mod protocol;
 mod random;
 mod rest;

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use ably::ErrorInfo;
 
-use super::{Namespace, lock};
+use super::Namespace;
 use crate::channel::{Channel, Memory, Rules, Traffic};
 use crate::clock::Millis;
 use crate::limits::Limits;
+use crate::lock::lock;
 
 /// How many channels an app may have at a time.
 const CHANNELS_MAX: usize = 10_000;

@@ -5,16 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use ably::ErrorInfo;
 
-use super::lock;
 use crate::auth::ClientIdentity;
 use crate::clock::Millis;
 use crate::connection::{Socket, SocketId};
 use crate::errors::incompatible_client_id;
-use crate::protocol::PublishResult;
+use crate::lock::lock;
+use crate::protocol::{PublishResult, STATE_TTL};
 use crate::random;
 
-/// How long the state of a connection outlives its socket.
-pub(crate) const STATE_TTL: Millis = 120_000;
 /// How long members outlive their connection's socket, unless the client asked for something else.
 const PRESENCE_TTL: Millis = 15_000;
 /// How many connections an app may have, those that may still be resumed included.

@@ -14,9 +14,10 @@ use crate::channel::{Memory, Rules};
 use crate::clock::Millis;
 use crate::faults::Faults;
 use crate::limits::Limits;
+use crate::lock::lock;
 
 pub(crate) use channels::{ChannelRef, Channels};
-pub(crate) use connections::{Answer, Connection, Connections, Opened, STATE_TTL, Seen};
+pub(crate) use connections::{Answer, Connection, Connections, Opened, Seen};
 
 /// How many apps there may be at a time.
 pub(crate) const APPS_MAX: usize = 200;
@@ -198,9 +199,4 @@ impl Apps {
     pub(crate) fn all(&self) -> Vec<Arc<App>> {
         self.by_id.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
-}
-
-/// Locks. Nothing panics while it holds a lock, and each change is whole before the next begins, so a poisoned one is as good.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

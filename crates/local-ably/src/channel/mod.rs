@@ -47,7 +47,7 @@ pub(crate) use timeline::Memory;
 pub(crate) use traffic::{Seat, Traffic};
 
 /// How long a channel that nobody is attached to is kept: as long as a client may come back and resume on it.
-const IDLE_TTL: Millis = crate::app::STATE_TTL;
+const IDLE_TTL: Millis = crate::protocol::STATE_TTL;
 
 /// A channel: what was published on it, who is present, and which sockets are attached.
 #[derive(Debug)]

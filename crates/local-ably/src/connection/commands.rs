@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::misbehave::Publishing;
 use super::session::{Ending, Next, Session};
-use crate::app::{Answer, lock};
+use crate::app::Answer;
 use crate::auth::{ClientIdentity, Credentials, authorise, no_credentials};
 use crate::channel::{
     Annotator, Channel, ChannelName, MESSAGES_MAX, Publisher, is_change, prepare, prepare_annotations,
@@ -17,6 +17,7 @@ use crate::clock::Millis;
 use crate::errors::{
     bad_request, check_encoding, forced_refusal, foreign_client_id, incompatible_client_id, too_large,
 };
+use crate::lock::lock;
 use crate::protocol::{Action, Attach, Command, Frame, Modes, Publish, PublishResult};
 use crate::random;
 

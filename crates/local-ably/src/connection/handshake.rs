@@ -72,7 +72,7 @@ impl ConnectRequest {
             idle: millis(take("heartbeatInterval"))
                 .map_or(IDLE_DEFAULT, |asked| asked.clamp(IDLE_MIN, IDLE_MAX)),
             bounce: take("heartbeats").as_deref() == Some("bounce"),
-            presence_ttl: presence_ttl.map(|asked| asked.clamp(PRESENCE_TTL_MIN, crate::app::STATE_TTL)),
+            presence_ttl: presence_ttl.map(|asked| asked.clamp(PRESENCE_TTL_MIN, crate::protocol::STATE_TTL)),
         }
     }
 }

@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::outbox::{Outbox, Queue};
 use super::trace::Trace;
-use crate::app::{ChannelRef, Connection, lock};
+use crate::app::{ChannelRef, Connection};
 use crate::auth::Authorised;
 use crate::clock::Millis;
 use crate::faults::{Blow, Strike};
 use crate::limits::Outflow;
+use crate::lock::lock;
 use crate::protocol::{Action, Format, Frame, Shape, SharedFrame};
 use crate::wire::Line;
 

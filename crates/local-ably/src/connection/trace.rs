@@ -7,10 +7,11 @@ use ably::{ErrorInfo, Key};
 
 use super::handshake::ConnectRequest;
 use super::socket::Socket;
-use crate::app::{ChannelRef, lock};
+use crate::app::ChannelRef;
 use crate::auth::Credentials;
 use crate::clock::{Millis, now};
 use crate::inspect::{Inspector, Means, Subject, is_page};
+use crate::lock::lock;
 use crate::protocol::{Action, Frame};
 
 /// What is known of a socket.

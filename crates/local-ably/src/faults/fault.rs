@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
 use super::spec::{Blow, Extent, Spec};
-use crate::app::lock;
 use crate::clock::Millis;
+use crate::lock::lock;
 
 /// A fault.
 #[derive(Debug)]

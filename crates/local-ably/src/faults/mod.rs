@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex};
 use ably::{ErrorInfo, KeyName};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::lock;
 use crate::auth::{Authorised, Credentials};
 use crate::clock::{Millis, wait};
 use crate::errors::bad_request;
+use crate::lock::lock;
 use spec::{Clients, Spec};
 use tokens::SeenTokens;
 

@@ -7,8 +7,8 @@ use ably::ErrorInfo;
 use serde::Serialize;
 
 use super::cut;
-use crate::app::lock;
 use crate::clock::Millis;
+use crate::lock::lock;
 
 /// How many are kept.
 const KEPT: usize = 200;

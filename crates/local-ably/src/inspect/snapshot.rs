@@ -8,11 +8,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cut;
-use crate::app::{App, ChannelRef, STATE_TTL, Seen, lock};
+use crate::app::{App, ChannelRef, Seen};
 use crate::channel::{ChannelName, Seat};
 use crate::clock::Millis;
 use crate::connection::{Holder, Socket};
+use crate::lock::lock;
 use crate::protocol::Modes;
+use crate::protocol::STATE_TTL;
 use crate::server::Server;
 
 /// How many of each are shown at most; a filter finds the others.

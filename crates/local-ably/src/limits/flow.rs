@@ -7,8 +7,8 @@ use ably::ErrorInfo;
 use super::bucket::{Bucket, Take, take};
 use super::metric::Metric;
 use super::{Meter, State, to_i64};
-use crate::app::lock;
 use crate::clock::Millis;
+use crate::lock::lock;
 use crate::protocol::Command;
 
 /// What limits the frames and messages that one connection sends, if anything does.

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use ably::ErrorInfo;
 
-use crate::app::lock;
 use crate::clock::Millis;
+use crate::lock::lock;
 use metric::Metric;
 use plan::Figures;
 use report::Counts;

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Call;
-use crate::app::{APPS_MAX, App, KEYS_MAX, KeyRecord, Namespace, lock};
+use crate::app::{APPS_MAX, App, KEYS_MAX, KeyRecord, Namespace};
 use crate::auth::{Credentials, authorise, no_credentials, read_capability};
 use crate::channel::{ChannelName, MEMBERS_MAX, Rules};
 use crate::clock::now;
 use crate::errors::bad_request;
+use crate::lock::lock;
 use crate::random;
 use crate::server::Server;
 

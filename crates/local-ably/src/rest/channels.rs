@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 use super::Call;
 use super::call::channel_of;
 use super::paging::{history_query, limit, paged};
-use crate::app::{ChannelRef, lock};
+use crate::app::ChannelRef;
 use crate::channel::{Channel, MemberFilter, Page};
 use crate::clock::{Millis, now};
 use crate::errors::bad_request;
+use crate::lock::lock;
 use crate::protocol::Shape;
 use crate::server::Server;
 

@@ -9,10 +9,10 @@ use axum::response::Response;
 use super::Call;
 use super::channels::details;
 use super::paging::{limit, paged};
-use crate::app::lock;
 use crate::channel::Page;
 use crate::clock::now;
 use crate::errors::bad_request;
+use crate::lock::lock;
 use crate::server::Server;
 
 /// The first version of the API that answers with names alone, unless it is asked for more.

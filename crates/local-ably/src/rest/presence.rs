@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::Call;
 use super::batch::{ChannelFailure, Outcome, answer_one};
-use crate::app::lock;
 use crate::auth::Authorised;
 use crate::channel::{ChannelName, MemberFilter};
 use crate::clock::now;
 use crate::errors::bad_request;
+use crate::lock::lock;
 use crate::server::Server;
 
 /// How many channels a request may name.

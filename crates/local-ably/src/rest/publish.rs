@@ -15,11 +15,12 @@ use super::batch::{ChannelFailure, Outcome, answer_many};
 use super::body::messages;
 use super::call::channel_of;
 use super::one_or_many::OneOrMany;
-use crate::app::{App, lock};
+use crate::app::App;
 use crate::auth::Authorised;
 use crate::channel::{ChannelName, MESSAGES_MAX, Published, Publisher, prepare};
 use crate::clock::{Millis, now};
 use crate::errors::{bad_request, forced_refusal};
+use crate::lock::lock;
 use crate::random;
 use crate::server::Server;
 
