@@ -10,9 +10,13 @@ import { cargoCounts, honest, nodeCounts } from "./counts.mjs";
 /** No test takes this long: one that does hangs. */
 const TEST_TIMEOUT_MS = 10 * 60_000;
 
+/** How many of cargo's tests run at a time: the slow ones of the local Ably wait for its clock and need no core meanwhile. */
+const CARGO_TESTS_AT_A_TIME = "8";
+
 /** The tests of the host: the core, the crates, and their documentation's examples. */
 export async function cargoTests() {
-  const { code, output } = await foreground("cargo", ["test", "--workspace", "--locked", "--no-fail-fast"], environment());
+  const env = { RUST_TEST_THREADS: CARGO_TESTS_AT_A_TIME, ...environment() };
+  const { code, output } = await foreground("cargo", ["test", "--workspace", "--locked", "--no-fail-fast"], env);
   return honest(cargoCounts(output), code);
 }
 
