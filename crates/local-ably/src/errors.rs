@@ -12,7 +12,8 @@ pub(crate) fn invalid_parameter(message: impl Into<String>) -> ErrorInfo {
     ErrorInfo::new(40003, 400, message)
 }
 
-/// The credentials do not allow an operation on a channel. Clients look for one or other of the phrases before the channel.
+/// The credentials do not allow an operation on a channel. Clients match one or the other of the phrases before
+/// the channel, which are Ably's.
 pub(crate) fn not_allowed(channel: &str, operation: Operation) -> ErrorInfo {
     ErrorInfo::new(
         40160,
@@ -27,7 +28,7 @@ pub(crate) fn not_allowed(channel: &str, operation: Operation) -> ErrorInfo {
 /// The attachment was made without the mode that the operation needs: a publish, an annotation, or anything in presence.
 ///
 /// Ably's list of errors gives this 40165, "channel mode not requested when attaching", where the credentials would allow the
-/// operation; where they do not, it is 40160. Until 2026 Ably answered 40160 for both, so that older texts and tests tell of that.
+/// operation; where they do not, it is 40160.
 pub(crate) fn mode_not_requested(mode: &str) -> ErrorInfo {
     let mode = mode.to_uppercase();
     ErrorInfo::new(40165, 401, format!("the client did not request the {mode} mode when attaching"))
@@ -53,7 +54,7 @@ pub(crate) fn too_large(size: usize, limit: usize) -> ErrorInfo {
     ErrorInfo::new(40009, 400, format!("a publish of {size} bytes is over the limit of {limit}"))
 }
 
-/// What SDKs' suites ask for, to see how their SDK takes a refusal: `_forceNack` among the parameters of a publish.
+/// What a client is answered that asks to be refused, to see how it takes that: by `_forceNack` among the parameters of a publish.
 pub(crate) fn forced_refusal() -> ErrorInfo {
     ErrorInfo::new(40099, 400, "the publish asked to be refused")
 }
@@ -61,6 +62,11 @@ pub(crate) fn forced_refusal() -> ErrorInfo {
 /// The server ends.
 pub(crate) fn shutting_down() -> ErrorInfo {
     ErrorInfo::new(80003, 503, "the local Ably is shutting down")
+}
+
+/// Presence on a channel that the connection is not attached to.
+pub(crate) fn not_attached() -> ErrorInfo {
+    ErrorInfo::new(90001, 404, "presence needs an attached channel")
 }
 
 /// What is wanted is not there.

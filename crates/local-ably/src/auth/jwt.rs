@@ -22,7 +22,7 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Ably has changed the words over the years; suites of SDKs look for one or for the other.
+/// Clients match the one or the other of these phrases, which are Ably's.
 const WRONG_SIGNATURE: &str = "Error verifying JWT; err = invalid signature: signature verification failed";
 
 /// A JWT of the right form, whose signature nobody has checked yet.

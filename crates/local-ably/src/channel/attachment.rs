@@ -241,7 +241,7 @@ impl Attachment {
     }
 }
 
-/// The credentials allow nothing of what the attachment is for. Clients look for the first words, which are Ably's.
+/// The credentials allow nothing of what the attachment is for. Clients match the first words, which are Ably's.
 pub(super) fn nothing_allowed(sent_name: &str) -> ErrorInfo {
     ErrorInfo::new(
         40160,

@@ -6,7 +6,7 @@ use super::attachment::Attachment;
 use super::{Channel, HistoryQuery, Page};
 use crate::clock::Millis;
 use crate::connection::Socket;
-use crate::errors::mode_not_requested;
+use crate::errors::{mode_not_requested, not_attached};
 use crate::protocol::{Action, Frame, Modes, SharedFrame};
 use crate::random;
 
@@ -35,7 +35,7 @@ impl Channel {
         now: Millis,
     ) -> Result<(), ErrorInfo> {
         if !self.is_attached(socket.id()) {
-            return Err(ErrorInfo::new(90001, 404, "presence needs an attached channel"));
+            return Err(not_attached());
         }
         if !self.attachments_of(socket.id()).any(|attachment| attachment.requested(Modes::PRESENCE)) {
             return Err(mode_not_requested(Modes::PRESENCE.name()));

@@ -15,7 +15,8 @@ use crate::channel::{
 };
 use crate::clock::Millis;
 use crate::errors::{
-    bad_request, check_encoding, forced_refusal, foreign_client_id, incompatible_client_id, too_large,
+    bad_request, check_encoding, forced_refusal, foreign_client_id, incompatible_client_id, not_attached,
+    too_large,
 };
 use crate::lock::lock;
 use crate::protocol::{Action, Attach, Command, Frame, Modes, Publish, PublishResult};
@@ -25,6 +26,11 @@ use crate::random;
 pub(super) const CHANNELS_MAX: usize = 200;
 /// The least time that a ping takes. No network is faster, and a client's clock shows it.
 const PING_MIN: Duration = Duration::from_millis(2);
+
+/// A connection is attached to as many channels as it may be.
+pub(super) fn too_many_channels() -> ErrorInfo {
+    ErrorInfo::new(90010, 400, format!("a connection may be attached to {CHANNELS_MAX} channels"))
+}
 
 impl Session {
     /// Serves a socket whose connection another one has taken over: nothing it says has any effect.
@@ -141,8 +147,7 @@ impl Session {
         let name = ChannelName::parse(&attach.channel)?;
         let mut attached = self.socket.attached();
         if !attached.contains_key(&attach.channel) && attached.len() >= CHANNELS_MAX {
-            let message = format!("a connection may be attached to {CHANNELS_MAX} channels");
-            return Err(ErrorInfo::new(90010, 400, message));
+            return Err(too_many_channels());
         }
         // Whoever supersedes this socket sets the mark before it takes the attachments away.
         if self.socket.is_superseded() {
@@ -265,8 +270,7 @@ impl Session {
             message.client_id = self.presence_client_id(message.client_id.take())?;
         }
         let channel = self.socket.attached().get(sent_name).cloned();
-        let channel =
-            channel.ok_or_else(|| ErrorInfo::new(90001, 404, "presence needs an attached channel"))?;
+        let channel = channel.ok_or_else(not_attached)?;
         self.socket.connection().note_presence(name.canonical());
         lock(&channel).presence(&self.socket, &self.base_id(msg_serial), messages, now)?;
         Ok(PublishResult { serials: Vec::new() })

@@ -13,8 +13,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::commands::CHANNELS_MAX;
+use super::commands::{CHANNELS_MAX, too_many_channels};
 use super::outbox::Queue;
+use super::session::not_opened;
 use super::socket::Socket;
 use crate::auth::{Authorised, expired, revoked};
 use crate::channel::ChannelName;
@@ -155,8 +156,7 @@ impl EventStream {
             return Err(bad_request("channels names at least one channel"));
         }
         if request.channels.len() > CHANNELS_MAX {
-            let message = format!("a connection may be attached to {CHANNELS_MAX} channels");
-            return Err(ErrorInfo::new(90010, 400, message));
+            return Err(too_many_channels());
         }
         let mut made = None;
         let make = |connection| {
@@ -170,7 +170,7 @@ impl EventStream {
         let open = || authorised.app.connections().open(None, &authorised.client, None, make, now);
         server.connect(false, open, now)?;
         let Some((socket, queue)) = made else {
-            return Err(ErrorInfo::new(50000, 500, "the connection could not be opened"));
+            return Err(not_opened());
         };
         let mut stream = Self {
             server: Arc::clone(server),

@@ -156,6 +156,11 @@ pub(super) async fn run(
     let _ = tokio::join!(writer, tokio::time::timeout(linger, heard_out));
 }
 
+/// A connection was counted, and no socket made for it.
+pub(super) fn not_opened() -> ErrorInfo {
+    ErrorInfo::new(50000, 500, "the connection could not be opened")
+}
+
 type Opening = Result<(Session, super::outbox::Queue), ErrorInfo>;
 
 fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
@@ -196,7 +201,7 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
     };
     let opened = server.connect(resumes, open, now)?;
     let Some((socket, queue)) = made else {
-        return Err(ErrorInfo::new(50000, 500, "the connection could not be opened"));
+        return Err(not_opened());
     };
     if let Some(old) = &opened.superseded {
         old.supersede(now);

@@ -60,7 +60,7 @@ pub(crate) struct Publish {
     pub(crate) channel: String,
     pub(crate) msg_serial: Option<i64>,
     pub(crate) messages: Vec<Message>,
-    /// A hook of ably-js' own tests: the server is to refuse.
+    /// The client asks to be refused, to see how it takes that (`_forceNack`).
     pub(crate) force_nack: bool,
 }
 

@@ -15,7 +15,7 @@ use crate::app::{APPS_MAX, App, KEYS_MAX, KeyRecord, Namespace};
 use crate::auth::{Credentials, authorise, no_credentials, read_capability};
 use crate::channel::{ChannelName, MEMBERS_MAX, Rules};
 use crate::clock::now;
-use crate::errors::bad_request;
+use crate::errors::{bad_request, not_found};
 use crate::lock::lock;
 use crate::random;
 use crate::server::Server;
@@ -98,7 +98,7 @@ struct AppBody {
     tls: bool,
 }
 
-/// A key as SDKs of several languages look for it: whole in `keyStr`, or to be put together from the app's id, `id` and `value`.
+/// A key, as clients read it: whole in `keyStr`, or put together from the app's id, `id` and `value`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct KeyBody {
@@ -242,7 +242,7 @@ fn delete(
     }
     server.apps().remove(caller.app.id());
     for socket in caller.app.connections().sockets() {
-        socket.disconnect(ErrorInfo::new(40400, 404, "the app was removed"));
+        socket.disconnect(not_found("the app was removed"));
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -226,8 +226,13 @@ fn decode_text(base64: &str) -> Option<String> {
 /// # Errors
 /// 40010 where it is not a name.
 pub(super) fn channel_of(path: Result<Path<String>, PathRejection>) -> Result<ChannelName, ErrorInfo> {
-    let Path(name) = path.map_err(|_| ErrorInfo::new(40010, 400, "the channel name is not text in UTF-8"))?;
+    let Path(name) = path.map_err(not_text)?;
     ChannelName::parse(&name)
+}
+
+/// 40010: the path cannot be read, because what it names is not UTF-8.
+pub(super) fn not_text(_: PathRejection) -> ErrorInfo {
+    ErrorInfo::new(40010, 400, "the channel name is not text in UTF-8")
 }
 
 /// An answer in a format, with exactly its Content-Type.
@@ -281,7 +286,7 @@ pub(super) fn noted_error(response: &Response) -> Option<ErrorInfo> {
     Some(ErrorInfo::new(code, response.status().as_u16(), header("x-ably-errormessage").unwrap_or_default()))
 }
 
-/// No such path. Clients look for these words, which are Ably's.
+/// No such path. Clients match these words, which are Ably's.
 pub(super) async fn unknown_path(call: Call) -> Response {
     call.settle(Err(not_found("Could not find path")))
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Call;
+use super::call::not_text;
 use super::paging::{limit, paged};
 use crate::app::ChannelRef;
 use crate::auth::Authorised;
@@ -157,7 +158,6 @@ impl Found {
 
 fn find(server: &Server, path: MessagePath, call: &Call, now: Millis) -> Result<Found, ErrorInfo> {
     let caller = call.authorised(server, now)?;
-    let not_text = |_| ErrorInfo::new(40010, 400, "the channel name is not text in UTF-8");
     let Path((name, serial)) = path.map_err(not_text)?;
     Ok(Found { caller, name: ChannelName::parse(&name)?, serial })
 }

@@ -159,7 +159,7 @@ fn publish_to(
     let publisher = Publisher {
         client: &caller.client,
         connection_id: connection_id.as_deref(),
-        // Of the same form as an id of a realtime publish, which SDKs' suites look for.
+        // Of the form of a realtime publish's, `connection:number`: clients match it.
         base_id: &format!("{}:0", random::text::<9>()),
         size_max: server.limits().message_size(),
     };

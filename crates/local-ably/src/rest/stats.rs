@@ -68,7 +68,7 @@ fn moment<'a>(call: &'a Call, name: &str) -> Result<Option<Moment<'a>>, ErrorInf
     Ok(call.time(name)?.map(Moment::At))
 }
 
-/// Takes the statistics that SDKs' suites make up for their apps, and forgets them.
+/// Takes the statistics that a client makes up for its app, and forgets them.
 pub(super) async fn write(State(server): State<Arc<Server>>, call: Call) -> Response {
     call.settle(call.authorised(&server, now()).map(|_| call.answer::<[(); 0]>(StatusCode::CREATED, &[])))
 }

@@ -73,8 +73,8 @@ impl Log {
     }
 
     /// The versions of a message that are still known, oldest first. Of appends in a row there is the last alone: Ably stores no
-    /// version for each (docs, "Updates, deletes and appends"). The message as it was first has no `version` here, by which SDKs'
-    /// suites know it.
+    /// version for each (docs, "Updates, deletes and appends"). The message as it was first has no `version` here, by which clients
+    /// know it.
     ///
     /// # Errors
     /// 40400 for a serial that no message has here.
