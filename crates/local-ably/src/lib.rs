@@ -8,7 +8,7 @@
 //! - `app`: apps, their keys, channels and connections.
 //! - `channel`: the log, the members and the attachments of a channel: pure logic that is told the time.
 //! - `connection`: a socket's session and its bounded queue.
-//! - `http`: HTTP on each TCP connection, for no longer than something goes on on it.
+//! - `http`: HTTP on each TCP connection, until it has been idle for too long.
 //! - `rest`: one handler for each endpoint.
 //! - `faults`, `limits`: how the server misbehaves when told to, and what it refuses when there is too much.
 //! - `inspect`: what the page at `/` shows besides what the protocol tells it.

@@ -86,7 +86,7 @@ async fn an_app_is_answered_as_every_sdk_looks_for_it_in_both_formats() {
             let whole = format!("{name}:{}", record["value"].as_str().unwrap());
             assert_eq!(
                 record["keyStr"], whole,
-                "value is the secret: several SDKs' suites put their keys together from it"
+                "value is the secret: clients put their keys together from it"
             );
             assert_eq!(record["capability"], r#"{"*":["*"]}"#, "a text");
         }

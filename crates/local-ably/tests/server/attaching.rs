@@ -81,18 +81,6 @@ async fn only_recognised_params_are_echoed_as_text() {
 }
 
 #[tokio::test]
-async fn with_delta_messages_still_come_in_full() {
-    let server = Server::start().await;
-    let (mut socket, _) = server.connect(Format::Json).await;
-    socket.attach_with(json!({"channel": "a", "params": {"delta": "vcdiff"}})).await;
-    for _ in 0..2 {
-        server.post("/channels/a/messages", &json!({"data": "the same"})).await;
-        let message = socket.expect(15).await["messages"][0].clone();
-        assert_eq!((&message["data"], message.get("encoding")), (&json!("the same"), None));
-    }
-}
-
-#[tokio::test]
 async fn attaching_again_changes_the_attachment_in_place() {
     let server = Server::start().await;
     for format in BOTH {

@@ -33,7 +33,7 @@ async fn a_batch_of_specs_is_answered_by_an_array_of_results_in_both_formats() {
         let base = first[0]["messageId"].as_str().unwrap();
         assert_eq!(history[1]["id"], format!("{base}:1"));
         assert_eq!(history[1]["serial"], first[0]["serials"][1]);
-        assert!(base.ends_with(":0"), "as SDKs' suites look for");
+        assert!(base.ends_with(":0"), "of the form of a realtime publish's");
     }
 }
 

@@ -92,7 +92,7 @@ async fn a_larger_capability_counts_without_another_attach() {
 }
 
 #[tokio::test]
-async fn another_identity_or_app_is_40102_and_an_invalid_token_40101() {
+async fn another_identity_or_app_is_40102_and_each_kind_of_bad_token_has_its_own_code() {
     let server = Server::start().await;
     for (token, error) in [
         (jwt(KEY, &json!({"x-ably-clientId": "y"})), (40102, 401)),
@@ -121,7 +121,7 @@ async fn a_client_with_a_key_may_go_on_with_a_token() {
 }
 
 #[tokio::test]
-async fn refusals_say_what_suites_of_sdks_look_for() {
+async fn refusals_have_the_words_of_ably_that_clients_match() {
     let server = Server::start().await;
     let says = |frame: &Value, text: &str| {
         let message = frame["error"]["message"].as_str().unwrap().to_lowercase();
