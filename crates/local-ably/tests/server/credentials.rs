@@ -1,21 +1,17 @@
 //! What keys and tokens are refused with, over both transports, and which channels and operations a capability covers.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hmac::{Hmac, Mac};
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use sha2::Sha256;
 
-use crate::harness::{BOTH, Format, KEY, SMALL_KEY, Server, answer, answer_in, in_millis, jwt, now};
+use crate::harness::{
+    BOTH, Format, KEY, SMALL_KEY, Server, answer, answer_in, in_millis, jwt, now, signed_jwt,
+};
 
 /// A JWT with a header and claims of any kind, whose signature is good.
 fn signed(header: &Value, claims: &Value) -> String {
-    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", encode(header), encode(claims));
-    let secret = KEY.split_once(':').unwrap().1;
-    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(&signed);
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    signed_jwt(KEY, header, claims)
 }
 
 fn header() -> Value {

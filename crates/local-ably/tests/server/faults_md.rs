@@ -61,7 +61,7 @@ async fn the_requests_of_the_other_examples_are_served() {
 }
 
 #[test]
-fn the_table_of_limits_has_the_codes_that_are_answered() {
+fn the_table_of_limits_has_the_code_of_each() {
     let codes = [
         "42913", "42914", "42917", "42911", "42921", "42924", "80020", "42918", "40115", "42910", "40111",
         "80021", "90021", "40009",

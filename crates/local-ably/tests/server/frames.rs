@@ -5,11 +5,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{BOTH, Format, KEY, Server, jwt};
-
-fn fields(value: &Value) -> Vec<&str> {
-    value.as_object().unwrap().keys().map(String::as_str).collect()
-}
+use crate::harness::{BOTH, Format, KEY, Server, fields, jwt};
 
 #[tokio::test]
 async fn each_frame_has_the_fields_that_mean_something_and_none_that_is_null() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{BOTH, Format, KEY, OTHER_KEY, Server, answer, answer_in, bin, jwt, now};
+use crate::harness::{BOTH, Format, KEY, OTHER_KEY, Server, answer, answer_in, bin, fields, jwt, now};
 
 #[tokio::test]
 async fn time_is_an_array_of_milliseconds_without_credentials() {
@@ -295,10 +295,6 @@ async fn a_channels_status_counts_who_is_there() {
     assert_eq!(body["status"]["isActive"], true);
     let metrics = &body["status"]["occupancy"]["metrics"];
     assert_eq!((&metrics["connections"], &metrics["presenceMembers"]), (&json!(1), &json!(0)));
-}
-
-fn fields(value: &Value) -> Vec<&str> {
-    value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
 #[tokio::test]
