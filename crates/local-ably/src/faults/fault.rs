@@ -60,6 +60,10 @@ impl<T> Firing<T> {
 }
 
 impl Fault {
+    /// A fault as it is asked for.
+    ///
+    /// # Errors
+    /// Those of [`Body::read`].
     pub(super) fn new(id: u64, body: Body, now: Millis) -> Result<Self, ErrorInfo> {
         let given = body.as_given();
         let (spec, extent) = body.read()?;

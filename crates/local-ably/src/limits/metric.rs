@@ -12,6 +12,7 @@ const HOUR: Millis = 3_600_000;
 const FLOOD: i64 = 20;
 /// How many frames a connection may send in a second (Ably docs, "42924": around 2,000).
 const FRAMES: i64 = 2_000;
+
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Metric {
@@ -92,6 +93,7 @@ impl Metric {
         }
     }
 
+    /// How much of it there may be in an interval, or at a time.
     pub(super) fn permitted(self, figures: &Figures) -> i64 {
         match self {
             Self::ChannelMessages => figures.channel_messages,
@@ -120,10 +122,12 @@ impl Metric {
         }
     }
 
+    /// A full bucket of it; not for what is counted at a time.
     pub(super) fn bucket(self, figures: &Figures, now: Millis) -> Bucket {
         Bucket::new(self.permitted(figures), self.per().unwrap_or(SECOND), now)
     }
 
+    /// The refusal of what exceeds it.
     pub(super) fn exceeded(self, figures: &Figures) -> ErrorInfo {
         let (code, status) = self.code();
         let per = match self.per() {

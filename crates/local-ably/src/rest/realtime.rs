@@ -67,7 +67,8 @@ pub(super) async fn connect(
 const WEBSOCKET_FIRST: u32 = 3;
 
 /// Refuses a connection by long polling, so that a client goes on at once. An SDK that comes here since its WebSocket took too
-/// long tries that again after an error of the server's; one that begins here would for ever, so it is told that it cannot.
+/// long tries that again after an error of the server's (50002); one that begins here would do so for ever, and is told that there
+/// is no such path (40400).
 pub(super) async fn comet(call: Call) -> Response {
     const WHY: &str =
         "there is no long polling here: the transport is WebSocket, in ably-js transports: ['web_socket']";
