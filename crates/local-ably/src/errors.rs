@@ -54,7 +54,12 @@ pub(crate) fn too_large(size: usize, limit: usize) -> ErrorInfo {
     ErrorInfo::new(40009, 400, format!("a publish of {size} bytes is over the limit of {limit}"))
 }
 
-/// What a client is answered that asks to be refused, to see how it takes that: by `_forceNack` among the parameters of a publish.
+/// Whether a client asks to be refused, to see how it takes that: by `_forceNack` among the parameters of a publish.
+pub(crate) fn asks_for_refusal(force_nack: Option<&str>) -> bool {
+    force_nack.is_some_and(|value| value != "false")
+}
+
+/// What it is answered then.
 pub(crate) fn forced_refusal() -> ErrorInfo {
     ErrorInfo::new(40099, 400, "the publish asked to be refused")
 }

@@ -11,6 +11,7 @@ use sha2::Sha256;
 
 use super::{Claims, expired, read_capability};
 use crate::clock::Millis;
+use crate::errors::invalid_parameter;
 
 /// How far ahead of the server's clock an `iat` may be.
 const ISSUED_AHEAD_MAX: Millis = 60_000;
@@ -113,7 +114,7 @@ impl UnverifiedJwt {
             return Err(malformed("its iat is in the future"));
         }
         if expires.saturating_sub(issued) > ttl_max {
-            return Err(ErrorInfo::new(40003, 400, format!("the token lives longer than {ttl_max} ms")));
+            return Err(invalid_parameter(format!("the token lives longer than {ttl_max} ms")));
         }
         let capability = self
             .text("x-ably-capability")?

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Claims, TokenMint, nothing_in_common, read_capability};
 use crate::app::KeyRecord;
 use crate::clock::Millis;
-use crate::errors::bad_request;
+use crate::errors::{bad_request, invalid_parameter};
 
 /// How long a token lives that asks for nothing else.
 const TTL_DEFAULT: Millis = 3_600_000;
@@ -156,7 +156,7 @@ pub(crate) fn issue(
 }
 
 fn bad_ttl(reason: &str) -> ErrorInfo {
-    ErrorInfo::new(40003, 400, format!("the ttl {reason}"))
+    invalid_parameter(format!("the ttl {reason}"))
 }
 
 /// A number without a fraction, which some write with one.

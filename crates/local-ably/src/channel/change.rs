@@ -4,7 +4,7 @@ use ably::{Data, ErrorInfo, Message, MessageAction, Operation, Operations, Paylo
 use serde_json::Value;
 
 use super::publish::Publisher;
-use crate::errors::{bad_request, check_encoding, not_allowed, too_large};
+use crate::errors::{bad_request, check_encoding, invalid_parameter, not_allowed, too_large};
 
 /// What a change does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +86,7 @@ pub(crate) fn prepare_change(
         return Err(too_large(size, publisher.size_max));
     }
     let serial = message.serial.filter(|serial| !serial.is_empty());
-    let serial =
-        serial.ok_or_else(|| ErrorInfo::new(40003, 400, "a change names the message by its serial"))?;
+    let serial = serial.ok_or_else(|| invalid_parameter("a change names the message by its serial"))?;
     // The message may be a whole one that was received and altered; who made it and when is not for the changer to say.
     let version = message.version.unwrap_or_default();
     Ok(Change {

@@ -12,7 +12,7 @@ use super::timeline::Publication;
 use super::{Change, Channel, HistoryQuery, Page, Prepared, Published};
 use crate::auth::ClientIdentity;
 use crate::clock::Millis;
-use crate::errors::{bad_request, check_encoding, identity_required, too_large};
+use crate::errors::{bad_request, check_encoding, identity_required, invalid_parameter, too_large};
 use crate::protocol::{Flags, Modes, SharedFrame};
 
 /// The longest type or name of an annotation, in bytes. Ably names no limit; this one bounds summaries.
@@ -46,7 +46,7 @@ pub(crate) fn prepare_annotations(
     if size > annotator.size_max {
         return Err(too_large(size, annotator.size_max));
     }
-    let missing = |what: &str| ErrorInfo::new(40003, 400, format!("an annotation has {what}"));
+    let missing = |what: &str| invalid_parameter(format!("an annotation has {what}"));
     for annotation in &mut annotations {
         check_encoding(&annotation.payload)?;
         if let Some(about) = about {

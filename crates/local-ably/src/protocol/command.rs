@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{Few, Flags, Format, decode};
+use crate::errors::asks_for_refusal;
 
 /// The most messages, presence messages or annotations of one frame. Ably says so of the messages of a publish.
 pub(crate) const ITEMS_MAX: usize = 1_000;
@@ -191,7 +192,7 @@ impl Wire {
                 channel,
                 msg_serial: self.msg_serial,
                 messages: self.messages.unwrap_or_default().0,
-                force_nack: params.remove("_forceNack").is_some_and(|value| value != "false"),
+                force_nack: asks_for_refusal(params.remove("_forceNack").as_deref()),
             }),
             Some(16) => Command::Sync { channel },
             Some(17) => Command::Auth { access_token: self.auth.and_then(|Object(auth)| auth.access_token) },

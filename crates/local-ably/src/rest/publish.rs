@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::auth::Authorised;
 use crate::channel::{ChannelName, MESSAGES_MAX, Published, Publisher, prepare};
 use crate::clock::{Millis, now};
-use crate::errors::{bad_request, forced_refusal};
+use crate::errors::{asks_for_refusal, bad_request, forced_refusal};
 use crate::lock::lock;
 use crate::random;
 use crate::server::Server;
@@ -71,7 +71,7 @@ fn publish_one(
     let caller = call.authorised(server, now)?;
     let name = channel_of(channel)?;
     caller.require(name.canonical(), Operation::Publish)?;
-    if call.param("_forceNack").is_some_and(|value| value != "false") {
+    if asks_for_refusal(call.param("_forceNack")) {
         return Err(forced_refusal());
     }
     let messages = messages(call)?;

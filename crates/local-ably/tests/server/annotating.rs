@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{BOTH, Format, KEY, Server};
-use crate::mutating::{encoded, published};
+use crate::harness::{BOTH, Format, KEY, Server, in_path};
 
 #[tokio::test]
 async fn an_annotation_is_acked_reaches_those_who_ask_and_is_summed_up_for_all() {
@@ -16,7 +15,7 @@ async fn an_annotation_is_acked_reaches_those_who_ask_and_is_summed_up_for_all()
         let modes = (1 << 21) | (1 << 22);
         let attached = annotator.attach_with(json!({"channel": channel, "flags": modes})).await;
         assert_eq!(attached["flags"], modes);
-        let serial = published(&mut reader, &channel, 0, json!({"name": "n", "data": "x"})).await;
+        let serial = reader.published(&channel, 0, json!({"name": "n", "data": "x"})).await;
         let annotation = json!({
             "action": 0, "messageSerial": serial, "type": "reaction:distinct.v1", "name": "👍", "data": "d",
         });
@@ -46,7 +45,7 @@ async fn an_annotation_is_acked_reaches_those_who_ask_and_is_summed_up_for_all()
         assert_eq!((&summary["action"], &summary["serial"]), (&json!(4), &json!(serial)));
         let counted = json!({"👍": {"total": 1, "clientIds": ["me"], "clipped": false}});
         assert_eq!(summary["annotations"]["summary"]["reaction:distinct.v1"], counted);
-        let (_, history) = server.get(&format!("/channels/{}/messages", encoded(&channel))).await;
+        let (_, history) = server.get(&format!("/channels/{}/messages", in_path(&channel))).await;
         assert_eq!(history.as_array().unwrap().len(), 1);
         assert_eq!((&history[0]["data"], &history[0]["action"]), (&json!("x"), &json!(0)));
         assert_eq!(history[0]["annotations"], summary["annotations"]);
@@ -61,7 +60,7 @@ async fn an_annotation_is_taken_back_and_listed_over_rest() {
     let (_, body) = server.post("/channels/mutable%3Aa/messages", &json!({"data": "x"})).await;
     let serial = body["serials"][0].as_str().unwrap().to_owned();
     reader.expect(15).await;
-    let path = format!("/channels/mutable%3Aa/messages/{}/annotations", encoded(&serial));
+    let path = format!("/channels/mutable%3Aa/messages/{}/annotations", in_path(&serial));
     for action in [0, 1] {
         let annotations = json!([{"action": action, "type": "seen:flag.v1", "clientId": "me"}]);
         let (status, _) = server.post(&path, &annotations).await;
@@ -81,8 +80,8 @@ async fn annotations_that_cannot_be_made_are_nacked() {
     let server = Server::start().await;
     for format in BOTH {
         let (mut socket, _) = server.connect(format).await;
-        let plain = published(&mut socket, "plain", 0, json!({"data": "x"})).await;
-        let serial = published(&mut socket, "mutable:a", 1, json!({"data": "x"})).await;
+        let plain = socket.published("plain", 0, json!({"data": "x"})).await;
+        let serial = socket.published("mutable:a", 1, json!({"data": "x"})).await;
         for (index, (channel, annotation, code)) in [
             ("plain", json!({"messageSerial": plain, "type": "r:total.v1"}), 93002),
             ("mutable:a", json!({"messageSerial": "nonsense", "type": "r:total.v1"}), 40400),
@@ -130,7 +129,7 @@ async fn annotations_and_summaries_that_were_missed_come_on_resume_in_order() {
     socket.lose();
     let (_, body) = server.post("/channels/mutable%3Aa/messages", &json!({"data": "x"})).await;
     let serial = body["serials"][0].as_str().unwrap().to_owned();
-    let path = format!("/channels/mutable%3Aa/messages/{}/annotations", encoded(&serial));
+    let path = format!("/channels/mutable%3Aa/messages/{}/annotations", in_path(&serial));
     for _ in 0..2 {
         server.post(&path, &json!([{"type": "r:total.v1"}])).await;
     }

@@ -82,11 +82,6 @@ async fn messages(socket: &mut Socket, count: usize) -> Vec<Value> {
     all
 }
 
-async fn publish(server: &Server, channel: &str, body: Value) {
-    let (status, answer) = server.post(&format!("/channels/{channel}/messages"), &body).await;
-    assert_eq!(status, 201, "{answer}");
-}
-
 #[tokio::test]
 async fn from_its_second_message_on_an_attachment_with_delta_is_sent_deltas() {
     let server = Server::start().await;
@@ -96,7 +91,7 @@ async fn from_its_second_message_on_an_attachment_with_delta_is_sent_deltas() {
         let (mut plain, _) = server.connect(format).await;
         plain.attach(channel).await;
         for number in 0..3 {
-            publish(&server, channel, json!({"name": "n", "data": data(number), "encoding": "json"})).await;
+            server.publish(channel, &json!({"name": "n", "data": data(number), "encoding": "json"})).await;
         }
         let sent = messages(&mut socket, 3).await;
         assert_eq!(kinds(&sent), [false, true, true]);
@@ -123,8 +118,8 @@ async fn the_messages_of_an_array_are_each_a_delta_against_the_one_before() {
         let channel = format.name();
         let mut socket = with_deltas(&server, format, channel).await;
         let array = |from: usize| Value::from_iter((from..from + 3).map(|n| json!({"data": data(n)})));
-        publish(&server, channel, array(0)).await;
-        publish(&server, channel, array(3)).await;
+        server.publish(channel, &array(0)).await;
+        server.publish(channel, &array(3)).await;
         let sent = messages(&mut socket, 6).await;
         assert_eq!(kinds(&sent), [false, true, true, true, true, true]);
         let mut decoder = Decoder::default();
@@ -152,7 +147,7 @@ async fn text_and_bytes_are_deltas_against_each_other_and_what_is_not_shorter_co
             json!({"data": data(4)}),
             json!({"data": data(5)}),
         ] {
-            publish(&server, channel, body).await;
+            server.publish(channel, &body).await;
         }
         let sent = messages(&mut socket, 9).await;
         assert_eq!(kinds(&sent), [false, true, true, false, false, false, false, false, true]);
@@ -173,7 +168,7 @@ async fn what_a_client_asks_again_for_in_place_comes_whole_and_then_in_deltas() 
         let channel = format.name();
         let mut socket = with_deltas(&server, format, channel).await;
         for number in 0..4 {
-            publish(&server, channel, json!({"data": data(number)})).await;
+            server.publish(channel, &json!({"data": data(number)})).await;
         }
         let mut serials = Vec::new();
         for _ in 0..4 {
@@ -182,7 +177,7 @@ async fn what_a_client_asks_again_for_in_place_comes_whole_and_then_in_deltas() 
         let again = json!({"channel": channel, "channelSerial": serials[0]});
         let attached = attach(&mut socket, again).await;
         assert_eq!(attached["flags"].as_u64().unwrap() & 0b110, 0b110, "RESUMED and HAS_BACKLOG");
-        publish(&server, channel, json!({"data": data(4)})).await;
+        server.publish(channel, &json!({"data": data(4)})).await;
         let sent = messages(&mut socket, 4).await;
         assert_eq!(kinds(&sent), [false, true, true, true]);
         let mut decoder = Decoder::default();
@@ -193,7 +188,7 @@ async fn what_a_client_asks_again_for_in_place_comes_whole_and_then_in_deltas() 
         let attached = attach(&mut socket, unreadable).await;
         assert_eq!(attached["error"]["code"], 90003);
         assert_eq!(attached["flags"].as_u64().unwrap() & 0b100, 0, "not RESUMED");
-        publish(&server, channel, json!({"data": data(5)})).await;
+        server.publish(channel, &json!({"data": data(5)})).await;
         assert_eq!(kinds(&messages(&mut socket, 1).await), [false]);
     }
 }
@@ -203,16 +198,16 @@ async fn without_delta_an_attach_in_place_brings_nothing_again() {
     let server = Server::start().await;
     let (mut socket, _) = server.connect(Format::Json).await;
     let serial = socket.attach("a").await["channelSerial"].clone();
-    publish(&server, "a", json!({"data": data(0)})).await;
+    server.publish("a", &json!({"data": data(0)})).await;
     socket.expect(MESSAGE).await;
     let attached = attach(&mut socket, json!({"channel": "a", "channelSerial": serial})).await;
     assert_eq!(attached["flags"].as_u64().unwrap() & 0b110, 0b100, "RESUMED alone");
-    publish(&server, "a", json!({"data": data(1)})).await;
-    publish(&server, "a", json!({"data": data(2)})).await;
+    server.publish("a", &json!({"data": data(1)})).await;
+    server.publish("a", &json!({"data": data(2)})).await;
     assert_eq!(kinds(&messages(&mut socket, 2).await), [false, true], "deltas from now on");
     socket.attach("a").await;
-    publish(&server, "a", json!({"data": data(3)})).await;
-    publish(&server, "a", json!({"data": data(4)})).await;
+    server.publish("a", &json!({"data": data(3)})).await;
+    server.publish("a", &json!({"data": data(4)})).await;
     assert_eq!(kinds(&messages(&mut socket, 2).await), [false, false], "and no more");
 }
 
@@ -220,12 +215,12 @@ async fn without_delta_an_attach_in_place_brings_nothing_again() {
 async fn the_first_message_of_a_rewind_and_of_a_new_socket_is_whole() {
     let server = Server::start().await;
     for number in 0..3 {
-        publish(&server, "a", json!({"data": data(number)})).await;
+        server.publish("a", &json!({"data": data(number)})).await;
     }
     let (mut socket, _) = server.connect(Format::Json).await;
     let attached = attach(&mut socket, json!({"channel": "a", "params": {"rewind": "2"}})).await;
     assert_eq!(attached["params"], json!({"delta": "vcdiff", "rewind": "2"}));
-    publish(&server, "a", json!({"data": data(3)})).await;
+    server.publish("a", &json!({"data": data(3)})).await;
     let sent = messages(&mut socket, 3).await;
     assert_eq!(kinds(&sent), [false, true, true]);
     let mut decoder = Decoder::default();
@@ -238,7 +233,7 @@ async fn the_first_message_of_a_rewind_and_of_a_new_socket_is_whole() {
 
     let (mut other, _) = server.connect(Format::Json).await;
     attach(&mut other, json!({"channel": "a", "channelSerial": attached["channelSerial"]})).await;
-    publish(&server, "a", json!({"data": data(4)})).await;
+    server.publish("a", &json!({"data": data(4)})).await;
     assert_eq!(kinds(&messages(&mut other, 2).await), [false, true]);
 }
 
@@ -249,11 +244,11 @@ async fn who_does_not_hear_itself_gets_deltas_against_what_it_heard() {
     let (mut socket, _) = server.connect_with(Format::Json, &query).await;
     attach(&mut socket, json!({"channel": "a"})).await;
     let mut other = with_deltas(&server, Format::Json, "a").await;
-    publish(&server, "a", json!({"data": data(0)})).await;
+    server.publish("a", &json!({"data": data(0)})).await;
     let mut decoder = Decoder::default();
     assert_eq!(decoder.text(&messages(&mut socket, 1).await[0]), data(0));
     socket.publish("a", 0, json!({"data": data(1)})).await;
-    publish(&server, "a", json!({"data": data(2)})).await;
+    server.publish("a", &json!({"data": data(2)})).await;
     let sent = messages(&mut socket, 1).await;
     assert_eq!(kinds(&sent), [true]);
     assert_eq!(decoder.text(&sent[0]), data(2));
@@ -268,8 +263,8 @@ async fn news_of_the_occupancy_is_no_base_for_a_delta() {
     let server = Server::start().await;
     let (mut socket, _) = server.connect(Format::Json).await;
     attach(&mut socket, json!({"channel": "a", "params": {"occupancy": "metrics"}})).await;
-    publish(&server, "a", json!({"data": data(0)})).await;
-    publish(&server, "a", json!({"data": data(1)})).await;
+    server.publish("a", &json!({"data": data(0)})).await;
+    server.publish("a", &json!({"data": data(1)})).await;
     let sent = messages(&mut socket, 3).await;
     assert_eq!(sent[0]["name"], "[meta]occupancy");
     assert_eq!(kinds(&sent), [false, false, true]);
@@ -277,7 +272,7 @@ async fn news_of_the_occupancy_is_no_base_for_a_delta() {
     member.attach("a").await;
     member.presence("a", 0, json!({"action": 2, "clientId": "c"})).await;
     while socket.receive().await["messages"][0]["name"] != "[meta]occupancy" {}
-    publish(&server, "a", json!({"data": data(2)})).await;
+    server.publish("a", &json!({"data": data(2)})).await;
     let whole = loop {
         let frame = socket.receive().await;
         if frame["action"] == MESSAGE && frame["messages"][0]["name"].is_null() {

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{BOTH, Format, KEY, Server, Socket, answer, answer_in};
+use crate::harness::{BOTH, Format, KEY, Server, Socket, answer, answer_in, in_path};
 
 const CHANNEL: &str = "mutable:a";
 const PATH: &str = "/channels/mutable%3Aa/messages";
@@ -13,7 +13,7 @@ async fn published(server: &Server) -> (String, String) {
     let (status, body) = server.post(PATH, &json!({"data": "old"})).await;
     assert_eq!(status, 201);
     let serial = body["serials"][0].as_str().unwrap().to_owned();
-    let path = format!("{PATH}/{}", serial.replace('@', "%40").replace(':', "%3A"));
+    let path = format!("{PATH}/{}", in_path(&serial));
     (serial, path)
 }
 

@@ -260,6 +260,17 @@ impl Server {
         )
         .await
     }
+
+    /// Publishes over REST, one message or an array.
+    pub(crate) async fn publish(&self, channel: &str, body: &Value) {
+        let (status, answer) = self.post(&format!("/channels/{channel}/messages"), body).await;
+        assert_eq!(status, 201, "{answer}");
+    }
+}
+
+/// A channel or a serial as it stands in a path.
+pub(crate) fn in_path(text: &str) -> String {
+    text.replace('@', "%40").replace(':', "%3A")
 }
 
 /// A page: its items, and the queries of its links by their rel.

@@ -1,18 +1,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{BOTH, Format, KEY, Server, Socket, answer, bin, jwt};
-
-/// Publishes a message, and answers its serial.
-pub(crate) async fn published(socket: &mut Socket, channel: &str, serial: u64, message: Value) -> String {
-    let ack = socket.publish(channel, serial, message).await;
-    ack["res"][0]["serials"][0].as_str().expect("an ACK").to_owned()
-}
-
-/// A channel or a serial as it stands in a path.
-pub(crate) fn encoded(text: &str) -> String {
-    text.replace('@', "%40").replace(':', "%3A")
-}
+use crate::harness::{BOTH, Format, KEY, Server, answer, bin, in_path, jwt};
 
 #[tokio::test]
 async fn an_update_is_acked_with_its_version_and_keeps_what_it_does_not_mention() {
@@ -24,7 +13,7 @@ async fn an_update_is_acked_with_its_version_and_keeps_what_it_does_not_mention(
         let (mut writer, _) = server.connect(format).await;
         let message =
             json!({"name": "n", "data": "old", "clientId": "author", "extras": {"headers": {"a": 1}}});
-        let serial = published(&mut writer, &channel, 0, message).await;
+        let serial = writer.published(&channel, 0, message).await;
         let created = reader.expect(15).await["messages"][0].clone();
         let version = json!({"clientId": "editor", "description": "typo", "metadata": {"why": "x"}});
         let update = json!({"action": 1, "serial": serial, "data": "new", "version": version});
@@ -45,7 +34,7 @@ async fn an_update_is_acked_with_its_version_and_keeps_what_it_does_not_mention(
         }
         assert!(updated["version"]["serial"].as_str() > created["serial"].as_str());
         assert!(frame["channelSerial"].as_str() > created["serial"].as_str());
-        let (_, history) = server.get(&format!("/channels/{}/messages", encoded(&channel))).await;
+        let (_, history) = server.get(&format!("/channels/{}/messages", in_path(&channel))).await;
         assert_eq!(history.as_array().unwrap().len(), 1, "an update is no message of its own");
         assert_eq!((&history[0]["data"], &history[0]["action"]), (&json!("new"), &json!(1)));
     }
@@ -55,7 +44,7 @@ async fn an_update_is_acked_with_its_version_and_keeps_what_it_does_not_mention(
 async fn a_delete_is_a_version_that_stays_in_the_history() {
     let server = Server::start().await;
     let (mut socket, _) = server.connect_with(Format::Json, &format!("key={KEY}&echo=false")).await;
-    let serial = published(&mut socket, "mutable:a", 0, json!({"name": "n", "data": "x"})).await;
+    let serial = socket.published("mutable:a", 0, json!({"name": "n", "data": "x"})).await;
     assert_eq!(
         socket.publish("mutable:a", 1, json!({"action": 2, "serial": serial, "data": "gone"})).await["action"],
         1
@@ -73,7 +62,7 @@ async fn an_append_goes_live_as_the_delta_and_is_the_whole_to_whoever_looks_back
         let (mut reader, connected) = server.connect(format).await;
         reader.attach(&channel).await;
         let (mut writer, _) = server.connect(format).await;
-        let serial = published(&mut writer, &channel, 0, json!({"name": "n", "data": "Hello"})).await;
+        let serial = writer.published(&channel, 0, json!({"name": "n", "data": "Hello"})).await;
         let seen = reader.expect(15).await["channelSerial"].clone();
         let ack = writer.publish(&channel, 1, json!({"action": 5, "serial": serial, "data": " World"})).await;
         let delta = reader.expect(15).await["messages"][0].clone();
@@ -109,7 +98,7 @@ async fn with_append_mode_full_an_append_comes_as_an_update_with_the_whole() {
         let (mut plain, _) = server.connect(format).await;
         plain.attach_with(json!({"channel": channel, "params": {"appendMode": "other"}})).await;
         let (mut writer, _) = server.connect(format).await;
-        let serial = published(&mut writer, &channel, 0, json!({"name": "n", "data": "a"})).await;
+        let serial = writer.published(&channel, 0, json!({"name": "n", "data": "a"})).await;
         let seen = full.expect(15).await["channelSerial"].clone();
         plain.expect(15).await;
         for (index, (data, whole)) in [("b", "ab"), ("c", "abc")].into_iter().enumerate() {
@@ -142,7 +131,7 @@ async fn bytes_are_appended_to_bytes_across_formats() {
     let server = Server::start().await;
     let (mut in_json, _) = server.connect(Format::Json).await;
     let (mut in_msgpack, _) = server.connect(Format::Msgpack).await;
-    let serial = published(&mut in_json, "mutable:a", 0, json!({"data": "AP8=", "encoding": "base64"})).await;
+    let serial = in_json.published("mutable:a", 0, json!({"data": "AP8=", "encoding": "base64"})).await;
     let append = json!({"action": 5, "serial": serial, "data": bin(&[1])});
     assert_eq!(in_msgpack.publish("mutable:a", 0, append).await["action"], 1);
     let (_, history) = server.get("/channels/mutable%3Aa/messages").await;
@@ -156,8 +145,8 @@ async fn changes_that_cannot_be_made_are_nacked() {
     let server = Server::start().await;
     for format in BOTH {
         let (mut socket, _) = server.connect(format).await;
-        let plain = published(&mut socket, "plain", 0, json!({"data": "x"})).await;
-        let mutable = published(&mut socket, "mutable:a", 1, json!({"data": "x"})).await;
+        let plain = socket.published("plain", 0, json!({"data": "x"})).await;
+        let mutable = socket.published("mutable:a", 1, json!({"data": "x"})).await;
         for (index, (channel, message, code)) in [
             ("plain", json!({"action": 1, "serial": plain}), 93002),
             ("mutable:a", json!({"action": 1}), 40003),
@@ -185,7 +174,7 @@ async fn changes_that_cannot_be_made_are_nacked() {
 async fn own_and_anybodys_messages_are_changed_by_different_operations() {
     let server = Server::start().await;
     let (mut author, _) = server.connect_with(Format::Json, &format!("key={KEY}&clientId=me")).await;
-    let serial = published(&mut author, "mutable:a", 0, json!({"data": "x"})).await;
+    let serial = author.published("mutable:a", 0, json!({"data": "x"})).await;
     for (client, operation, action, allowed) in [
         ("me", "message-update-own", 1, true),
         ("me", "message-update-own", 5, true),
@@ -214,7 +203,7 @@ async fn a_client_without_a_client_id_has_no_messages_of_its_own_to_change() {
     let server = Server::start().await;
     for format in BOTH {
         let (mut anybody, _) = server.connect(format).await;
-        let serial = published(&mut anybody, "mutable:a", 0, json!({"data": "x"})).await;
+        let serial = anybody.published("mutable:a", 0, json!({"data": "x"})).await;
         let able = json!({"mutable:*": ["publish", "message-update-own"]}).to_string();
         let token = jwt(KEY, &json!({"x-ably-capability": able}));
         let (mut anonymous, _) = server.connect_with(format, &format!("access_token={token}")).await;
@@ -231,7 +220,7 @@ async fn a_client_without_a_client_id_has_no_messages_of_its_own_to_change() {
 async fn changes_over_rest_are_taken_as_older_sdks_send_them() {
     let server = Server::start().await;
     let (_, body) = server.post("/channels/mutable%3Aa/messages", &json!({"data": "1"})).await;
-    let path = format!("/channels/mutable%3Aa/messages/{}", encoded(body["serials"][0].as_str().unwrap()));
+    let path = format!("/channels/mutable%3Aa/messages/{}", in_path(body["serials"][0].as_str().unwrap()));
     for format in BOTH {
         let why = json!({"description": "why", "metadata": {"k": "v"}});
         for (method, end, action) in [(Method::PATCH, "", 1), (Method::POST, "/delete", 2)] {
@@ -255,7 +244,7 @@ async fn one_message_its_versions_and_changes_are_there_over_rest() {
     let server = Server::start().await;
     let (_, body) = server.post("/channels/mutable%3Aa/messages", &json!({"name": "n", "data": "1"})).await;
     let serial = body["serials"][0].as_str().unwrap().to_owned();
-    let path = format!("/channels/mutable%3Aa/messages/{}", encoded(&serial));
+    let path = format!("/channels/mutable%3Aa/messages/{}", in_path(&serial));
     let (status, message) = server.get(&path).await;
     assert_eq!((status.as_u16(), &message["serial"], &message["data"]), (200, &json!(serial), &json!("1")));
     for format in BOTH {
@@ -301,10 +290,10 @@ async fn a_client_of_an_older_protocol_gets_messages_in_its_shape() {
             let (mut reader, _) = server.connect_with(format, &format!("key={KEY}&v={v}")).await;
             reader.attach(&channel).await;
             let (mut writer, _) = server.connect_with(format, &format!("key={KEY}&clientId=c&v=6")).await;
-            let serial = published(&mut writer, &channel, 0, json!({"data": "a"})).await;
+            let serial = writer.published(&channel, 0, json!({"data": "a"})).await;
             let version = json!({"description": "why", "metadata": {"k": "v"}});
             let update = json!({"action": 1, "serial": serial, "data": "b", "version": version});
-            published(&mut writer, &channel, 1, update).await;
+            writer.published(&channel, 1, update).await;
             let created = reader.expect(15).await["messages"][0].clone();
             let updated = reader.expect(15).await["messages"][0].clone();
             assert_eq!(updated["serial"], serial, "{v}");
@@ -322,7 +311,7 @@ async fn a_client_of_an_older_protocol_gets_messages_in_its_shape() {
                 assert_eq!(updated["version"]["description"], "why");
                 assert_eq!((&updated["createdAt"], &updated["operation"]), (&Value::Null, &Value::Null));
             }
-            let path = format!("/channels/{}/messages?limit=1", encoded(&channel));
+            let path = format!("/channels/{}/messages?limit=1", in_path(&channel));
             let history = server.request(Method::GET, &path).header("x-ably-version", v);
             let (_, history) = answer(history).await;
             assert_eq!(history[0]["version"], updated["version"], "{v}");

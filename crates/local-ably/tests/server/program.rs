@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::Value;
+
+use crate::harness::in_path;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdout, Command};
@@ -201,7 +203,7 @@ async fn a_namespace_has_the_rules_it_is_given_and_no_others() {
     let publish = client.post(&url).basic_auth("a.b", Some("c")).body(r#"{"data":"x"}"#);
     let published: Value =
         serde_json::from_slice(&publish.send().await.unwrap().bytes().await.unwrap()).unwrap();
-    let serial = published["serials"][0].as_str().unwrap().replace('@', "%40").replace(':', "%3A");
+    let serial = in_path(published["serials"][0].as_str().unwrap());
     let change = client.patch(format!("{url}/{serial}")).basic_auth("a.b", Some("c"));
     assert_eq!(change.body(r#"{"action":1,"data":"y"}"#).send().await.unwrap().status(), 200);
     end(child, "TERM").await;

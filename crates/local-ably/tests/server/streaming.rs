@@ -88,11 +88,6 @@ async fn listen(server: &Server, query: &str) -> Stream {
     Stream::open(server.request(Method::GET, &format!("/sse?v=1.2&{query}"))).await
 }
 
-async fn publish(server: &Server, channel: &str, data: &str) {
-    let (status, _) = server.post(&format!("/channels/{channel}/messages"), &json!({"data": data})).await;
-    assert_eq!(status, 201);
-}
-
 #[tokio::test]
 async fn messages_are_events_with_an_id_and_carry_their_channel() {
     let server = Server::start().await;
@@ -125,7 +120,7 @@ async fn whoever_does_not_ask_for_server_sent_events_gets_a_line_of_json_each() 
         (response.status().as_u16(), &response.headers()["content-type"]),
         (200, &"application/x-ndjson".parse().unwrap())
     );
-    publish(&server, "a", "1").await;
+    server.publish("a", &json!({"data": "1"})).await;
     let chunk = timeout(PATIENCE, response.chunk()).await.unwrap().unwrap().unwrap();
     let text = std::str::from_utf8(&chunk).unwrap();
     let event: Value = serde_json::from_str(text.strip_suffix('\n').unwrap()).unwrap();
@@ -161,7 +156,7 @@ async fn channels_are_separated_by_commas_or_by_what_the_client_says() {
     ] {
         let mut stream = listen(&server, query).await;
         for name in names {
-            publish(&server, &name.replace(',', "%2C"), "x").await;
+            server.publish(&name.replace(',', "%2C"), &json!({"data": "x"})).await;
             assert_eq!(stream.expect("message").await.json()["channel"], name, "{query}");
         }
     }
@@ -172,14 +167,14 @@ async fn a_stream_goes_on_after_the_last_event_on_all_its_channels() {
     let server = Server::start().await;
     for by_header in [false, true] {
         let mut stream = listen(&server, "channels=a,b,c").await;
-        publish(&server, "a", "1").await;
-        publish(&server, "b", "2").await;
+        server.publish("a", &json!({"data": "1"})).await;
+        server.publish("b", &json!({"data": "2"})).await;
         assert_eq!(stream.expect("message").await.data(), "1");
         let seen = stream.expect("message").await;
         assert_eq!(seen.data(), "2");
         drop(stream);
-        publish(&server, "a", "3").await;
-        publish(&server, "c", "4").await;
+        server.publish("a", &json!({"data": "3"})).await;
+        server.publish("c", &json!({"data": "4"})).await;
         // A browser that reconnects asks by a header, and for the same rewind.
         let mut again = if by_header {
             let request = server.request(Method::GET, "/sse?v=1.2&channels=a,b,c&rewind=5");
@@ -190,7 +185,7 @@ async fn a_stream_goes_on_after_the_last_event_on_all_its_channels() {
         let mut missed = vec![again.expect("message").await.data(), again.expect("message").await.data()];
         missed.sort_by_key(Value::to_string);
         assert_eq!(missed, ["3", "4"]);
-        publish(&server, "b", "5").await;
+        server.publish("b", &json!({"data": "5"})).await;
         assert_eq!(again.expect("message").await.data(), "5");
     }
 }
@@ -200,7 +195,7 @@ async fn a_stream_goes_on_in_the_midst_of_messages_that_were_published_together(
     let server = Server::start().await;
     let mut stream = listen(&server, "channels=a").await;
     server.post("/channels/a/messages", &json!([{"data": "1"}, {"data": "2"}, {"data": "3"}])).await;
-    publish(&server, "a", "4").await;
+    server.publish("a", &json!({"data": "4"})).await;
     let mut ids = Vec::new();
     for expected in ["1", "2", "3", "4"] {
         let event = stream.expect("message").await;
@@ -214,7 +209,7 @@ async fn a_stream_goes_on_in_the_midst_of_messages_that_were_published_together(
             assert_eq!(event.data(), *expected);
             assert_eq!(event.id, ids[4 - rest.len() + index], "an event keeps its id");
         }
-        publish(&server, "b", "unheard").await;
+        server.publish("b", &json!({"data": "unheard"})).await;
         assert!(again.events.is_empty());
     }
 }
@@ -222,15 +217,15 @@ async fn a_stream_goes_on_in_the_midst_of_messages_that_were_published_together(
 #[tokio::test]
 async fn a_last_event_that_is_unknown_is_told_by_an_error_and_the_stream_goes_on() {
     let server = Server::start().await;
-    publish(&server, "a", "before").await;
+    server.publish("a", &json!({"data": "before"})).await;
     for last in ["nonsense", "00000000000001-000@x", ",,,"] {
         let mut stream = listen(&server, &format!("channels=a&lastEvent={last}")).await;
         assert_eq!(stream.expect_error().await, (90003, 404));
-        publish(&server, "a", "after").await;
+        server.publish("a", &json!({"data": "after"})).await;
         let event = stream.expect("message").await;
         assert_eq!(event.data(), "after");
         let mut again = listen(&server, &format!("channels=a&lastEvent={}", event.id)).await;
-        publish(&server, "a", "and on").await;
+        server.publish("a", &json!({"data": "and on"})).await;
         assert_eq!(again.expect("message").await.data(), "and on");
     }
 }
@@ -239,7 +234,7 @@ async fn a_last_event_that_is_unknown_is_told_by_an_error_and_the_stream_goes_on
 async fn rewind_brings_the_last_messages_first() {
     let server = Server::start().await;
     for data in ["1", "2", "3"] {
-        publish(&server, "a", data).await;
+        server.publish("a", &json!({"data": data})).await;
     }
     for (rewind, expected) in [("1", vec!["3"]), ("2", vec!["2", "3"]), ("1m", vec!["1", "2", "3"])] {
         let mut stream = listen(&server, &format!("channels=a&rewind={rewind}")).await;
@@ -366,7 +361,7 @@ async fn a_client_that_does_not_read_is_cut_and_others_go_on() {
     let data = "x".repeat(60_000);
     // More than the sockets and the queue hold.
     for _ in 0..700 {
-        publish(&server, "a", &data).await;
+        server.publish("a", &json!({"data": &data})).await;
         assert_eq!(reader.expect("message").await.data().as_str().unwrap().len(), data.len());
     }
     await_connections(&server, "a", 1).await;

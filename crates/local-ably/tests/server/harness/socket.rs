@@ -125,6 +125,12 @@ impl Socket {
         self.answer().await
     }
 
+    /// Publishes a message, and answers its serial.
+    pub(crate) async fn published(&mut self, channel: &str, msg_serial: u64, message: Value) -> String {
+        let ack = self.publish(channel, msg_serial, message).await;
+        ack["res"][0]["serials"][0].as_str().expect("an ACK").to_owned()
+    }
+
     /// Sends a presence message, and answers ACK or NACK.
     pub(crate) async fn presence(&mut self, channel: &str, msg_serial: u64, message: Value) -> Value {
         self.send(json!({"action": 14, "channel": channel, "msgSerial": msg_serial, "presence": [message]}))
