@@ -18,6 +18,8 @@ pub struct Problem {
     pub title: &'static str,
     /// What went wrong this time; it quotes nothing that the caller sent.
     pub detail: Option<String>,
+    /// The stable code of what exactly is wrong, where the name alone does not tell what to mend.
+    pub reason: Option<&'static str>,
     /// The field of the body that is to blame, if one is.
     pub field: Option<&'static str>,
     /// When to try again, in seconds.
@@ -30,6 +32,8 @@ struct Wire<'a> {
     title: &'a str,
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
@@ -38,7 +42,14 @@ struct Wire<'a> {
 impl Problem {
     /// A problem that is explained by its title.
     pub const fn new(status: u16, name: &'static str, title: &'static str) -> Self {
-        Self { status, name, title, detail: None, field: None, retry_after: None }
+        Self { status, name, title, reason: None, detail: None, field: None, retry_after: None }
+    }
+
+    /// With what exactly is wrong.
+    #[must_use]
+    pub fn reason(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
     }
 
     /// With what went wrong this time.
@@ -69,6 +80,7 @@ impl From<Problem> for Answer {
             r#type: format!("{TYPE_PREFIX}{}", problem.name),
             title: problem.title,
             status: problem.status,
+            reason: problem.reason,
             detail: problem.detail.as_deref(),
             field: problem.field,
         });

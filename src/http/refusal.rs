@@ -53,13 +53,19 @@ pub(super) fn session(route: &Route, error: &SessionError) -> Answer {
     })
 }
 
-/// A body that is no post, with the field to blame where a single fix is wrong.
+/// A body that is no post.
 pub(super) fn post(error: &PostError) -> Answer {
     let problem = match error {
-        PostError::TooLarge => Problem::new(413, "too_large", "A post is at most 64 KiB long"),
-        PostError::Invalid(rejection) => Problem::new(400, "invalid_fix", "The fix is not valid")
-            .field(rejection.field.map(|field| field.name())),
-        _ => Problem::new(400, "invalid_post", "The post is not valid"),
+        PostError::TooLarge | PostError::TooMany => {
+            Problem::new(413, "too_large", "A post is at most 64 KiB long and holds at most 100 fixes")
+        }
+        PostError::Invalid(_) => Problem::new(400, "invalid_fix", "The fix is not valid"),
+        PostError::Empty
+        | PostError::NotUtf8
+        | PostError::ByteOrderMark
+        | PostError::NotJson { .. }
+        | PostError::SentAt(_) => Problem::new(400, "invalid_post", "The post is not valid"),
     };
-    problem.detail(error.to_string()).into()
+    let field = error.field().map(|field| field.name());
+    problem.reason(error.reason()).field(field).detail(error.to_string()).into()
 }

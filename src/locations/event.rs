@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::clock::{Clock, Measured};
 use super::log::{Life, Row};
-use super::sequence::Moment;
 use super::{Fix, Millis};
 use crate::ids::JobId;
 
@@ -61,8 +61,11 @@ pub struct Updated {
     pub altitude: Option<f64>,
     /// When the fix was accepted, Unix milliseconds.
     pub ts: Millis,
-    /// When it was measured by the phone's clock, Unix milliseconds; `ts` where the phone did not say.
+    /// When it was measured as well as can be known, Unix milliseconds: no later than `ts`.
     pub captured_at: Millis,
+    /// There where that is not what the phone said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Clock>,
     /// The other fixes of the message, by seq.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub backfill: Vec<Backfill>,
@@ -70,7 +73,7 @@ pub struct Updated {
 
 impl Updated {
     /// One live fix by itself.
-    pub fn of(life: &Life, seq: u64, fix: &Fix, ts: Millis) -> Self {
+    pub fn of(life: &Life, seq: u64, fix: &Fix, measured: Measured, ts: Millis) -> Self {
         Self {
             job_id: life.job.clone(),
             epoch: life.epoch,
@@ -84,7 +87,8 @@ impl Updated {
             accuracy: fix.accuracy(),
             altitude: fix.altitude(),
             ts,
-            captured_at: Moment::of(fix, ts).captured_at(),
+            captured_at: measured.effective,
+            clock: measured.clock,
             backfill: Vec::new(),
         }
     }
@@ -110,20 +114,19 @@ impl Message {
     pub fn of(life: &Life, row: &Row) -> serde_json::Result<Self> {
         let (seq, from_seq, ts) = (row.seq, row.first_seq(), row.body.ts);
         let head = row.head();
-        let head_seq = head.map(|(seq, _)| seq);
         let backfill = row
             .fixes()
-            .filter(|(seq, _)| Some(*seq) != head_seq)
-            .map(|(seq, fix)| (seq, Moment::of(fix, ts).effective(), fix.lat(), fix.lng()))
+            .filter(|(seq, ..)| Some(*seq) != head)
+            .map(|(seq, fix, measured)| (seq, measured.effective, fix.lat(), fix.lng()))
             .collect();
-        let (name, data) = match head {
-            Some((head_seq, fix)) => {
+        let (name, data) = match head.and_then(|seq| Some((seq, row.fix(seq)?))) {
+            Some((head_seq, (fix, measured))) => {
                 let updated = Updated {
                     seq,
                     from_seq,
                     head_seq: Some(head_seq).filter(|head_seq| *head_seq != seq),
                     backfill,
-                    ..Updated::of(life, head_seq, fix, ts)
+                    ..Updated::of(life, head_seq, fix, measured, ts)
                 };
                 ("location.updated", serde_json::to_string(&updated)?)
             }
@@ -142,7 +145,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::ids::UserId;
     use crate::locations::log::Body;
 
     #[test]
@@ -153,15 +155,20 @@ mod tests {
             [7, 20.0, 0.0, "id", 1.5, 2.5, 3.5, 4.5],
             [3, 30.0, 0.0, null, null, null, null, null],
         ]);
-        let fixes = serde_json::from_value(fixes).unwrap();
-        let body = Body { ts: 5, driver: UserId::parse("d").unwrap(), live: 11, fixes };
-        let message = Message::of(&life, &Row { seq: 12, cap: Some(7), body }).unwrap();
+        let times = json!([
+            {"fix": 1, "clock": "repaired", "capturedAt": 4, "effective": 4},
+            {"fix": 2, "clock": "ahead", "capturedAt": 90_000, "effective": 3},
+        ]);
+        let body = json!({"ts": 5, "driver": "d", "live": 11, "fixes": fixes, "times": times});
+        let body: Body = serde_json::from_value(body).unwrap();
+        let message = Message::of(&life, &Row { seq: 12, cap: Some(8), body }).unwrap();
         assert_eq!((message.id.as_str(), message.name), ("a.b/9.12", "location.updated"));
         assert_eq!(
             serde_json::from_str::<Value>(&message.data).unwrap(),
             json!({
                 "jobId": "a.b", "epoch": 9, "seq": 12, "fromSeq": 10, "headSeq": 11, "lat": 20.0, "lng": 0.0,
-                "speed": 1.5, "heading": 2.5, "accuracy": 3.5, "altitude": 4.5, "ts": 5, "capturedAt": 7,
+                "speed": 1.5, "heading": 2.5, "accuracy": 3.5, "altitude": 4.5, "ts": 5, "capturedAt": 4,
+                "clock": "repaired",
                 "backfill": [[10, 5, 10.0, 0.0], [12, 3, 30.0, 0.0]],
             })
         );

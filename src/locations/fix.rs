@@ -8,8 +8,8 @@ use thiserror::Error;
 use super::Millis;
 use crate::ids::FixId;
 
-pub(super) mod captured_at;
 pub(super) mod json;
+mod time;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -38,6 +38,8 @@ pub enum Field {
     Locations,
     /// Whose fixes these are, where a back end posts them.
     Driver,
+    /// The phone's clock when it sent the post.
+    SentAt,
 }
 
 impl Field {
@@ -54,6 +56,7 @@ impl Field {
             Self::Id => "id",
             Self::Locations => "locations",
             Self::Driver => "driver",
+            Self::SentAt => "sentAt",
         }
     }
 
@@ -66,7 +69,7 @@ impl Field {
             Self::Heading => "a number from 0 to 360 (negative: unknown)",
             Self::Accuracy => "a number of metres (negative: unknown)",
             Self::Altitude => "a number of metres",
-            Self::CapturedAt => {
+            Self::CapturedAt | Self::SentAt => {
                 "ISO 8601 with an offset (2026-01-31T08:00:00.5Z), or Unix milliseconds, in the years 0000 to 9999"
             }
             Self::Id => "a string of 1 to 64 printable ASCII characters",
@@ -88,22 +91,36 @@ pub enum Reason {
     WrongType,
     /// The number, or the time, is beyond what the field may hold.
     OutOfRange,
-    /// `capturedAt` is a string but not ISO 8601 with an offset.
+    /// A time is a string but not ISO 8601 with an offset.
     NotATime,
-    /// `capturedAt` is a number that can only be meant in seconds.
+    /// A time is a number that can only be meant in seconds.
     InSeconds,
     /// The string is not an id.
     InvalidId,
     /// The object holds the field twice, so that two readers could see two values.
     Repeated,
-    /// `locations` holds nothing.
-    Empty,
-    /// `locations` holds more than 100 fixes.
-    TooMany,
     /// Measured longer ago than the service keeps; neither stored nor published.
     TooOld,
     /// The driver has sent this `id` before, with another position or `capturedAt`.
     IdReused,
+}
+
+impl Reason {
+    /// The reason's code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotAnObject => "not_an_object",
+            Self::Required => "required",
+            Self::WrongType => "wrong_type",
+            Self::OutOfRange => "out_of_range",
+            Self::NotATime => "not_a_time",
+            Self::InSeconds => "in_seconds",
+            Self::InvalidId => "invalid_id",
+            Self::Repeated => "repeated",
+            Self::TooOld => "too_old",
+            Self::IdReused => "id_reused",
+        }
+    }
 }
 
 /// What is wrong, and with which field. It quotes nothing that was sent.
@@ -146,7 +163,7 @@ impl fmt::Display for Rejection {
 }
 
 /// The name by which a driver's retry of a fix is recognised: the fix's own `id`, or the post's `Idempotency-Key` with
-/// the fix's place in the post. The 64 characters that an id may have are those of the text as given.
+/// the fix's place in the post. The two never meet: between key and place is a line break, which no id has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DedupeId(String);
@@ -159,7 +176,7 @@ impl DedupeId {
 
     /// The id of the fix at `index` (from 0) in a post with an `Idempotency-Key`.
     pub fn numbered(key: &FixId, index: usize) -> Self {
-        Self(format!("{key}#{index}"))
+        Self(format!("{key}\n{index}"))
     }
 
     /// The id as text.
@@ -250,7 +267,7 @@ impl Fix {
         };
         self.accuracy = known(self.accuracy);
         self.altitude = self.altitude.map(|altitude| altitude + 0.0);
-        if self.captured_at.is_some_and(|at| !captured_at::RANGE.contains(&at)) {
+        if self.captured_at.is_some_and(|at| !time::RANGE.contains(&at)) {
             return Err(Rejection::of(Field::CapturedAt, Reason::OutOfRange));
         }
         Ok(self)

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use super::Millis;
+use super::clock::{Clocks, Measured, TOLERANCE};
 use super::event::{Message, Updated};
 use super::fix::{Field, Fix, Reason, Rejection};
-use super::log::{Body, Life, Log, LogError, Row, Sought, Waking};
+use super::log::{Body, Life, Log, LogError, Row, Sought, Time, Waking};
 use super::outbox::{Failure, Next, Outbox, ROWS_MAX, Verdict};
 use super::post::{Entry, Post};
-use super::protocol::{Clock, JobAnswer, JobRequest, NoState, Outcome, PostAnswer};
-use super::sequence::Moment;
+use super::protocol::{JobAnswer, JobRequest, NoState, Outcome, PostAnswer};
+use super::sequence::{Alive, Mark, Markers, Sequence, ahead_after};
 use crate::ids::JobId;
 
 #[cfg(test)]
@@ -49,33 +50,6 @@ pub struct Job<L> {
     outbox: Outbox,
 }
 
-/// Where the job's sequence stands, as the log has it.
-#[derive(Debug)]
-enum Sequence {
-    /// No fix is accepted yet, in the life that would have to exceed this epoch.
-    Unborn { after_epoch: Option<u64> },
-    /// There is a last row.
-    Alive(Alive),
-}
-
-#[derive(Debug)]
-struct Alive {
-    life: Life,
-    /// Of the last row.
-    seq: u64,
-    cap: Option<Millis>,
-    ts: Millis,
-    live: Live,
-}
-
-/// The last fix that moved the marker.
-#[derive(Debug, Clone, PartialEq)]
-struct Live {
-    seq: u64,
-    ts: Millis,
-    fix: Fix,
-}
-
 /// What a retry is recognised by. A fix with neither `id` nor `capturedAt` has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key<'a> {
@@ -96,7 +70,7 @@ impl<'a> Key<'a> {
 /// What is to become of an entry, before seqs are given out.
 enum Fate {
     /// It gets a seq.
-    Fresh,
+    Fresh(Measured),
     /// The same as the fresh entry at this earlier index.
     Twin(usize),
     /// Whatever else happens.
@@ -115,7 +89,7 @@ impl<L: Log> Job<L> {
             Waking::Ended { epoch } => unborn(Some(epoch)),
             Waking::Alive { life, last, position } => {
                 let outbox = Outbox::resume(position, last.seq);
-                (Sequence::Alive(Alive::from_last(&log, life, &last)?), outbox)
+                (Sequence::Alive(Box::new(Alive::from_last(&log, life, &last)?)), outbox)
             }
         };
         Ok(Self { log, max_fix_age, sequence, outbox })
@@ -176,44 +150,49 @@ impl<L: Log> Job<L> {
         let Some(alive) = self.sequence.of_job(&job)? else {
             return Ok(JobAnswer::NoState(NoState { job_id: job, epoch: None, seq: 0 }));
         };
-        let Live { seq, ts, fix } = &alive.live;
-        Ok(JobAnswer::State(Box::new(Updated::of(&alive.life, *seq, fix, *ts))))
+        let live = &alive.live;
+        let updated = Updated::of(&alive.life, live.seq, &live.fix, live.measured, live.ts);
+        Ok(JobAnswer::State(Box::new(updated)))
     }
 
     fn post(&mut self, job: JobId, post: Post, now: Millis) -> Result<PostAnswer, LogError> {
         let alive = self.sequence.of_job(&job)?;
-        // The clocks of two machines that the object has lived on may differ a little.
+        // Our clock goes back, a little where the object moves to another machine, and acceptance does not.
         let ts = alive.map_or(now, |alive| alive.ts.max(now));
-        let fates = self.fates(alive, &post, now)?;
+        let at = if ts - now <= TOLERANCE { ts } else { now };
+        let clocks = Clocks::of(&post, at, self.max_fix_age);
+        let fates = self.fates(alive, &post, &clocks)?;
 
         let mut outcomes: Vec<(usize, Outcome)> = Vec::with_capacity(fates.len());
-        let mut fresh: Vec<(usize, Fix)> = Vec::new();
+        let mut fresh: Vec<(usize, Fix, Measured)> = Vec::new();
         let mut twins: Vec<(usize, usize)> = Vec::new();
         for (index, (entry, fate)) in post.entries.into_iter().zip(fates).enumerate() {
             match (fate, entry) {
                 (Fate::Known(outcome), _) => outcomes.push((index, outcome)),
                 (Fate::Twin(first), _) => twins.push((index, first)),
-                (Fate::Fresh, Entry::Fix(fix)) => fresh.push((index, fix)),
-                (Fate::Fresh, Entry::Bad(rejection)) => {
+                (Fate::Fresh(measured), Entry::Fix(fix)) => fresh.push((index, fix, measured)),
+                (Fate::Fresh(_), Entry::Bad(rejection)) => {
                     outcomes.push((index, Outcome::rejected(index, rejection)));
                 }
             }
         }
 
-        fresh.sort_by_key(|(index, fix)| (Moment::of(fix, ts).order(), *index));
+        fresh.sort_by_key(|(index, _, measured)| (measured.effective, measured.captured_at, *index));
+        let driver = &post.driver;
         let mut seq = alive.map_or(0, |alive| alive.seq);
-        let mut live = alive.map(|alive| (alive.live.seq, alive.live.moment()));
-        for (index, fix) in &fresh {
+        let mut markers = alive.map_or_else(Markers::default, |alive| alive.markers(driver));
+        for (index, fix, measured) in &fresh {
             seq += 1;
-            let moment = Moment::of(fix, ts);
-            let clock = moment.clock_ahead().then_some(Clock::Ahead);
+            let (measured, said) = (*measured, fix.captured_at());
+            let mark = Mark { seq, driver, at, offset: clocks.offset(), said, measured };
+            let clock = measured.clock;
             outcomes.push((
                 *index,
-                if live.is_none_or(|(_, last)| moment.is_live_after(last)) {
-                    live = Some((seq, moment));
-                    Outcome::Accepted { seq, clock }
-                } else {
+                if markers.hold_back(&mark) {
                     Outcome::Late { seq, clock }
+                } else {
+                    markers.follow(mark);
+                    Outcome::Accepted { seq, clock }
                 },
             ));
             let same = twins.iter().filter(|(_, first)| first == index);
@@ -221,11 +200,17 @@ impl<L: Log> Job<L> {
         }
         outcomes.sort_unstable_by_key(|(index, _)| *index);
 
-        if let (Some((live, _)), false) = (live, fresh.is_empty()) {
-            let fixes: Vec<Fix> = fresh.into_iter().map(|(_, fix)| fix).collect();
+        if let (Some(live), false) = (markers.live.map(|mark| mark.seq), fresh.is_empty()) {
+            let right = markers.right.map(|mark| mark.seq).filter(|right| *right != live);
+            let ahead = ahead_after(alive.map_or(&[], Alive::ahead), driver, markers.ahead, at);
+            let times = fresh.iter().enumerate();
+            let times = times.filter_map(|(index, (.., measured))| Time::kept(index, *measured)).collect();
+            let fixes: Vec<Fix> = fresh.into_iter().map(|(_, fix, _)| fix).collect();
             let latest = fixes.iter().filter_map(Fix::captured_at).max();
             let cap = alive.and_then(|alive| alive.cap).max(latest);
-            self.write(&job, Row { seq, cap, body: Body { ts, driver: post.driver, live, fixes } })?;
+            let (at, offset) = (Some(at).filter(|at| *at != ts), clocks.offset());
+            let body = Body { ts, at, offset, driver: post.driver, live, right, ahead, fixes, times };
+            self.write(&job, Row { seq, cap, body })?;
         }
         Ok(PostAnswer {
             ok: true,
@@ -248,7 +233,7 @@ impl<L: Log> Job<L> {
                 let life = Life { job: job.clone(), epoch };
                 self.log.begin(&life)?;
                 self.log.append(&row, self.outbox.position())?;
-                self.sequence = Sequence::Alive(Alive::from_last(&self.log, life, &row)?);
+                self.sequence = Sequence::Alive(Box::new(Alive::from_last(&self.log, life, &row)?));
             }
         }
         self.outbox.push(row);
@@ -256,14 +241,14 @@ impl<L: Log> Job<L> {
     }
 
     /// Decides on each entry of a post, by what was accepted before and by the entries before it.
-    fn fates(&self, alive: Option<&Alive>, post: &Post, now: Millis) -> Result<Vec<Fate>, LogError> {
+    fn fates(&self, alive: Option<&Alive>, post: &Post, clocks: &Clocks) -> Result<Vec<Fate>, LogError> {
         let rows = match alive {
             Some(alive) => self.earlier(alive, post)?,
             None => Vec::new(),
         };
         let fixes = rows.iter().flat_map(Row::fixes);
         let before: HashMap<Key<'_>, (u64, &Fix)> =
-            fixes.filter_map(|(seq, fix)| Some((Key::of(fix)?, (seq, fix)))).collect();
+            fixes.filter_map(|(seq, fix, _)| Some((Key::of(fix)?, (seq, fix)))).collect();
         let mut here: HashMap<Key<'_>, (usize, &Fix)> = HashMap::new();
         let reused = Rejection::of(Field::Id, Reason::IdReused);
         let fates = post.entries.iter().enumerate().map(|(index, entry)| {
@@ -284,16 +269,15 @@ impl<L: Log> Job<L> {
                     false => Fate::Known(Outcome::rejected(index, reused)),
                 };
             }
-            // Only here: a retry gets its seq back however long it has taken. By the clock itself, not by the times of acceptance,
-            // which a clock that was ahead for once keeps ahead.
-            if fix.captured_at().is_some_and(|at| now.saturating_sub(at) > self.max_fix_age) {
+            // Only here: a retry gets its seq back however long it has taken.
+            let Ok(measured) = clocks.measure(fix) else {
                 let too_old = Rejection::of(Field::CapturedAt, Reason::TooOld);
                 return Fate::Known(Outcome::rejected(index, too_old));
-            }
+            };
             if let Some(key) = key {
                 here.insert(key, (index, fix));
             }
-            Fate::Fresh
+            Fate::Fresh(measured)
         });
         Ok(fates.collect())
     }
@@ -317,59 +301,5 @@ impl<L: Log> Job<L> {
         let mut rows = self.log.find(&sought)?;
         rows.retain(|row| row.body.driver == post.driver);
         Ok(rows)
-    }
-}
-
-impl Sequence {
-    fn of_job(&self, job: &JobId) -> Result<Option<&Alive>, LogError> {
-        match self {
-            Self::Alive(alive) if alive.life.job == *job => Ok(Some(alive)),
-            Self::Alive(_) => Err(LogError::OtherJob),
-            Self::Unborn { .. } => Ok(None),
-        }
-    }
-
-    fn epoch(&self) -> Option<u64> {
-        match self {
-            Self::Alive(alive) => Some(alive.life.epoch),
-            Self::Unborn { .. } => None,
-        }
-    }
-}
-
-impl Alive {
-    /// Where the sequence stands after its last row. The last live fix may be in an earlier one.
-    fn from_last(log: &impl Log, life: Life, last: &Row) -> Result<Self, LogError> {
-        let live = match Live::of(last) {
-            Some(live) => live,
-            None => {
-                let before = last.body.live.saturating_sub(1);
-                let row = log.rows_after(before, 1)?.into_iter().next();
-                row.as_ref().and_then(Live::of).ok_or(LogError::Damaged("the last live fix is gone"))?
-            }
-        };
-        Ok(Self { life, seq: last.seq, cap: last.cap, ts: last.body.ts, live })
-    }
-
-    /// Goes on to the row that was just written.
-    fn follow(&mut self, row: &Row) {
-        self.seq = row.seq;
-        self.cap = row.cap;
-        self.ts = row.body.ts;
-        if let Some(live) = Live::of(row) {
-            self.live = live;
-        }
-    }
-}
-
-impl Live {
-    /// The last live fix of a row, if it has any.
-    fn of(row: &Row) -> Option<Self> {
-        let (seq, fix) = row.head()?;
-        Some(Self { seq, ts: row.body.ts, fix: fix.clone() })
-    }
-
-    fn moment(&self) -> Moment {
-        Moment::of(&self.fix, self.ts)
     }
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::clock::{Clock, Measured};
+use super::sequence::Ahead;
 use super::{Fix, Millis};
 use crate::ids::{JobId, UserId};
 
@@ -32,17 +34,74 @@ pub struct Row {
     pub body: Body,
 }
 
-/// What a row keeps as JSON. `fixes` are also read by the log's SQL.
+/// What a row keeps as JSON. `fixes` are also read by the log's SQL. Fields are added without a rewrite: one that is not there
+/// says what it says by its absence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Body {
     /// When the post was accepted. It never decreases from one row to the next.
     pub ts: Millis,
+    /// Our clock at the acceptance, where that is not `ts`: it has gone back by more than a little.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Millis>,
+    /// Our clock less the phone's, where the post said what the phone's was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<Millis>,
     /// Whose fixes these are.
     pub driver: UserId,
     /// The seq of the last live fix up to the end of this row.
     pub live: u64,
+    /// The seq of the last live fix whose clock is not ahead, where that is not `live`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right: Option<u64>,
+    /// The last live fix of each driver whose clock was ahead within the last minute.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<(UserId, Ahead)>,
     /// The fixes in the order of their seqs; never empty.
     pub fixes: Vec<Fix>,
+    /// The times of those fixes that were not measured when the phone says, in the order of the fixes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<Time>,
+}
+
+/// When a fix was measured, where that is not when the phone says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Time {
+    /// Which of the row's fixes, from 0.
+    pub fix: usize,
+    /// What is wrong with the phone's clock.
+    pub clock: Clock,
+    /// As [`Measured::captured_at`].
+    pub captured_at: Millis,
+    /// As [`Measured::effective`].
+    pub effective: Millis,
+}
+
+impl Time {
+    /// What is to be kept of the time of the fix at `index`.
+    pub fn kept(index: usize, measured: Measured) -> Option<Self> {
+        let Measured { effective, captured_at, clock } = measured;
+        clock.map(|clock| Self { fix: index, clock, captured_at, effective })
+    }
+}
+
+impl Body {
+    /// Our clock at the acceptance.
+    pub fn at(&self) -> Millis {
+        self.at.unwrap_or(self.ts)
+    }
+
+    /// When the fix at `index` was measured.
+    fn measured(&self, index: usize, fix: &Fix) -> Measured {
+        let time = self.times.binary_search_by_key(&index, |time| time.fix).ok();
+        match time.and_then(|at| self.times.get(at)) {
+            Some(&Time { clock, captured_at, effective, .. }) => {
+                Measured { effective, captured_at, clock: Some(clock) }
+            }
+            None => Measured::as_said(fix.captured_at(), self.at()),
+        }
+    }
 }
 
 impl Row {
@@ -51,20 +110,22 @@ impl Row {
         (self.seq + 1).saturating_sub(self.body.fixes.len() as u64)
     }
 
-    /// Its fixes with their seqs, in order.
-    pub fn fixes(&self) -> impl Iterator<Item = (u64, &Fix)> {
-        (self.first_seq()..).zip(&self.body.fixes)
+    /// Its fixes with their seqs and times, in order.
+    pub fn fixes(&self) -> impl Iterator<Item = (u64, &Fix, Measured)> {
+        let fixes = self.body.fixes.iter().enumerate();
+        (self.first_seq()..).zip(fixes).map(|(seq, (index, fix))| (seq, fix, self.body.measured(index, fix)))
     }
 
-    /// The fix that has this seq, if it is in this row.
-    pub fn fix(&self, seq: u64) -> Option<&Fix> {
-        let index = seq.checked_sub(self.first_seq())?;
-        self.body.fixes.get(usize::try_from(index).ok()?)
+    /// The fix that has this seq, and when it was measured, if it is in this row.
+    pub fn fix(&self, seq: u64) -> Option<(&Fix, Measured)> {
+        let index = usize::try_from(seq.checked_sub(self.first_seq())?).ok()?;
+        let fix = self.body.fixes.get(index)?;
+        Some((fix, self.body.measured(index, fix)))
     }
 
-    /// The newest live fix of this row, if any of it is live.
-    pub fn head(&self) -> Option<(u64, &Fix)> {
-        Some((self.body.live, self.fix(self.body.live)?))
+    /// The seq of the newest live fix of this row, if any of it is live.
+    pub fn head(&self) -> Option<u64> {
+        Some(self.body.live).filter(|live| *live >= self.first_seq())
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use super::Millis;
 use super::fix::json::Fields;
 use super::fix::{DedupeId, Field, Fix, Reason, Rejection};
 use crate::ids::{FixId, UserId};
@@ -17,12 +18,24 @@ pub const FIXES_MAX: usize = 100;
 /// Why a body is not a post; nothing of it is accepted. The message quotes nothing that was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PostError {
-    /// Over [`BODY_MAX`] bytes: 413, all others 400.
+    /// Over [`BODY_MAX`] bytes.
     #[error("the body is longer than 64 KiB")]
     TooLarge,
+    /// `locations` holds more than [`FIXES_MAX`] fixes, and nothing of it was looked at.
+    #[error("`locations` holds more than {FIXES_MAX} fixes")]
+    TooMany,
+    /// `locations` holds nothing.
+    #[error("`locations` holds no fix")]
+    Empty,
+    /// `sentAt` is no time.
+    #[error("{0}")]
+    SentAt(Rejection),
     /// The bytes are not UTF-8.
     #[error("the body is not UTF-8")]
     NotUtf8,
+    /// It begins with a byte order mark, which JSON does not (RFC 8259, 8.1).
+    #[error("the body begins with a byte order mark (U+FEFF): send the JSON without it")]
+    ByteOrderMark,
     /// The text is not one JSON document.
     #[error("the body is not JSON (line {line}, column {column})")]
     NotJson {
@@ -34,6 +47,30 @@ pub enum PostError {
     /// It is JSON, but not what is expected; or it is a single fix, and wrong.
     #[error("{0}")]
     Invalid(Rejection),
+}
+
+impl PostError {
+    /// The stable code of what is wrong.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::TooMany => "too_many",
+            Self::Empty => "empty",
+            Self::NotUtf8 => "not_utf8",
+            Self::ByteOrderMark => "byte_order_mark",
+            Self::NotJson { .. } => "not_json",
+            Self::SentAt(rejection) | Self::Invalid(rejection) => rejection.reason.code(),
+        }
+    }
+
+    /// The field to look at; none where the body as a whole is wrong.
+    pub fn field(&self) -> Option<Field> {
+        match self {
+            Self::TooMany | Self::Empty => Some(Field::Locations),
+            Self::SentAt(rejection) | Self::Invalid(rejection) => rejection.field,
+            Self::TooLarge | Self::NotUtf8 | Self::ByteOrderMark | Self::NotJson { .. } => None,
+        }
+    }
 }
 
 impl From<Rejection> for PostError {
@@ -73,6 +110,9 @@ pub enum Entry {
 pub struct Post {
     /// Whose fixes these are; a retry is recognised among the fixes of the same driver.
     pub driver: UserId,
+    /// The phone's clock when it sent this, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Millis>,
     /// What `results` answers, one by one.
     pub entries: Vec<Entry>,
 }
@@ -80,7 +120,7 @@ pub struct Post {
 impl Post {
     /// Reads a body. Any object with a `locations` that is not `null` is a batch, and its other fields are ignored.
     ///
-    /// With an `Idempotency-Key`, fix `i` (from 0) without an `id` of its own is named `<key>#<i>`.
+    /// With an `Idempotency-Key`, fix `i` (from 0) without an `id` of its own is named by the key and `i`.
     ///
     /// # Errors
     /// [`PostError`] where the body as a whole, or its single fix, is wrong. A fix of a batch that is wrong is an
@@ -90,6 +130,9 @@ impl Post {
             return Err(PostError::TooLarge);
         }
         let text = std::str::from_utf8(body).map_err(|_| PostError::NotUtf8)?;
+        if text.starts_with('\u{feff}') {
+            return Err(PostError::ByteOrderMark);
+        }
         if !text.trim_ascii_start().starts_with('{') {
             serde_json::from_str::<IgnoredAny>(text)?;
             return Err(Rejection::not_an_object().into());
@@ -102,6 +145,7 @@ impl Post {
                 UserId::parse(id).map_err(|_| Rejection::of(Field::Driver, Reason::InvalidId))?
             }
         };
+        let sent_at = fields.sent_at().map_err(PostError::SentAt)?;
         let name = |index| key.map(|key| DedupeId::numbered(key, index));
         let entries = match fields.locations() {
             None => vec![Entry::Fix(fields.fix(|| name(0))?)],
@@ -114,20 +158,19 @@ impl Post {
                 })
                 .collect(),
         };
-        Ok(Self { driver, entries })
+        Ok(Self { driver, sent_at, entries })
     }
 }
 
 fn batch(locations: &RawValue) -> Result<Vec<&RawValue>, PostError> {
-    let wrong = |reason| Err(Rejection::of(Field::Locations, reason).into());
     if !locations.get().starts_with('[') {
-        return wrong(Reason::WrongType);
+        return Err(Rejection::of(Field::Locations, Reason::WrongType).into());
     }
     let entries: Vec<&RawValue> = serde_json::from_str(locations.get())?;
     match entries.len() {
-        0 => wrong(Reason::Empty),
+        0 => Err(PostError::Empty),
         1..=FIXES_MAX => Ok(entries),
-        _ => wrong(Reason::TooMany),
+        _ => Err(PostError::TooMany),
     }
 }
 

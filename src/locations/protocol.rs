@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::Clock;
 use super::event::Updated;
 use super::fix::{Field, Reason, Rejection};
 use super::post::Post;
@@ -62,7 +63,7 @@ pub enum Outcome {
     Accepted {
         /// Its place in the job's order.
         seq: u64,
-        /// There where the phone's clock is ahead.
+        /// There where the phone's clock is wrong.
         #[serde(skip_serializing_if = "Option::is_none")]
         clock: Option<Clock>,
     },
@@ -70,7 +71,7 @@ pub enum Outcome {
     Late {
         /// Its place in the job's order.
         seq: u64,
-        /// There where the phone's clock is ahead.
+        /// There where the phone's clock is wrong.
         #[serde(skip_serializing_if = "Option::is_none")]
         clock: Option<Clock>,
     },
@@ -103,14 +104,6 @@ pub struct Refusal {
     pub reason: Reason,
     /// The same for a developer.
     pub detail: String,
-}
-
-/// What is notable about a phone's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Clock {
-    /// `capturedAt` is more than 30 s later than ours when the fix was accepted.
-    Ahead,
 }
 
 /// `{jobId, epoch: null, seq: 0}`.

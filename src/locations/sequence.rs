@@ -1,110 +1,307 @@
-//! In which order the fixes of a post are accepted, and which of them may move the marker.
+//! Where a job's sequence stands, and which fix may move the marker.
 
+use serde::{Deserialize, Serialize};
+
+use super::clock::{Measured, TOLERANCE};
+use super::log::{Life, Log, LogError, Row};
 use super::{Fix, Millis};
+use crate::ids::{JobId, UserId};
 
-/// A clock further ahead than this is marked.
-pub const CLOCK_AHEAD: Millis = 30_000;
+#[cfg(test)]
+mod tests;
 
-/// For how long a fix of a clock that is ahead may hold back another one of such a clock.
-const AHEAD_HOLDS: Millis = 60_000;
+/// Two fixes whose clocks are ahead by amounts that differ by no more than this come from one clock that runs on.
+const SAME_LEAD: Millis = 60_000;
 
-/// When a fix was measured, by the phone's clock and by ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    captured_at: Millis,
-    accepted_at: Millis,
+/// A fix that took no longer than this to arrive is held back by right clocks alone.
+const PROMPT: Millis = 60_000;
+
+/// The most drivers with a clock ahead that are remembered.
+const AHEAD_MAX: usize = 16;
+
+/// A fix as the rules of lateness see it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mark<'a> {
+    /// Its place in the sequence.
+    pub seq: u64,
+    /// Whose it is.
+    pub driver: &'a UserId,
+    /// Our clock at the acceptance.
+    pub at: Millis,
+    /// Our clock less the phone's, where the phone said.
+    pub offset: Option<Millis>,
+    /// `capturedAt` as sent.
+    pub said: Option<Millis>,
+    /// When it was measured.
+    pub measured: Measured,
 }
 
-impl Moment {
-    /// The moment of a fix accepted at `accepted_at`, which is also when it was measured where the phone does not say.
-    pub fn of(fix: &Fix, accepted_at: Millis) -> Self {
-        Self { captured_at: fix.captured_at().unwrap_or(accepted_at), accepted_at }
+impl Mark<'_> {
+    /// How far the phone's clock is ahead of ours, less the fix's age.
+    fn lead(&self) -> Millis {
+        self.measured.captured_at - self.at
     }
 
-    /// When it was measured by the phone's clock.
-    pub fn captured_at(self) -> Millis {
-        self.captured_at
-    }
-
-    /// When it was measured, but no later than it was accepted.
-    pub fn effective(self) -> Millis {
-        self.captured_at.min(self.accepted_at)
-    }
-
-    /// Whether the phone's clock is so far ahead that it is said.
-    pub fn clock_ahead(self) -> bool {
-        self.captured_at.saturating_sub(self.accepted_at) > CLOCK_AHEAD
-    }
-
-    /// The order within a post, ties going by position.
-    pub fn order(self) -> (Millis, Millis) {
-        (self.effective(), self.captured_at)
-    }
-
-    /// Whether a fix may move the marker that `last`, the last one that did, has put where it is.
+    /// Whether this was measured before `other`, a live fix whose clock is not ahead.
     ///
-    /// A fix from the future counts as measured when it was accepted, or it would hold the marker until then. That makes
-    /// the effective times of two such fixes say nothing about their order, so theirs is by `capturedAt`. But a phone
-    /// whose clock steps back, while still ahead, would then be held until the clock has caught up: hence only for a
-    /// minute.
-    pub fn is_live_after(self, last: Self) -> bool {
-        let both_ahead = self.is_clamped() && last.is_clamped();
-        if both_ahead && self.accepted_at.saturating_sub(last.accepted_at) <= AHEAD_HOLDS {
-            self.captured_at >= last.captured_at
+    /// One phone's own clock orders its fixes better than ours does: an offset holds the time that the post was under way
+    /// too, and where both fixes are from the future, all that ours says is when they came.
+    fn is_before(&self, other: &Self) -> bool {
+        if self.driver == other.driver {
+            if self.has_same_clock(other) {
+                return self.said < other.said;
+            }
+            if self.lead() > 0 && other.lead() > 0 {
+                return self.measured.captured_at < other.measured.captured_at;
+            }
+        }
+        self.measured.effective < other.measured.effective
+    }
+
+    /// Whether one clock has given both times, as far as `sentAt` tells, and it took that to mend at least one of them.
+    fn has_same_clock(&self, other: &Self) -> bool {
+        let (Some(this), Some(that)) = (self.offset, other.offset) else { return false };
+        let close = (this - that).abs() <= TOLERANCE;
+        let read_alike = [self, other].iter().all(|mark| mark.is_as_said() || mark.is_by_sent_at());
+        close && read_alike && (self.is_by_sent_at() || other.is_by_sent_at())
+    }
+
+    fn is_as_said(&self) -> bool {
+        self.said == Some(self.measured.captured_at)
+    }
+
+    fn is_by_sent_at(&self) -> bool {
+        let shifted = self.said.zip(self.offset).map(|(said, offset)| said + offset);
+        !self.is_as_said() && shifted == Some(self.measured.captured_at)
+    }
+}
+
+/// What has moved the marker, and so can make a fix late.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Markers<'a> {
+    /// The last live fix.
+    pub live: Option<Mark<'a>>,
+    /// The last live one whose clock was not ahead.
+    pub right: Option<Mark<'a>>,
+    /// The last live one of the driver in question whose clock was ahead.
+    pub ahead: Option<Ahead>,
+}
+
+/// A live fix of a clock that is ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ahead {
+    /// When it was measured by that clock.
+    pub captured_at: Millis,
+    /// Our clock at its acceptance.
+    pub at: Millis,
+}
+
+impl Ahead {
+    /// Whether it may hold anything back at this time of ours. A fix that was measured earlier by the same clock and comes later
+    /// than [`SAME_LEAD`] has a lead that differs by more.
+    fn holds_at(self, at: Millis) -> bool {
+        (at - SAME_LEAD..=at + TOLERANCE).contains(&self.at)
+    }
+}
+
+impl<'a> Markers<'a> {
+    /// Whether a fix that has just been accepted is late: it was measured before what has moved the marker.
+    ///
+    /// - One whose clock is not ahead is compared with the last such, whatever came between: so a right clock is never held back
+    ///   by a wrong one. Only if it took more than a minute to arrive, with the last live fix of any clock too.
+    /// - One whose clock is ahead is compared with its own driver's last such, by that clock, for as long as that has not
+    ///   stepped.
+    /// - What is from after our own clock's present, because that has gone back since, holds nothing back.
+    pub fn hold_back(&self, fix: &Mark<'_>) -> bool {
+        let at = fix.at;
+        if fix.measured.is_ahead() {
+            return self.ahead.is_some_and(|last| {
+                let runs_on = (fix.lead() - (last.captured_at - last.at)).abs() <= SAME_LEAD;
+                last.holds_at(at) && runs_on && fix.measured.captured_at < last.captured_at
+            });
+        }
+        let prompt = at - fix.measured.effective <= PROMPT;
+        let held_by = [self.right, self.live.filter(|_| !prompt)];
+        held_by
+            .into_iter()
+            .flatten()
+            .any(|last| last.measured.effective <= at + TOLERANCE && fix.is_before(&last))
+    }
+
+    /// Goes on after a live fix.
+    pub fn follow(&mut self, fix: Mark<'a>) {
+        self.live = Some(fix);
+        if fix.measured.is_ahead() {
+            self.ahead = Some(Ahead { captured_at: fix.measured.captured_at, at: fix.at });
         } else {
-            self.order() >= last.order()
+            self.right = Some(fix);
+        }
+    }
+}
+
+/// Where the job's sequence stands, as the log has it.
+#[derive(Debug)]
+pub enum Sequence {
+    /// No fix is accepted yet, in the life that would have to exceed this epoch.
+    Unborn {
+        /// The epoch of the last life, if there was one.
+        after_epoch: Option<u64>,
+    },
+    /// There is a last row.
+    Alive(Box<Alive>),
+}
+
+/// A sequence that has begun. Its fields are what the last row of the log says.
+#[derive(Debug)]
+pub struct Alive {
+    /// Which life of which job.
+    pub life: Life,
+    /// The last seq.
+    pub seq: u64,
+    /// The latest `capturedAt` as sent.
+    pub cap: Option<Millis>,
+    /// The last time of acceptance.
+    pub ts: Millis,
+    /// The last live fix.
+    pub live: Live,
+    /// The last live one whose clock was not ahead, where that is another one.
+    right: Option<Live>,
+    /// The last live fix of each driver whose clock was ahead within the last minute.
+    ahead: Vec<(UserId, Ahead)>,
+}
+
+/// A live fix as it is kept in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Live {
+    /// Its place in the sequence.
+    pub seq: u64,
+    /// When it was accepted.
+    pub ts: Millis,
+    /// The fix.
+    pub fix: Fix,
+    /// When it was measured.
+    pub measured: Measured,
+    driver: UserId,
+    at: Millis,
+    offset: Option<Millis>,
+}
+
+impl Sequence {
+    /// The sequence of this job, where it has begun.
+    ///
+    /// # Errors
+    /// [`LogError::OtherJob`]
+    pub fn of_job(&self, job: &JobId) -> Result<Option<&Alive>, LogError> {
+        match self {
+            Self::Alive(alive) if alive.life.job == *job => Ok(Some(alive)),
+            Self::Alive(_) => Err(LogError::OtherJob),
+            Self::Unborn { .. } => Ok(None),
         }
     }
 
-    fn is_clamped(self) -> bool {
-        self.captured_at > self.accepted_at
+    /// The epoch, once a fix is accepted.
+    pub fn epoch(&self) -> Option<u64> {
+        match self {
+            Self::Alive(alive) => Some(alive.life.epoch),
+            Self::Unborn { .. } => None,
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn moment(captured_at: Millis, accepted_at: Millis) -> Moment {
-        Moment { captured_at, accepted_at }
+impl Alive {
+    /// Where the sequence stands after its last row. The live fixes may be in earlier ones.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn from_last(log: &impl Log, life: Life, last: &Row) -> Result<Self, LogError> {
+        let find = |seq: u64| match Live::of(last, seq) {
+            Some(live) => Ok(live),
+            None => {
+                let row = log.rows_after(seq.saturating_sub(1), 1)?.into_iter().next();
+                row.and_then(|row| Live::of(&row, seq)).ok_or(LogError::Damaged("a live fix is gone"))
+            }
+        };
+        let live = find(last.body.live)?;
+        let right = last.body.right.map(find).transpose()?;
+        let ahead = last.body.ahead.clone();
+        Ok(Self { life, seq: last.seq, cap: last.cap, ts: last.body.ts, live, right, ahead })
     }
 
-    #[test]
-    fn a_fix_is_live_unless_it_was_measured_before_the_last_live_one() {
-        let last = moment(1_000, 5_000);
-        assert!(moment(1_000, 6_000).is_live_after(last), "a tie goes to the later one");
-        assert!(moment(1_001, 6_000).is_live_after(last));
-        assert!(!moment(999, 6_000).is_live_after(last));
+    /// Goes on to the row that was just written.
+    pub fn follow(&mut self, row: &Row) {
+        self.seq = row.seq;
+        self.cap = row.cap;
+        self.ts = row.body.ts;
+        self.ahead = row.body.ahead.clone();
+        if let Some(live) = Live::of(row, row.body.live) {
+            let before = std::mem::replace(&mut self.live, live);
+            self.right = row.body.right.and_then(|seq| {
+                Live::of(row, seq)
+                    .or_else(|| Some(before).filter(|before| before.seq == seq))
+                    .or_else(|| self.right.take())
+            });
+        }
     }
 
-    #[test]
-    fn a_fix_from_the_future_counts_as_measured_when_it_was_accepted() {
-        let year = 365 * 24 * 3_600_000;
-        let future = moment(5_000 + year, 5_000);
-        assert_eq!(future.effective(), 5_000);
-        assert!(moment(5_001, 6_000).is_live_after(future), "a right clock moves the marker on");
-        assert!(!moment(4_999, 6_000).is_live_after(future));
-        assert!(!moment(5_000, 6_000).is_live_after(future), "a tie goes by `capturedAt`");
+    /// What makes a fix of this driver late.
+    pub fn markers(&self, driver: &UserId) -> Markers<'_> {
+        let live = self.live.mark();
+        let right = self.right.as_ref().map(Live::mark);
+        let ahead = self.ahead.iter().find(|(whose, _)| whose == driver).map(|(_, ahead)| *ahead);
+        Markers {
+            live: Some(live),
+            right: right.or(Some(live).filter(|live| !live.measured.is_ahead())),
+            ahead,
+        }
     }
 
-    #[test]
-    fn fixes_of_a_clock_that_is_ahead_are_ordered_by_it() {
-        let last = moment(100_000, 50_000);
-        assert!(moment(100_001, 51_000).is_live_after(last));
-        assert!(!moment(99_999, 51_000).is_live_after(last));
+    /// The last live fix of each driver whose clock was ahead within the last minute.
+    pub fn ahead(&self) -> &[(UserId, Ahead)] {
+        &self.ahead
+    }
+}
+
+/// The last live fixes of clocks that are ahead, as the next row keeps them: with what this driver's now is, and less those that can
+/// hold nothing back any more.
+pub fn ahead_after(
+    before: &[(UserId, Ahead)],
+    driver: &UserId,
+    ahead: Option<Ahead>,
+    at: Millis,
+) -> Vec<(UserId, Ahead)> {
+    let others = before.iter().filter(|(whose, _)| whose != driver).cloned();
+    let this = ahead.map(|ahead| (driver.clone(), ahead));
+    let mut all: Vec<_> = others.chain(this).filter(|(_, ahead)| ahead.holds_at(at)).collect();
+    // The driver who has just posted is the last, so that whoever is first has been silent for longest.
+    let surplus = all.len().saturating_sub(AHEAD_MAX);
+    all.drain(..surplus);
+    all
+}
+
+impl Live {
+    /// The fix of this seq, if it is in this row.
+    fn of(row: &Row, seq: u64) -> Option<Self> {
+        let (fix, measured) = row.fix(seq)?;
+        Some(Self {
+            seq,
+            ts: row.body.ts,
+            fix: fix.clone(),
+            measured,
+            driver: row.body.driver.clone(),
+            at: row.body.at(),
+            offset: row.body.offset,
+        })
     }
 
-    #[test]
-    fn a_clock_that_steps_back_does_not_freeze_the_marker() {
-        let hour = 3_600_000;
-        let last = moment(10 * hour, 5_000);
-        assert!(!moment(5 * hour, 65_000).is_live_after(last));
-        assert!(moment(5 * hour, 65_001).is_live_after(last));
-    }
-
-    #[test]
-    fn a_clock_is_marked_only_beyond_half_a_minute() {
-        assert!(!moment(30_000, 0).clock_ahead());
-        assert!(moment(30_001, 0).clock_ahead());
+    fn mark(&self) -> Mark<'_> {
+        Mark {
+            seq: self.seq,
+            driver: &self.driver,
+            at: self.at,
+            offset: self.offset,
+            said: self.fix.captured_at(),
+            measured: self.measured,
+        }
     }
 }

@@ -162,7 +162,7 @@ describe("fixes", () => {
       [[], undefined, "not_an_object"],
     ] as const) {
       const problem = assertProblem(await service.post(job, bad), 400, "invalid_fix");
-      assert.equal(problem.field, field);
+      assert.deepEqual([problem.field, problem.reason], [field, reason]);
       assert.ok(field === undefined || problem.detail.includes(`\`${field}\``));
       assert.deepEqual(await outcomes(job, { locations: [bad] }), [`rejected ${reason}`]);
     }
@@ -173,17 +173,20 @@ describe("fixes", () => {
 
   test("a body that is no JSON, or no object, is 400 and changes nothing", async () => {
     const job = newJob();
-    for (const [body, name] of [
-      ["", "invalid_post"], ["{", "invalid_post"], ["{}x", "invalid_post"], ["nope", "invalid_post"],
-      ['{"lat":1,"lng":2,}', "invalid_post"], ["NaN", "invalid_post"],
-      ["null", "invalid_fix"], ["[]", "invalid_fix"], ['"a"', "invalid_fix"], ["1", "invalid_fix"], ["{}", "invalid_fix"],
-      ['{"lat":1,"lat":2,"lng":1}', "invalid_fix"], ['{"lat":1e999,"lng":1}', "invalid_fix"],
-      ['{"locations":{}}', "invalid_fix"], ['{"locations":[]}', "invalid_fix"], ['{"locations":"x"}', "invalid_fix"],
+    for (const [body, name, reason] of [
+      ["", "invalid_post", "not_json"], ["{", "invalid_post", "not_json"], ["{}x", "invalid_post", "not_json"], ["nope", "invalid_post", "not_json"],
+      ['{"lat":1,"lng":2,}', "invalid_post", "not_json"], ["NaN", "invalid_post", "not_json"], ['\ufeff{"lat":1,"lng":2}', "invalid_post", "byte_order_mark"],
+      ["null", "invalid_fix", "not_an_object"], ["[]", "invalid_fix", "not_an_object"], ['"a"', "invalid_fix", "not_an_object"],
+      ["1", "invalid_fix", "not_an_object"], ["{}", "invalid_fix", "required"],
+      ['{"lat":1,"lat":2,"lng":1}', "invalid_fix", "repeated"], ['{"lat":1e999,"lng":1}', "invalid_fix", "out_of_range"],
+      ['{"locations":{}}', "invalid_fix", "wrong_type"], ['{"locations":[]}', "invalid_post", "empty"], ['{"locations":"x"}', "invalid_fix", "wrong_type"],
+      ['{"lat":1,"lng":2,"sentAt":1749116638}', "invalid_post", "in_seconds"], ['{"locations":[{"lat":1,"lng":2}],"sentAt":"now"}', "invalid_post", "not_a_time"],
     ] as const) {
-      assertProblem(await service.post(job, body), 400, name);
+      const problem = assertProblem(await service.post(job, body), 400, name);
+      assert.equal(problem.reason, reason, body);
     }
     const latin = await service.send("POST", `/api/jobs/${job}/location`, { headers: driverOf(job), body: Buffer.from('{"lat":1,"lng":2,"id":"\xe9"}', "latin1") });
-    assertProblem(latin, 400, "invalid_post");
+    assert.equal(assertProblem(latin, 400, "invalid_post").reason, "not_utf8");
     assert.deepEqual((await service.state(job)).json, { jobId: job, epoch: null, seq: 0 });
   });
 
@@ -192,8 +195,8 @@ describe("fixes", () => {
     const start = Date.now() - 1000;
     const fix = (index: number) => ({ lat: index / 10, lng: 1, capturedAt: start + index });
     const fixes = (count: number) => ({ locations: Array.from({ length: count }, (_, index) => fix(index)) });
-    const problem = assertProblem(await service.post(job, fixes(101)), 400, "invalid_fix");
-    assert.equal(problem.field, "locations");
+    const problem = assertProblem(await service.post(job, fixes(101)), 413, "too_large");
+    assert.deepEqual([problem.reason, problem.field], ["too_many", "locations"]);
     assert.deepEqual(await outcomes(job, fixes(100)), Array.from({ length: 100 }, (_, index) => `accepted ${index + 1}`));
     const [publish] = await service.ably.arrived(job, 1);
     assert.deepEqual([publish!.event.fromSeq, publish!.event.seq, publish!.event.backfill.length], [1, 100, 99]);
@@ -212,15 +215,19 @@ describe("fixes", () => {
     for (const body of [over, [over], [fits, Buffer.from(" ")], [Buffer.alloc(1024 * 1024, " ")]]) {
       const problem = assertProblem(await service.send("POST", path, { headers, body }), 413, "too_large");
       assert.match(problem.detail, /64 KiB/);
+      assert.equal(problem.reason, "too_large");
     }
   });
 
-  test("a Content-Encoding is 415, whatever it says", async () => {
+  test("a Content-Encoding is 415, unless it says that there is none", async () => {
     const job = newJob();
     const body = gzipSync('{"lat":1,"lng":2}');
     for (const encoding of ["gzip", "br", "deflate", "x"]) {
       const headers = { ...driverOf(job), "content-encoding": encoding };
       assertProblem(await service.send("POST", `/api/jobs/${job}/location`, { headers, body }), 415, "content_encoding");
+    }
+    for (const encoding of ["identity", "Identity"]) {
+      assert.match((await outcomes(job, { lat: 1, lng: 2 }, { ...driverOf(job), "content-encoding": encoding }))[0]!, /^accepted/);
     }
   });
 

@@ -10,8 +10,9 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{DedupeId, Field, Fix, Reason, Rejection, captured_at};
+use super::{DedupeId, Field, Fix, Reason, Rejection, time};
 use crate::ids::FixId;
+use crate::locations::Millis;
 
 /// The known fields of one JSON object, each as its own text.
 #[derive(Default)]
@@ -26,6 +27,7 @@ pub(in crate::locations) struct Fields<'a> {
     id: Option<&'a RawValue>,
     locations: Option<&'a RawValue>,
     driver: Option<&'a RawValue>,
+    sent_at: Option<&'a RawValue>,
     repeated: Option<Field>,
 }
 
@@ -42,6 +44,7 @@ enum Key {
     Id,
     Locations,
     Driver,
+    SentAt,
     #[serde(other)]
     Unknown,
 }
@@ -59,6 +62,7 @@ impl<'a> Fields<'a> {
             Key::Id => (Field::Id, &mut self.id),
             Key::Locations => (Field::Locations, &mut self.locations),
             Key::Driver => (Field::Driver, &mut self.driver),
+            Key::SentAt => (Field::SentAt, &mut self.sent_at),
             Key::Unknown => return None,
         })
     }
@@ -81,6 +85,11 @@ impl<'a> Fields<'a> {
         string(self.driver, Field::Driver, Reason::InvalidId)
     }
 
+    /// The time in `sentAt`, where it is there.
+    pub(in crate::locations) fn sent_at(&self) -> Result<Option<Millis>, Rejection> {
+        instant(self.sent_at, Field::SentAt)
+    }
+
     /// The fix that these fields make. `fallback` names it where it carries no `id`.
     pub(in crate::locations) fn fix(
         &self,
@@ -93,16 +102,8 @@ impl<'a> Fields<'a> {
             )),
             None => fallback(),
         };
-        let captured_at = match self.captured_at.map(RawValue::get) {
-            Some(text) if text.starts_with('"') => {
-                string(self.captured_at, Field::CapturedAt, Reason::NotATime)?
-                    .map(|text| captured_at::from_text(&text))
-            }
-            _ => number(self.captured_at, Field::CapturedAt)?.map(captured_at::from_number),
-        }
-        .transpose()?;
         Fix {
-            captured_at,
+            captured_at: instant(self.captured_at, Field::CapturedAt)?,
             lat: required(self.lat, Field::Lat)?,
             lng: required(self.lng, Field::Lng)?,
             id,
@@ -126,6 +127,17 @@ fn number(raw: Option<&RawValue>, field: Field) -> Result<Option<f64>, Rejection
         Ok(number) if number.is_finite() => Ok(Some(number)),
         _ => Err(Rejection::of(field, Reason::OutOfRange)),
     }
+}
+
+/// A time; `null` is absent.
+fn instant(raw: Option<&RawValue>, field: Field) -> Result<Option<Millis>, Rejection> {
+    let time = match raw.map(RawValue::get) {
+        Some(text) if text.starts_with('"') => {
+            string(raw, field, Reason::NotATime)?.map(|text| time::from_text(&text))
+        }
+        _ => number(raw, field)?.map(time::from_number),
+    };
+    time.transpose().map_err(|reason| Rejection::of(field, reason))
 }
 
 /// A string; `null` is absent. `broken` is the reason where its escapes make no text.

@@ -177,7 +177,7 @@ fn the_words_name_the_field_and_the_rule() {
 }
 
 #[test]
-fn a_field_is_spelt_alike_in_both_places() {
+fn a_name_is_spelt_alike_in_both_places() {
     for field in [
         Field::Lat,
         Field::Lng,
@@ -189,8 +189,23 @@ fn a_field_is_spelt_alike_in_both_places() {
         Field::Id,
         Field::Locations,
         Field::Driver,
+        Field::SentAt,
     ] {
         assert_eq!(serde_json::to_value(field).unwrap(), json!(field.name()));
+    }
+    for reason in [
+        Reason::NotAnObject,
+        Reason::Required,
+        Reason::WrongType,
+        Reason::OutOfRange,
+        Reason::NotATime,
+        Reason::InSeconds,
+        Reason::InvalidId,
+        Reason::Repeated,
+        Reason::TooOld,
+        Reason::IdReused,
+    ] {
+        assert_eq!(serde_json::to_value(reason).unwrap(), json!(reason.code()));
     }
 }
 
@@ -262,7 +277,7 @@ proptest! {
             prop_assert!(fix.heading().is_none_or(|heading| (0.0..360.0).contains(&heading)));
             prop_assert!(fix.accuracy().is_none_or(|accuracy| accuracy.is_finite() && accuracy >= 0.0));
             prop_assert!(fix.altitude().is_none_or(f64::is_finite));
-            prop_assert!(fix.captured_at().is_none_or(|at| captured_at::RANGE.contains(&at)));
+            prop_assert!(fix.captured_at().is_none_or(|at| time::RANGE.contains(&at)));
             let stored = text_of(&fix);
             prop_assert!(!stored.contains("-0.0,"));
             let again: Fix = serde_json::from_str(&stored).unwrap();
@@ -288,13 +303,13 @@ proptest! {
         let offset = chrono::FixedOffset::east_opt(minutes * 60).unwrap();
         let time = chrono::DateTime::from_timestamp_millis(at).unwrap().with_timezone(&offset);
         let text = format!("{time:?}");
-        prop_assert_eq!(captured_at::from_text(&text), Ok(at), "{}", text);
+        prop_assert_eq!(time::from_text(&text), Ok(at), "{}", text);
         let (before, after) = text.rsplit_once(':').unwrap();
-        prop_assert_eq!(captured_at::from_text(&format!("{before}{after}")), Ok(at), "{}", text);
+        prop_assert_eq!(time::from_text(&format!("{before}{after}")), Ok(at), "{}", text);
     }
 
     #[test]
     fn no_text_makes_the_time_reader_panic(text in ".*") {
-        let _ = captured_at::from_text(&text);
+        let _ = time::from_text(&text);
     }
 }

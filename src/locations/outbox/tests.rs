@@ -1,10 +1,9 @@
 use super::*;
-use crate::ids::UserId;
-use crate::locations::log::Body;
 
 fn row(seq: u64) -> Row {
-    let fixes = vec![serde_json::from_str("[null,1.0,1.0,null,null,null,null,null]").unwrap()];
-    Row { seq, cap: None, body: Body { ts: 0, driver: UserId::parse("d").unwrap(), live: seq, fixes } }
+    let fix = [None, Some(1.0), Some(1.0), None, None, None, None, None];
+    let body = serde_json::json!({"ts": 0, "driver": "d", "live": seq, "fixes": [fix]});
+    Row { seq, cap: None, body: serde_json::from_value(body).unwrap() }
 }
 
 fn with_rows(seqs: std::ops::RangeInclusive<u64>) -> Outbox {

@@ -69,10 +69,10 @@ fn a_bad_fix_in_a_batch_leaves_its_neighbours_alone() {
 #[test]
 fn a_batch_has_from_1_to_100_entries() {
     let batch = |n: usize| json!({"locations": vec![json!({"lat": 1, "lng": 1}); n]}).to_string();
-    assert_eq!(parse(batch(0)), Err(invalid(Field::Locations, Reason::Empty)));
+    assert_eq!(parse(batch(0)), Err(PostError::Empty));
     assert_eq!(parse(batch(1)).unwrap().entries.len(), 1);
     assert_eq!(parse(batch(100)).unwrap().entries.len(), 100);
-    assert_eq!(parse(batch(101)), Err(invalid(Field::Locations, Reason::TooMany)));
+    assert_eq!(parse(batch(101)), Err(PostError::TooMany));
     assert_eq!(parse(r#"{"locations":{}}"#), Err(invalid(Field::Locations, Reason::WrongType)));
     assert_eq!(parse(r#"{"locations":"x"}"#), Err(invalid(Field::Locations, Reason::WrongType)));
     assert_eq!(parse(r#"{"locations":[],"locations":[]}"#), Err(invalid(Field::Locations, Reason::Repeated)));
@@ -105,12 +105,14 @@ fn what_is_not_one_json_object_is_refused() {
         "lat=1&lng=1",
         "<gpx/>",
         "{\"lat\":1,\"lng\":1,\"id\":\"a\nb\"}",
-        "\u{feff}{\"lat\":1,\"lng\":1}",
     ] {
         assert!(matches!(parse(body), Err(PostError::NotJson { .. })), "{body}: {:?}", parse(body));
     }
     assert_eq!(parse(b"{\"lat\":1,\"lng\":1,\"x\":\"\xff\"}"), Err(PostError::NotUtf8));
     assert_eq!(parse([0xff, 0xfe, b'{', 0]), Err(PostError::NotUtf8));
+    for rest in ["{\"lat\":1,\"lng\":1}", "", "7"] {
+        assert_eq!(parse(format!("\u{feff}{rest}")), Err(PostError::ByteOrderMark));
+    }
 }
 
 #[test]
@@ -141,13 +143,46 @@ fn nesting_cannot_exhaust_the_stack() {
 fn an_idempotency_key_names_the_fixes_that_have_no_id() {
     let key = FixId::parse("k".repeat(64)).unwrap();
     let with_key = |body: &str| Post::parse(body.as_bytes(), Sender::Driver(&driver()), Some(&key)).unwrap();
-    let numbered = |index: usize| format!("{key}#{index}");
+    let numbered = |index: usize| format!("{key}\n{index}");
     let single = with_key(r#"{"lat":1,"lng":1}"#);
     assert_eq!(ids(&single), [Some(numbered(0).as_str())]);
     let batch = with_key(
         r#"{"locations":[{"lat":1,"lng":1},7,{"lat":1,"lng":1,"id":"own"},{"lat":1,"lng":1,"id":null}]}"#,
     );
     assert_eq!(ids(&batch), [Some(numbered(0).as_str()), None, Some("own"), Some(numbered(3).as_str())]);
+}
+
+#[test]
+fn the_phones_clock_stands_beside_the_fixes() {
+    for (body, sent_at) in [
+        (r#"{"lat":1,"lng":1}"#, None),
+        (r#"{"lat":1,"lng":1,"sentAt":null}"#, None),
+        (r#"{"lat":1,"lng":1,"sentAt":1626854794444.9}"#, Some(1_626_854_794_444)),
+        (
+            r#"{"locations":[{"lat":1,"lng":1,"sentAt":7}],"sentAt":"2021-07-21T10:06:34.444+0200"}"#,
+            Some(1_626_854_794_444),
+        ),
+    ] {
+        let post = parse(body).unwrap();
+        assert_eq!(post.sent_at, sent_at, "{body}");
+        assert!(matches!(post.entries[..], [Entry::Fix(_)]));
+    }
+    for (sent_at, reason) in [
+        ("1626854794", Reason::InSeconds),
+        ("\"now\"", Reason::NotATime),
+        ("1e400", Reason::OutOfRange),
+        ("1e15", Reason::OutOfRange),
+        ("true", Reason::WrongType),
+        ("{}", Reason::WrongType),
+    ] {
+        for post in [r#""lat":1,"lng":1"#, r#""locations":[{"lat":1,"lng":1}]"#] {
+            let error = parse(format!(r#"{{{post},"sentAt":{sent_at}}}"#)).unwrap_err();
+            assert_eq!(error, PostError::SentAt(Rejection::of(Field::SentAt, reason)), "{sent_at}");
+            assert_eq!((error.field(), error.reason()), (Some(Field::SentAt), reason.code()));
+        }
+    }
+    let twice = parse(r#"{"lat":1,"lng":1,"sentAt":1,"sentAt":1}"#);
+    assert_eq!(twice, Err(invalid(Field::SentAt, Reason::Repeated)));
 }
 
 #[test]
@@ -231,6 +266,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         "id",
         "locations",
         "driver",
+        "sentAt",
         "other",
     ]);
     leaf.prop_recursive(3, 40, 6, move |inner| {
@@ -253,7 +289,10 @@ proptest! {
         let entries = value.get("locations").and_then(Value::as_array).map(Vec::len);
         match parse(value.to_string()) {
             Ok(post) => prop_assert_eq!(post.entries.len(), entries.unwrap_or(1)),
-            Err(error) => prop_assert!(matches!(error, PostError::Invalid(_)), "{}", error),
+            Err(error) => prop_assert!(
+                matches!(error, PostError::Invalid(_) | PostError::SentAt(_) | PostError::Empty),
+                "{}", error
+            ),
         }
     }
 

@@ -18,6 +18,8 @@ enum Act {
     Post {
         driver: u8,
         fixes: Vec<Sent>,
+        /// The phone's clock at sending, less ours.
+        sent_at: Option<Millis>,
         after: Millis,
     },
     /// Posts again what was posted at this index.
@@ -40,7 +42,11 @@ fn sent() -> impl Strategy<Value = Sent> {
         prop_oneof![
             6 => -5_000..5_000_i64,
             2 => (-30..30_i64).prop_map(|n| n * 100),
+            2 => -130_000..130_000_i64,
             1 => (-60..60_i64).prop_map(|minutes| minutes * 60_000),
+            1 => (1..9_i64).prop_map(|years| years * 365 * DAY),
+            1 => (-5_000..5_000_i64).prop_map(|by| by - 7_168 * DAY),
+            1 => (-5_000..5_000_i64).prop_map(|by| by - FROM_2001),
             1 => Just(-DAY - 10_000),
         ],
     );
@@ -50,21 +56,26 @@ fn sent() -> impl Strategy<Value = Sent> {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let after = prop_oneof![3 => 0..2_000_i64, 1 => 0..100_000_i64];
+    let after = prop_oneof![12 => 0..2_000_i64, 4 => 0..100_000_i64, 1 => -100_000..0_i64, 1 => Just(-HOUR)];
     let failure = prop_oneof![
         6 => Just(None),
         2 => Just(Some(Failure::Transient { retry_after: None })),
         1 => Just(Some(Failure::Credentials)),
     ];
+    let clock = prop_oneof![-40_000..40_000_i64, Just(-3_000), Just(-HOUR), -HOUR - 40_000..-HOUR];
+    let sent_at = prop::option::weighted(0.3, clock);
     prop_oneof![
-        6 => (0..2_u8, prop::collection::vec(sent(), 1..8), after.clone())
-            .prop_map(|(driver, fixes, after)| Act::Post { driver, fixes, after }),
+        6 => (0..2_u8, prop::collection::vec(sent(), 1..8), sent_at, after.clone())
+            .prop_map(|(driver, fixes, sent_at, after)| Act::Post { driver, fixes, sent_at, after }),
         2 => (any::<prop::sample::Index>(), after.clone())
             .prop_map(|(post, after)| Act::Retry { post: post.index(64), after }),
         1 => Just(Act::Sleep),
         5 => (failure, after).prop_map(|(failure, after)| Act::Publish { failure, after }),
     ]
 }
+
+/// From 1970 to 2001.
+const FROM_2001: Millis = 978_307_200_000;
 
 /// An accepted fix.
 #[derive(Debug, Clone)]
@@ -74,7 +85,73 @@ struct Kept {
     captured_at: Option<Millis>,
     lat: u8,
     ts: Millis,
+    time: Time,
     live: bool,
+}
+
+/// When a fix was measured.
+#[derive(Debug, Clone, Copy)]
+struct Time {
+    /// Our clock when it was accepted.
+    at: Millis,
+    /// Ours less the phone's.
+    offset: Option<Millis>,
+    /// As the phone should have said.
+    meant: Millis,
+    effective: Millis,
+    clock: Option<&'static str>,
+    /// Whether it was mended by the offset.
+    by_offset: bool,
+}
+
+impl Time {
+    fn lead(&self) -> Millis {
+        self.meant - self.at
+    }
+
+    fn ahead(&self) -> bool {
+        self.clock == Some("ahead")
+    }
+}
+
+/// What the times of a post mean.
+fn times(post: &Posted, now: Millis) -> Vec<Option<Time>> {
+    let offset = post.sent_at.map(|sent_at| now - sent_at);
+    let meant = |said: Millis| {
+        let by_offset = offset.filter(|offset| !(-30_000..=30_000).contains(offset));
+        let shifted = said + by_offset.unwrap_or(0);
+        let mut readings = vec![(shifted, by_offset.is_some(), by_offset.is_some())];
+        if shifted < now - DAY {
+            for read in [said + 7_168 * DAY, said + FROM_2001, said * 1_000 + FROM_2001] {
+                if read >= now - DAY && read <= now + 30_000 {
+                    readings.push((read, true, false));
+                }
+            }
+        }
+        *readings.get(1).unwrap_or(&readings[0])
+    };
+    let said = |sent: &Sent| match sent {
+        Sent::Fix { captured_at, .. } => *captured_at,
+        Sent::Nonsense => None,
+    };
+    let newest =
+        post.fixes.iter().filter_map(said).map(|said| meant(said).0).filter(|at| *at > now + 30_000).max();
+    let time = |sent: &Sent| {
+        let (meant, repaired, by_offset) = said(sent).map_or((now, false, false), meant);
+        let ahead = meant > now + 30_000;
+        let effective = if ahead { now - (newest? - meant) } else { meant.min(now) };
+        let clock = if ahead { Some("ahead") } else { repaired.then_some("repaired") };
+        (effective >= now - DAY).then_some(Time { at: now, offset, meant, effective, clock, by_offset })
+    };
+    post.fixes.iter().map(time).collect()
+}
+
+/// A post as it was sent.
+#[derive(Debug, Clone)]
+struct Posted {
+    driver: u8,
+    fixes: Vec<Sent>,
+    sent_at: Option<Millis>,
 }
 
 /// All accepted fixes, that of seq 1 first.
@@ -93,7 +170,10 @@ impl Model {
             }
     }
 
-    fn post(&mut self, driver: u8, fixes: &[Sent], now: Millis) -> Vec<String> {
+    fn post(&mut self, post: &Posted, now: Millis) -> Vec<String> {
+        let Posted { driver, ref fixes, .. } = *post;
+        let ts = self.kept.last().map_or(now, |last| last.ts.max(now));
+        let times = times(post, if ts - now <= 30_000 { ts } else { now });
         let mut results = vec![String::new(); fixes.len()];
         let mut new: Vec<(Millis, Millis, usize)> = Vec::new();
         let mut twins: Vec<(usize, usize)> = Vec::new();
@@ -115,7 +195,8 @@ impl Model {
             }
             let twin = new.iter().map(|(.., first)| *first).find(|first| {
                 let Sent::Fix { id: i, captured_at: c, lat: l } = fixes[*first] else { return false };
-                let first = Kept { driver, id: i, captured_at: c, lat: l, ts: now, live: false };
+                let time = times[*first].unwrap();
+                let first = Kept { driver, id: i, captured_at: c, lat: l, ts, time, live: false };
                 Self::same_key(&first, driver, id, captured_at, lat)
             });
             if let Some(first) = twin {
@@ -129,30 +210,17 @@ impl Model {
                 }
                 continue;
             }
-            let captured = captured_at.unwrap_or(now);
-            if now - captured > DAY {
-                results[index] = format!("rejected:too_old:capturedAt:{index}");
-                continue;
+            match times[index] {
+                Some(time) => new.push((time.effective, time.meant, index)),
+                None => results[index] = format!("rejected:too_old:capturedAt:{index}"),
             }
-            new.push((captured.min(now), captured, index));
         }
         new.sort();
-        for (effective, captured, index) in new {
+        for (.., index) in new {
             let Sent::Fix { id, captured_at, lat } = fixes[index] else { panic!("nonsense was accepted") };
-            let live = match self.kept.iter().rev().find(|kept| kept.live) {
-                None => true,
-                Some(last) => {
-                    let last_captured = last.captured_at.unwrap_or(last.ts);
-                    let last_effective = last_captured.min(last.ts);
-                    if captured > now && last_captured > last.ts && now - last.ts <= 60_000 {
-                        captured >= last_captured
-                    } else {
-                        effective > last_effective
-                            || (effective == last_effective && captured >= last_captured)
-                    }
-                }
-            };
-            self.kept.push(Kept { driver, id, captured_at, lat, ts: now, live });
+            let time = times[index].unwrap();
+            let live = !self.late(driver, captured_at, &time);
+            self.kept.push(Kept { driver, id, captured_at, lat, ts, time, live });
             let status = if live { "accepted" } else { "late" };
             results[index] = format!("{}:{status}", self.kept.len());
             for (twin, _) in twins.iter().filter(|(_, first)| *first == index) {
@@ -162,19 +230,60 @@ impl Model {
         results
     }
 
+    fn late(&self, driver: u8, said: Option<Millis>, this: &Time) -> bool {
+        let mut live = self.kept.iter().enumerate().rev().filter(|(_, kept)| kept.live);
+        if this.ahead() {
+            let Some((at, last)) = live.find(|(_, kept)| kept.driver == driver && kept.time.ahead()) else {
+                return false;
+            };
+            // It is forgotten as soon as anything is accepted at a time of ours when it could hold nothing back.
+            let holds = |at: Millis| (last.time.at - 30_000..=last.time.at + 60_000).contains(&at);
+            return self.kept[at..].iter().all(|kept| holds(kept.time.at))
+                && holds(this.at)
+                && (this.lead() - last.time.lead()).abs() <= 60_000
+                && this.meant < last.time.meant;
+        }
+        let mut live = live.map(|(_, kept)| kept);
+        let after = |last: &Kept| {
+            if last.time.effective > this.at + 30_000 {
+                return false;
+            }
+            let by_one_phone = last.driver == driver;
+            let mended = |time: &Time| time.by_offset;
+            let plain = |said: Option<Millis>, time: &Time| {
+                said.is_some() && (time.by_offset || time.clock != Some("repaired"))
+            };
+            if let (Some(a), Some(b), true) = (this.offset, last.time.offset, by_one_phone)
+                && (a - b).abs() <= 30_000
+                && (mended(this) || mended(&last.time))
+                && plain(said, this)
+                && plain(last.captured_at, &last.time)
+            {
+                return said < last.captured_at;
+            }
+            if by_one_phone && this.lead() > 0 && last.time.lead() > 0 {
+                return this.meant < last.time.meant;
+            }
+            this.effective < last.time.effective
+        };
+        let any = live.clone().next();
+        let right = live.find(|kept| !kept.time.ahead());
+        right.is_some_and(after) || (this.at - this.effective > 60_000 && any.is_some_and(after))
+    }
+
     fn live(&self) -> Option<(usize, &Kept)> {
         self.kept.iter().enumerate().rev().find(|(_, kept)| kept.live).map(|(index, kept)| (index + 1, kept))
     }
 }
 
-fn body(fixes: &[Sent]) -> Value {
+fn body(post: &Posted) -> Value {
     let fix = |sent: &Sent| match sent {
         Sent::Nonsense => json!({"latitude": 1}),
         Sent::Fix { id, captured_at, lat } => json!({
             "lat": f64::from(*lat) / 3.0, "lng": 0.1, "capturedAt": captured_at, "id": id.map(|id| format!("id-{id}")),
         }),
     };
-    json!({"locations": fixes.iter().map(fix).collect::<Vec<_>>()})
+    json!({"locations": post.fixes.iter().map(fix).collect::<Vec<_>>(), "sentAt": post.sent_at})
 }
 
 /// A phone's clock follows the time: what it sends is relative to the moment of the post.
@@ -260,32 +369,31 @@ proptest! {
         let (kept, written) = (memory.clone(), sqlite.clone());
         let mut awake = Rig::new(move || memory.clone());
         let mut sleepy = Rig::new(move || SqlLog::new(sqlite.clone()));
-        let mut posted: Vec<(u8, Vec<Sent>)> = Vec::new();
+        let mut posted: Vec<Posted> = Vec::new();
         let mut now = NOW;
-        let mut live_until = Millis::MIN;
 
         for act in acts {
             match act {
-                Act::Post { driver, fixes, after } => {
+                Act::Post { driver, fixes, sent_at, after } => {
                     now += after;
-                    let fixes = at(&fixes, now);
-                    let expected = model.post(driver, &fixes, now);
+                    let post = Posted { driver, fixes: at(&fixes, now), sent_at: sent_at.map(|sent_at| now + sent_at) };
+                    let expected = model.post(&post, now);
                     let name = format!("driver-{driver}");
-                    let answer = post_as(&mut awake.job, &name, None, &body(&fixes), now);
+                    let answer = post_as(&mut awake.job, &name, None, &body(&post), now);
                     prop_assert_eq!(brief(&answer), expected);
                     sleepy.sleep();
-                    prop_assert_eq!(post_as(&mut sleepy.job, &name, None, &body(&fixes), now), answer);
-                    posted.push((driver, fixes));
+                    prop_assert_eq!(post_as(&mut sleepy.job, &name, None, &body(&post), now), answer);
+                    posted.push(post);
                 }
                 Act::Retry { post, after } => {
                     now += after;
-                    if let Some((driver, fixes)) = posted.get(post % posted.len().max(1)) {
-                        let expected = model.post(*driver, fixes, now);
+                    if let Some(post) = posted.get(post % posted.len().max(1)) {
+                        let expected = model.post(post, now);
                         let writes = (kept.rows().len(), written.rows_written());
-                        let name = format!("driver-{driver}");
-                        let answer = post_as(&mut awake.job, &name, None, &body(fixes), now);
+                        let name = format!("driver-{}", post.driver);
+                        let answer = post_as(&mut awake.job, &name, None, &body(post), now);
                         prop_assert_eq!(brief(&answer), expected.clone());
-                        prop_assert_eq!(post_as(&mut sleepy.job, &name, None, &body(fixes), now), answer);
+                        prop_assert_eq!(post_as(&mut sleepy.job, &name, None, &body(post), now), answer);
                         if !expected.iter().any(|result| result.contains("accepted") || result.contains("late")) {
                             prop_assert_eq!((kept.rows().len(), written.rows_written()), writes);
                         }
@@ -302,13 +410,10 @@ proptest! {
             let shown = state(&mut awake.job);
             prop_assert_eq!(state(&mut sleepy.job), shown.clone());
             if let Some((seq, fix)) = model.live() {
-                let captured_at = fix.captured_at.unwrap_or(fix.ts);
                 prop_assert_eq!(&shown["seq"], &json!(seq));
                 prop_assert_eq!(&shown["ts"], &json!(fix.ts));
-                prop_assert_eq!(&shown["capturedAt"], &json!(captured_at));
-                let effective = captured_at.min(fix.ts);
-                prop_assert!(effective >= live_until, "the marker went back in time");
-                live_until = effective;
+                prop_assert_eq!(&shown["capturedAt"], &json!(fix.time.effective));
+                prop_assert_eq!(shown.get("clock").and_then(Value::as_str), fix.time.clock);
             }
         }
 
@@ -316,7 +421,7 @@ proptest! {
         let rows = kept.rows();
         let stored = SqlLog::new(written).rows_after(0, 1_000).unwrap_or_default();
         prop_assert_eq!(&stored, &rows);
-        let seqs: Vec<u64> = rows.iter().flat_map(Row::fixes).map(|(seq, _)| seq).collect();
+        let seqs: Vec<u64> = rows.iter().flat_map(Row::fixes).map(|(seq, ..)| seq).collect();
         prop_assert_eq!(seqs, (1..=model.kept.len() as u64).collect::<Vec<_>>());
 
         // Once Ably takes everything, subscribers have seen every seq in order, however often the object slept.

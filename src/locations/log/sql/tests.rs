@@ -6,6 +6,9 @@ use rusqlite::{Connection, ToSql};
 use super::*;
 use crate::ids::UserId;
 use crate::locations::Fix;
+use crate::locations::clock::Clock;
+use crate::locations::log::Time;
+use crate::locations::sequence::Ahead;
 
 /// A real SQLite in memory. Clones share it, so that a log can be opened again.
 #[derive(Debug, Clone)]
@@ -73,7 +76,9 @@ fn driver() -> UserId {
 
 fn row(seq: u64, cap: Option<i64>, fixes: &[&str]) -> Row {
     let fixes = fixes.iter().map(|text| fix(text)).collect();
-    Row { seq, cap, body: Body { ts: 1_000, driver: driver(), live: seq, fixes } }
+    let (at, offset, right, ahead, times) = Default::default();
+    let body = Body { ts: 1_000, at, offset, driver: driver(), live: seq, right, ahead, fixes, times };
+    Row { seq, cap, body }
 }
 
 fn life() -> Life {
@@ -117,6 +122,27 @@ fn what_was_appended_is_found_again() {
     assert_eq!(log.rows_after(0, 1), Ok(vec![first]));
     assert_eq!(log.rows_after(2, 1), Ok(vec![second]));
     assert_eq!(log.rows_after(3, 1), Ok(vec![]));
+}
+
+#[test]
+fn a_row_says_only_what_is_to_be_said() {
+    let mut row = row(3, None, &[PLAIN, PLAIN]);
+    let plain = format!(r#"{{"ts":1000,"driver":"d","live":3,"fixes":[{PLAIN},{PLAIN}]}}"#);
+    assert_eq!(serde_json::to_string(&row.body).unwrap(), plain);
+    assert_eq!(serde_json::from_str::<Body>(&plain).unwrap(), row.body);
+    let more = plain.replace("}", r#","what a later build adds":[]}"#);
+    assert_eq!(serde_json::from_str::<Body>(&more).unwrap(), row.body, "it is passed over");
+
+    row.body.at = Some(900);
+    row.body.offset = Some(-7);
+    row.body.right = Some(2);
+    row.body.ahead = vec![(driver(), Ahead { captured_at: 90_000, at: 900 })];
+    row.body.times = vec![Time { fix: 1, clock: Clock::Ahead, captured_at: 90_000, effective: 900 }];
+    let full = format!(
+        r#"{{"ts":1000,"at":900,"offset":-7,"driver":"d","live":3,"right":2,"ahead":[["d",{{"capturedAt":90000,"at":900}}]],"fixes":[{PLAIN},{PLAIN}],"times":[{{"fix":1,"clock":"ahead","capturedAt":90000,"effective":900}}]}}"#
+    );
+    assert_eq!(serde_json::to_string(&row.body).unwrap(), full);
+    assert_eq!(serde_json::from_str::<Body>(&full).unwrap(), row.body);
 }
 
 #[test]
