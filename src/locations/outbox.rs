@@ -27,6 +27,9 @@ const TRANSIENT: Backoff = Backoff { first: 500, longest: 60_000 };
 const CREDENTIALS: Backoff = Backoff { first: 5_000, longest: 60_000 };
 const UNKNOWN: Backoff = Backoff { first: 600_000, longest: 600_000 };
 
+/// How often a message is held for a reason that nobody knows, before it is the message that is to blame.
+const HELD_MAX: u32 = 2;
+
 /// The longest `Retry-After` that is honoured.
 const RETRY_AFTER_MAX: Millis = 600_000;
 
@@ -37,7 +40,7 @@ pub enum Failure {
     Message,
     /// It blames key, token or account (401, 403, 404, 4011x): nothing will be taken until somebody has mended that.
     Credentials,
-    /// A 4xx that says neither.
+    /// A 4xx that says neither. Twice the queue is held, in case somebody mends it; then the message goes.
     Unknown,
     /// Anything that may be over soon: no answer, a redirect, 429, 5xx.
     Transient {
@@ -99,6 +102,8 @@ pub struct Outbox {
     not_before: Millis,
     /// Failures in a row.
     failures: u32,
+    /// How often the message in front was held for a reason that nobody knows.
+    held: u32,
     /// The time at the last call. A clock that has gone back since shows by it.
     clock: Millis,
 }
@@ -178,18 +183,27 @@ impl Outbox {
         if self.position.infl != Some(seq) {
             return Verdict::Stale;
         }
-        let (backoff, least) = match failure {
+        let wait = match failure {
             Failure::Message => {
                 self.done(seq, now);
                 return Verdict::SetAside;
             }
-            Failure::Credentials => (CREDENTIALS, 0),
-            Failure::Unknown => (UNKNOWN, 0),
+            Failure::Unknown if self.held == HELD_MAX => {
+                self.done(seq, now);
+                return Verdict::SetAside;
+            }
+            Failure::Unknown => {
+                self.held += 1;
+                UNKNOWN.delay(self.failures, jitter)
+            }
+            Failure::Credentials => CREDENTIALS.delay(self.failures, jitter),
             Failure::Transient { retry_after } => {
-                (TRANSIENT, retry_after.unwrap_or_default().clamp(0, RETRY_AFTER_MAX))
+                let asked = retry_after.unwrap_or_default().clamp(0, RETRY_AFTER_MAX);
+                // Never sooner than Ably asks; and it asks everybody at once, so not all of them as soon as that.
+                TRANSIENT.delay(self.failures, jitter).max(asked + share(asked / 2, jitter))
             }
         };
-        let at = now + backoff.delay(self.failures, jitter).max(least);
+        let at = now + wait;
         self.failures = self.failures.saturating_add(1);
         self.position.infl = None;
         self.not_before = at;
@@ -204,6 +218,7 @@ impl Outbox {
         self.rows.pop_front();
         self.confirmed_at = now;
         self.failures = 0;
+        self.held = 0;
     }
 
     /// Where the clock has gone back, all that is waited for goes back with it: nothing takes longer for it.
@@ -229,10 +244,15 @@ struct Backoff {
 impl Backoff {
     fn delay(&self, failures: u32, jitter: f64) -> Millis {
         let doubled = self.first.saturating_mul(1 << failures.min(20)).min(self.longest);
-        let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 1.0 };
         let half = doubled / 2;
-        half + (half as f64 * jitter) as Millis
+        half + share(half, jitter)
     }
+}
+
+/// The part of a time that chance decides: all of it at 1, nothing at 0.
+fn share(time: Millis, jitter: f64) -> Millis {
+    let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 1.0 };
+    (time as f64 * jitter) as Millis
 }
 
 #[cfg(test)]

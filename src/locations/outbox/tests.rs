@@ -94,10 +94,10 @@ fn chance_shortens_a_wait_by_half_at_most() {
 #[test]
 fn each_kind_of_failure_waits_in_its_own_way() {
     for (failure, wait) in [
-        (Failure::Transient { retry_after: Some(7_000) }, 7_000),
+        (Failure::Transient { retry_after: Some(7_000) }, 10_500),
         (Failure::Transient { retry_after: Some(10) }, 500),
         (Failure::Transient { retry_after: Some(-10) }, 500),
-        (Failure::Transient { retry_after: Some(Millis::MAX) }, 600_000),
+        (Failure::Transient { retry_after: Some(Millis::MAX) }, 900_000),
         (Failure::Credentials, 5_000),
         (Failure::Unknown, 600_000),
     ] {
@@ -106,6 +106,41 @@ fn each_kind_of_failure_waits_in_its_own_way() {
         assert_eq!(outbox.failed(1, failure, 0, 1.0), Verdict::Retry { at: wait }, "{failure:?}");
         assert_eq!(outbox.next(wait), Next::Publish(&row(1)), "the order is kept: {failure:?}");
     }
+}
+
+#[test]
+fn what_ably_asks_everybody_to_wait_is_waited_and_then_not_by_all_for_as_long() {
+    let failure = Failure::Transient { retry_after: Some(60_000) };
+    let wait = |jitter| {
+        let mut outbox = with_rows(1..=1);
+        let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
+        match outbox.failed(1, failure, 0, jitter) {
+            Verdict::Retry { at } => at,
+            verdict => panic!("{verdict:?}"),
+        }
+    };
+    let waits = [0.0, 0.1, 0.5, 1.0].map(wait);
+    assert_eq!(waits, [60_000, 63_000, 75_000, 90_000]);
+}
+
+#[test]
+fn a_message_that_is_refused_for_no_known_reason_is_held_twice_and_then_set_aside() {
+    let mut outbox = with_rows(1..=2);
+    let mut now = 0;
+    for _ in 0..2 {
+        assert_eq!(outbox.next(now), Next::Publish(&row(1)));
+        assert_eq!(outbox.failed(1, Failure::Unknown, now, 1.0), Verdict::Retry { at: now + 600_000 });
+        now += 600_000;
+    }
+    assert_eq!(outbox.next(now), Next::Publish(&row(1)));
+    assert_eq!(outbox.failed(1, Failure::Unknown, now, 1.0), Verdict::SetAside);
+    now += 25;
+    assert_eq!(outbox.next(now), Next::Publish(&row(2)));
+    assert_eq!(
+        outbox.failed(2, Failure::Unknown, now, 1.0),
+        Verdict::Retry { at: now + 600_000 },
+        "each message by itself"
+    );
 }
 
 #[test]
