@@ -5,7 +5,7 @@ use std::fmt;
 use ably::rest::{Endpoint, Hosts};
 use ably::{Key, Secret};
 
-use crate::http::cors::Origins;
+use crate::http::cors::{Cors, Origins, RequestHeaders};
 use crate::tokens::{CookieRules, RulesError, SessionRules, Verifier};
 
 /// All settings, checked.
@@ -22,7 +22,7 @@ pub struct Config {
     /// Where Ably's REST API is.
     pub ably: Hosts,
     /// The pages that may call the service from another origin.
-    pub origins: Origins,
+    pub cors: Cors,
     /// The oldest fix that is taken, in milliseconds between capture and acceptance.
     pub max_fix_age_ms: u64,
 }
@@ -41,8 +41,8 @@ pub struct BadSetting {
 pub struct Misconfigured {
     /// Every setting that does not hold.
     pub settings: Vec<BadSetting>,
-    /// The origins, where those are right: a page must be able to read that the service is misconfigured.
-    pub origins: Origins,
+    /// The pages, where their origins are right: they must be able to read that the service is misconfigured.
+    pub cors: Cors,
 }
 
 /// Reads variables and keeps what is wrong with them. An empty variable counts as one that is not set.
@@ -94,6 +94,8 @@ impl Config {
     pub fn load(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
         let mut reader = Reader { get, bad: Vec::new() };
         let origins = reader.optional("CORS_ORIGINS", Origins::parse).unwrap_or_default();
+        let headers = reader.optional("CORS_HEADERS", RequestHeaders::parse).unwrap_or_default();
+        let cors = Cors::new(origins, &headers);
         let token_key = reader.required("ABLY_API_KEY", Key::parse);
         let publish_key = reader.optional("ABLY_PUBLISH_KEY", Key::parse);
         let ably = reader.optional("ABLY_REST_URL", Endpoint::parse).map_or_else(Hosts::ably, Hosts::only);
@@ -131,14 +133,14 @@ impl Config {
             (Some(token_key), Some(verifier)) if reader.bad.is_empty() => Ok(Self {
                 verifier,
                 session_cookie: cookie_name
-                    .map(|name| CookieRules { name, origins: origins.as_slice().to_vec() }),
+                    .map(|name| CookieRules { name, origins: cors.origins().as_slice().to_vec() }),
                 publish_key: publish_key.unwrap_or_else(|| token_key.clone()),
                 token_key,
                 ably,
-                origins,
+                cors,
                 max_fix_age_ms: max_fix_age_hours * 3_600_000,
             }),
-            _ => Err(Misconfigured { settings: reader.bad, origins }),
+            _ => Err(Misconfigured { settings: reader.bad, cors }),
         }
     }
 }
@@ -188,7 +190,7 @@ mod tests {
         assert_eq!(config.publish_key, config.token_key);
         assert_eq!(config.max_fix_age_ms, 86_400_000);
         assert!(config.session_cookie.is_none());
-        assert_eq!(config.origins, Origins::default());
+        assert_eq!(*config.cors.origins(), Origins::default());
     }
 
     #[test]
@@ -204,6 +206,7 @@ mod tests {
             ("SESSION_RENEWAL_SECONDS", &["-1", "x", "86401"]),
             ("MAX_FIX_AGE_HOURS", &["0", "x"]),
             ("CORS_ORIGINS", &["*", "null", "https://a.example/"]),
+            ("CORS_HEADERS", &["*", "a:b"]),
         ] {
             for value in values {
                 assert_eq!(refused(&[(variable, value)]), [variable], "{value:?}");
@@ -233,6 +236,7 @@ mod tests {
             "SESSION_RENEWAL_SECONDS",
             "MAX_FIX_AGE_HOURS",
             "CORS_ORIGINS",
+            "CORS_HEADERS",
         ]
         .map(|name| (name, ""))
         .into();
@@ -249,7 +253,7 @@ mod tests {
         let misconfigured = misconfigured.map(|_| ()).unwrap_err();
         assert_eq!(misconfigured.settings.len(), 2);
         assert!(!format!("{misconfigured:?}").contains("hush"));
-        assert!(misconfigured.origins.contain("https://a.example"));
+        assert!(misconfigured.cors.origins().contain("https://a.example"));
     }
 
     #[test]

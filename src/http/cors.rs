@@ -4,9 +4,21 @@ use thiserror::Error;
 
 use super::answer::Answer;
 
-/// The request headers that a page may send: what ably-js and a driver's web app need.
-const ALLOWED_HEADERS: &str =
-    "authorization, content-type, accept, idempotency-key, x-ably-version, x-ably-clientid, ably-agent";
+/// The request headers that a page may send: what ably-js and a driver's web app need, and what tracing in the page adds to every
+/// request (W3C Trace Context and Baggage, and Sentry).
+const REQUEST_HEADERS: [&str; 11] = [
+    "authorization",
+    "content-type",
+    "accept",
+    "idempotency-key",
+    "x-ably-version",
+    "x-ably-clientid",
+    "ably-agent",
+    "baggage",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
+];
 /// The answer headers that a page may read. Without the first, ably-js takes a final 403 for a network error and retries for ever.
 const EXPOSED_HEADERS: &str = "x-ably-errorcode, x-request-id, retry-after";
 /// How long a browser may keep a preflight's answer, in seconds: two hours, the most that Chromium honours.
@@ -45,14 +57,63 @@ impl Origins {
     pub fn as_slice(&self) -> &[String] {
         &self.0
     }
+}
+
+/// Why a text is not a list of headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("headers are listed by their names, separated by commas or blanks; no `*`")]
+pub struct RequestHeadersError;
+
+/// Request headers that pages may send besides those that every page may.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestHeaders(Vec<String>);
+
+impl RequestHeaders {
+    /// Parses names separated by commas or blanks.
+    ///
+    /// # Errors
+    /// [`RequestHeadersError`] where one of them is not a header's name (RFC 9110, 5.1), or is `*`, which is none in a request
+    /// with credentials.
+    pub fn parse(list: &str) -> Result<Self, RequestHeadersError> {
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&b);
+        let names = list.split([',', ' ']).filter(|name| !name.is_empty());
+        names
+            .map(|name| {
+                name.bytes().all(is_token).then(|| name.to_ascii_lowercase()).ok_or(RequestHeadersError)
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+/// Which pages may do what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cors {
+    origins: Origins,
+    /// The names of the request headers, separated by commas.
+    request_headers: String,
+}
+
+impl Cors {
+    /// Lets pages of these origins in, with these headers besides those that every page may send.
+    pub fn new(origins: Origins, more: &RequestHeaders) -> Self {
+        let more = more.0.iter().map(String::as_str).filter(|name| !REQUEST_HEADERS.contains(name));
+        let names: Vec<&str> = REQUEST_HEADERS.into_iter().chain(more).collect();
+        Self { origins, request_headers: names.join(", ") }
+    }
+
+    /// The origins that are let in.
+    pub fn origins(&self) -> &Origins {
+        &self.origins
+    }
 
     /// Adds to an answer what lets a listed page read it, and tells caches that it depends on the origin.
     pub fn share(&self, mut answer: Answer, origin: Option<&str>) -> Answer {
-        if self.0.is_empty() {
+        if self.origins.0.is_empty() {
             return answer;
         }
         answer = answer.with("vary", "Origin");
-        match origin.filter(|origin| self.contain(origin)) {
+        match origin.filter(|origin| self.origins.contain(origin)) {
             Some(origin) => answer
                 .with("access-control-allow-origin", origin)
                 .with("access-control-allow-credentials", "true")
@@ -63,11 +124,11 @@ impl Origins {
 
     /// Answers `OPTIONS`. A page that is not listed gets no permission, and its browser says so.
     pub fn preflight(&self, origin: Option<&str>, methods: &'static str) -> Answer {
-        let answer = Answer::empty(204).with("allow", methods);
-        match origin.filter(|origin| self.contain(origin)) {
+        let answer = Answer::empty(204);
+        match origin.filter(|origin| self.origins.contain(origin)) {
             Some(_) => answer
                 .with("access-control-allow-methods", methods)
-                .with("access-control-allow-headers", ALLOWED_HEADERS)
+                .with("access-control-allow-headers", self.request_headers.as_str())
                 .with("access-control-max-age", PREFLIGHT_MAX_AGE),
             None => answer,
         }
@@ -112,6 +173,26 @@ fn is_origin(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn cors(origins: &str, headers: &str) -> Cors {
+        Cors::new(Origins::parse(origins).unwrap(), &RequestHeaders::parse(headers).unwrap())
+    }
+
+    #[test]
+    fn headers_are_listed_by_their_names() {
+        let page = Some("https://a.example");
+        let preflight =
+            cors("https://a.example", "X-Datadog-Trace-Id, x-b3-traceid  Traceparent").preflight(page, "GET");
+        let allowed = preflight.header("access-control-allow-headers").unwrap();
+        assert!(
+            allowed.ends_with(", traceparent, tracestate, x-datadog-trace-id, x-b3-traceid"),
+            "{allowed}"
+        );
+        assert_eq!(RequestHeaders::parse(" , "), Ok(RequestHeaders::default()));
+        for bad in ["*", "x-*", "a:b", "a;b", "é", "a\"b", "x-a, (b)", "a\nb"] {
+            assert_eq!(RequestHeaders::parse(bad), Err(RequestHeadersError), "{bad}");
+        }
+    }
+
     #[test]
     fn origins_are_listed_as_browsers_send_them() {
         let origins = Origins::parse(
@@ -147,8 +228,8 @@ mod tests {
 
     #[test]
     fn only_a_listed_origin_is_let_in_and_every_answer_varies_by_it() {
-        let origins = Origins::parse("https://a.example").unwrap();
-        let shared = origins.share(Answer::empty(403), Some("https://a.example"));
+        let cors = cors("https://a.example", "");
+        let shared = cors.share(Answer::empty(403), Some("https://a.example"));
         assert_eq!(shared.header("access-control-allow-origin"), Some("https://a.example"));
         assert_eq!(shared.header("access-control-allow-credentials"), Some("true"));
         assert!(shared.header("access-control-expose-headers").unwrap().contains("x-ably-errorcode"));
@@ -159,7 +240,7 @@ mod tests {
             Some("https://a.example.evil"),
             Some("https://A.example"),
         ] {
-            let refused = origins.share(Answer::empty(200), other);
+            let refused = cors.share(Answer::empty(200), other);
             assert_eq!(refused.header("access-control-allow-origin"), None, "{other:?}");
             assert_eq!(refused.header("vary"), Some("Origin"));
         }
@@ -167,9 +248,9 @@ mod tests {
 
     #[test]
     fn without_a_list_there_is_no_cors() {
-        let answer = Origins::default().share(Answer::empty(200), Some("https://a.example"));
+        let answer = cors("", "").share(Answer::empty(200), Some("https://a.example"));
         assert_eq!(answer.headers, []);
-        let preflight = Origins::default().preflight(Some("https://a.example"), "GET");
+        let preflight = cors("", "X-Mine").preflight(Some("https://a.example"), "GET");
         assert_eq!(preflight.header("access-control-allow-methods"), None);
     }
 }

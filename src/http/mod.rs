@@ -9,3 +9,4 @@ pub mod problem;
 mod refusal;
 pub mod route;
 pub mod service;
+mod target;

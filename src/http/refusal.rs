@@ -8,6 +8,9 @@ use super::route::{Route, RouteError};
 use crate::locations::post::PostError;
 use crate::tokens::SessionError;
 
+/// How long a caller should wait where a job's object cannot answer, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 2;
+
 /// The same bytes whether or not there is such a job.
 pub(super) fn not_a_participant() -> Answer {
     Problem::new(403, "not_a_participant", "The session does not take part in this job").into()
@@ -19,12 +22,20 @@ pub(super) fn not_a_driver() -> Answer {
     Problem::new(403, "not_a_driver", title).into()
 }
 
+/// A job's object that does not answer.
+pub(super) fn unavailable() -> Answer {
+    let title = "The job cannot be reached just now: try again, a retry repeats nothing";
+    Problem::new(503, "unavailable", title).retry_after(RETRY_AFTER_SECONDS).into()
+}
+
 /// A path that leads nowhere.
 pub(super) fn path(error: &RouteError) -> Answer {
     match error {
         RouteError::NotFound => Problem::new(404, "not_found", "There is no such route").into(),
         RouteError::EncodedId | RouteError::Id(_) => {
-            Problem::new(400, "invalid_id", "An id in the path is not valid").detail(error.to_string()).into()
+            let reason = if *error == RouteError::EncodedId { "percent_encoded" } else { "invalid_id" };
+            let problem = Problem::new(400, "invalid_id", "An id in the path is not valid").reason(reason);
+            problem.detail(error.to_string()).into()
         }
     }
 }
@@ -47,9 +58,11 @@ pub(super) fn session(route: &Route, error: &SessionError) -> Answer {
     };
     challenge(match route {
         Route::AblyToken => Answer::ably_error(error.clone().into(), error.name()),
-        _ => Problem::new(error.status(), error.name(), "The session is not accepted")
-            .detail(error.to_string())
-            .into(),
+        _ => {
+            let problem = Problem::new(error.status(), error.name(), "The session is not accepted");
+            let problem = if error.status() == 400 { problem.reason(error.name()) } else { problem };
+            problem.detail(error.to_string()).into()
+        }
     })
 }
 

@@ -30,6 +30,9 @@ pub enum RouteError {
 }
 
 impl Route {
+    /// What a page may try where there is no route, so that it can read as much.
+    pub const ANY_METHOD: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
     /// Parses the path of a request, as the URL standard leaves it: it starts with `/`, and has no query.
     ///
     /// # Errors

@@ -9,10 +9,11 @@ mod tests;
 use ably::ErrorInfo;
 
 use super::answer::Answer;
-use super::cors::Origins;
+use super::cors::Cors;
 use super::problem::Problem;
 use super::refusal;
 use super::route::{Route, RouteError};
+use super::target::Target;
 use crate::config::{Config, Misconfigured};
 use crate::ids::{FixId, JobId, UserId};
 use crate::locations::post::{BODY_MAX, PostError};
@@ -21,9 +22,6 @@ use crate::tokens::{self, Credentials, Issued, Policy, Role, Session, SessionErr
 
 /// The longest body that any route reads, in bytes.
 pub const REQUEST_BODY_MAX: usize = BODY_MAX;
-/// How long a caller should wait where a job's object cannot answer, in seconds.
-const RETRY_AFTER_SECONDS: u32 = 2;
-
 /// The part of a request that arrives before its body.
 pub struct Head<'a> {
     /// The method, in capitals.
@@ -135,7 +133,7 @@ impl Service {
                 Err(Answer::ably_error(error, "too_large"))
             }
             (Body::Token { .. }, Err(NoBody::BrokeOff)) => {
-                let error = ErrorInfo::new(40000, 400, "the parameters of the token broke off");
+                let error = ErrorInfo::new(40000, 408, "the parameters of the token broke off");
                 Err(Answer::ably_error(error, "incomplete_body"))
             }
             (Body::Fixes { job, driver, key }, Ok(body)) => {
@@ -146,7 +144,7 @@ impl Service {
             }
             (Body::Fixes { .. }, Err(NoBody::TooLong)) => Err(refusal::post(&PostError::TooLarge)),
             (Body::Fixes { .. }, Err(NoBody::BrokeOff)) => {
-                Err(Problem::new(400, "incomplete_body", "The body broke off before its end").into())
+                Err(Problem::new(408, "incomplete_body", "The body broke off before its end").into())
             }
         };
         step.unwrap_or_else(Step::Done)
@@ -156,13 +154,7 @@ impl Service {
     pub fn called(&self, said: Result<String, Unreachable>) -> Answer {
         match said {
             Ok(body) => Answer::json(200, body),
-            Err(_) => Problem::new(
-                503,
-                "unavailable",
-                "The job cannot be reached just now: try again, a retry repeats nothing",
-            )
-            .retry_after(RETRY_AFTER_SECONDS)
-            .into(),
+            Err(_) => refusal::unavailable(),
         }
     }
 
@@ -171,10 +163,8 @@ impl Service {
         answer =
             answer.with("x-request-id", visit.request_id.clone()).with("x-content-type-options", "nosniff");
         if visit.template != Some(Route::Healthz.template()) {
-            answer = self
-                .origins()
-                .share(answer, visit.origin.as_deref())
-                .with("cache-control", "private, no-store");
+            answer =
+                self.cors().share(answer, visit.origin.as_deref()).with("cache-control", "private, no-store");
         }
         if visit.method == "HEAD" {
             answer.body.clear();
@@ -204,10 +194,10 @@ impl Service {
         self.config.as_ref().err()
     }
 
-    fn origins(&self) -> &Origins {
+    fn cors(&self) -> &Cors {
         match &self.config {
-            Ok(config) => &config.origins,
-            Err(misconfigured) => &misconfigured.origins,
+            Ok(config) => &config.cors,
+            Err(misconfigured) => &misconfigured.cors,
         }
     }
 
@@ -221,6 +211,11 @@ impl Service {
     ) -> Result<Step, Answer> {
         if route == Ok(Route::Healthz) {
             return healthz(head.method).map(Step::Done);
+        }
+        // Before all that may be wrong: a browser whose preflight is refused lets no page read why.
+        if head.method == "OPTIONS" && (head.header)("access-control-request-method").is_some() {
+            let methods = route.as_ref().map_or(Route::ANY_METHOD, Route::methods);
+            return Ok(Step::Done(self.cors().preflight(visit.origin.as_deref(), methods)));
         }
         let Ok(config) = &self.config else {
             return Err(match route {
@@ -237,9 +232,9 @@ impl Service {
         };
         let route = route.map_err(|error| refusal::path(&error))?;
         if head.method == "OPTIONS" {
-            return Ok(Step::Done(config.origins.preflight(visit.origin.as_deref(), route.methods())));
+            return Ok(Step::Done(Answer::empty(204).with("allow", route.methods())));
         }
-        if !matches!(head.method, "GET" | "HEAD" | "POST") {
+        if !route.methods().split(", ").any(|method| method == head.method) {
             return Err(refusal::method(&route));
         }
         let session =
@@ -247,7 +242,7 @@ impl Service {
         match (route, head.method) {
             (Route::Healthz, _) => healthz(head.method).map(Step::Done),
             (Route::AblyToken, "POST") => {
-                if (head.header)("content-encoding").is_some() {
+                if is_encoded(head) {
                     let error = ErrorInfo::new(40000, 415, "a body is sent without Content-Encoding");
                     return Err(Answer::ably_error(error, "content_encoding"));
                 }
@@ -261,7 +256,7 @@ impl Service {
             (Route::AblyToken, _) => self.token(&session, target.query, None, moment).map(Step::Done),
             (Route::Location(job), "POST") => {
                 let driver = driver_of(session, &job)?;
-                if (head.header)("content-encoding").is_some() {
+                if is_encoded(head) {
                     return Err(Problem::new(
                         415,
                         "content_encoding",
@@ -278,6 +273,7 @@ impl Service {
                             "invalid_idempotency_key",
                             "The Idempotency-Key is not valid",
                         )
+                        .reason("invalid_id")
                         .detail(rule.to_string())
                         .into());
                     }
@@ -316,26 +312,13 @@ impl Service {
     }
 }
 
-/// A URL, taken apart without decoding anything.
-struct Target<'a> {
-    /// `scheme://host[:port]`
-    origin: &'a str,
-    /// From the first `/` on.
-    path: &'a str,
-    /// Without `?`.
-    query: Option<&'a str>,
-}
-
-impl<'a> Target<'a> {
-    fn of(url: &'a str) -> Self {
-        let url = url.split_once('#').map_or(url, |(url, _)| url);
-        let (url, query) = url.split_once('?').map_or((url, None), |(url, query)| (url, Some(query)));
-        let after_scheme = url.find("://").map_or(0, |at| at + 3);
-        let slash =
-            url.get(after_scheme..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| after_scheme + at);
-        let (origin, path) = url.split_at_checked(slash).unwrap_or((url, ""));
-        Self { origin, path, query }
-    }
+/// Whether the body would have to be decoded first. `identity` says that it need not be (RFC 9110, 12.5.3).
+fn is_encoded(head: &Head<'_>) -> bool {
+    let codings = (head.header)("content-encoding").unwrap_or_default();
+    codings
+        .split(',')
+        .map(str::trim)
+        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
 }
 
 fn is_form(content_type: &str) -> bool {
@@ -398,8 +381,10 @@ fn takes_part(session: &Session, job: &JobId) -> bool {
 }
 
 fn call(job: &JobId, request: JobRequest) -> Result<Step, Answer> {
-    match serde_json::to_string(&request) {
-        Ok(request) => Ok(Step::Call { job: job.clone(), request }),
-        Err(_) => Err(Problem::new(500, "internal", "The service has made a mistake").into()),
-    }
+    Ok(Step::Call { job: job.clone(), request: text(&request)? })
+}
+
+fn text(request: &JobRequest) -> Result<String, Answer> {
+    serde_json::to_string(request)
+        .map_err(|_| Problem::new(500, "internal", "The service has made a mistake").into())
 }

@@ -35,8 +35,9 @@ pub struct CookieRules {
 
 /// Finds the session token. Without cookie rules, cookies mean nothing.
 ///
-/// - `Authorization: Bearer …` decides alone where it is there, also without a token behind it. The scheme is compared without
-///   regard to case (RFC 9110, 11.1).
+/// - `Authorization: Bearer …` decides alone where there is a token behind it. The scheme is compared without regard to case
+///   (RFC 9110, 11.1). Clients that have no token, or not yet, send the scheme all the same, with nothing behind it or with
+///   what their language makes of nothing: that is no session, and must not be taken for one that is refused for good.
 /// - Any other `Authorization` is as good as none: a staging site behind HTTP Basic sends one with every request, and ably-js
 ///   sends cookies to another origin only if its `authHeaders` have some `authorization`.
 /// - Several cookies of the name are fine while they say the same. Which of them a browser sends first depends on paths and ages,
@@ -52,7 +53,7 @@ pub fn session_token<'a>(
         return Err(SessionError::InQuery);
     }
     if let Some(token) = credentials.authorization.and_then(bearer) {
-        return if token.is_empty() { Err(SessionError::Missing) } else { Ok(token) };
+        return Ok(token);
     }
     let rules = cookie_rules.ok_or(SessionError::Missing)?;
     let token = session_cookie(credentials.cookie.unwrap_or_default(), &rules.name)?;
@@ -82,11 +83,15 @@ fn looks_like_jwt(word: &str) -> bool {
     parts.count() >= 2 && header.trim_ascii_start().starts_with(b"{")
 }
 
-/// What follows the scheme `Bearer`, if that is the scheme.
+/// What JavaScript, Python, Swift and their kin write for a value that is not there.
+const NOTHING: [&str; 5] = ["", "undefined", "null", "None", "nil"];
+
+/// The token behind the scheme `Bearer`, if that is the scheme and there is one.
 fn bearer(authorization: &str) -> Option<&str> {
     let authorization = authorization.trim();
     let (scheme, token) = authorization.split_once([' ', '\t']).unwrap_or((authorization, ""));
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !NOTHING.contains(&token)).then_some(token)
 }
 
 /// The value of the session cookie, without quotes around it (RFC 6265, 4.1.1).
@@ -105,7 +110,7 @@ fn session_cookie<'a>(header: &'a str, name: &str) -> Result<&'a str, SessionErr
         found = Some(bare);
     }
     // Signing out often leaves an empty cookie behind.
-    found.filter(|value| !value.is_empty()).ok_or(SessionError::Missing)
+    found.filter(|value| !NOTHING.contains(value)).ok_or(SessionError::Missing)
 }
 
 #[cfg(test)]
@@ -143,8 +148,9 @@ mod tests {
             ("  Bearer abc", Ok("abc")),
             // Two headers, joined as HTTP joins them: no session token has a comma, so verification refuses it.
             ("Bearer abc, Bearer def", Ok("abc, Bearer def")),
-            ("Bearer", Err(SessionError::Missing)),
-            ("Bearer ", Err(SessionError::Missing)),
+            // No word for nothing, whatever it looks like.
+            ("Bearer undefined.null", Ok("undefined.null")),
+            ("Bearer NULL", Ok("NULL")),
         ] {
             let request =
                 Credentials { authorization: Some(authorization), cookie: Some("session=fromcookie"), ..GET };
@@ -153,8 +159,23 @@ mod tests {
     }
 
     #[test]
-    fn another_scheme_is_as_good_as_none() {
-        for authorization in ["", "cookie", "Basic dTpw", "Bearerabc", "Token abc", "Digest a=b"] {
+    fn another_scheme_and_a_bearer_of_nothing_are_as_good_as_none() {
+        for authorization in [
+            "",
+            "cookie",
+            "Basic dTpw",
+            "Bearerabc",
+            "Token abc",
+            "Digest a=b",
+            "Bearer",
+            "Bearer ",
+            "bearer\t",
+            "Bearer undefined",
+            "bearer undefined ",
+            "Bearer null",
+            "Bearer None",
+            "Bearer nil",
+        ] {
             let request = Credentials { authorization: Some(authorization), ..GET };
             assert_eq!(find(&request), Err(SessionError::Missing), "{authorization:?}");
             let request = Credentials { cookie: Some("session=fromcookie"), ..request };
@@ -176,6 +197,8 @@ mod tests {
             ("session=; session=b", Err(SessionError::AmbiguousCookie)),
             ("session=", Err(SessionError::Missing)),
             ("session=\"\"", Err(SessionError::Missing)),
+            ("session=undefined", Err(SessionError::Missing)),
+            ("session=null", Err(SessionError::Missing)),
             ("session", Err(SessionError::Missing)),
             ("Session=a", Err(SessionError::Missing)),
             ("mysession=a; session2=b; x=session=c", Err(SessionError::Missing)),

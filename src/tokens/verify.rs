@@ -68,7 +68,8 @@ pub struct Verifier {
 /// Header fields besides those that jwt-compact reads.
 type Extensions = BTreeMap<String, IgnoredAny>;
 
-/// The claims that we read, as they came. Deriving makes a claim that is named twice an error; `null` is an absent claim.
+/// The claims that we read, as they came. Deriving makes a claim that is named twice an error. `null` is an absent claim, but not
+/// as a time: jwt-compact has refused a `null` for `exp`, `nbf` or `iat` by then.
 #[derive(Deserialize)]
 struct WireClaims {
     iss: Option<Value>,

@@ -6,6 +6,11 @@ import type { Answer, Headers } from "./support/http.ts";
 import { Service, as, bearer, driverOf, session } from "./support/service.ts";
 
 const PAGE = "https://app.example";
+/** What ably-js, a driver's app, and tracing in a page send. */
+const REQUEST_HEADERS = [
+  "authorization", "content-type", "accept", "idempotency-key", "x-ably-version", "x-ably-clientid", "ably-agent",
+  "baggage", "sentry-trace", "traceparent", "tracestate",
+];
 const LOCAL = "http://localhost:3000";
 
 /** Every kind of answer of an `/api` path. */
@@ -45,7 +50,7 @@ function assertShared(answer: Answer, origin: string): void {
 describe("CORS with a list", () => {
   let service: Service;
   before(async () => {
-    service = await Service.start({ CORS_ORIGINS: `${PAGE}, ${LOCAL}`, SESSION_COOKIE: "session" });
+    service = await Service.start({ CORS_ORIGINS: `${PAGE}, ${LOCAL}`, CORS_HEADERS: "X-Datadog-Trace-Id", SESSION_COOKIE: "session" });
   });
   after(() => service.stop());
 
@@ -78,9 +83,7 @@ describe("CORS with a list", () => {
         assert.equal(given["allow-credentials"], "true");
         assert.deepEqual(words(given["allow-methods"]), ["get", "head", "options", "post"]);
         const allowed = words(given["allow-headers"]);
-        for (const name of ["authorization", "content-type", "accept", "idempotency-key", "x-ably-version", "x-ably-clientid", "ably-agent"]) {
-          assert.ok(allowed.includes(name), name);
-        }
+        assert.deepEqual(allowed, words([...REQUEST_HEADERS, "x-datadog-trace-id"].join(",")));
         assert.ok(!allowed.includes("*") && !words(given["allow-methods"]).includes("*"));
         assert.ok(Number(given["max-age"]) > 0);
         assert.equal(answer.header("vary"), "Origin");
@@ -101,11 +104,20 @@ describe("CORS with a list", () => {
     });
   }
 
-  test("a preflight of no route is a 404 that a listed page may read", async () => {
-    const answer = await service.send("OPTIONS", "/api/nowhere", { headers: { origin: PAGE, "access-control-request-method": "GET" } });
-    assert.equal(answer.status, 404);
-    assertShared(answer, PAGE);
-  });
+  for (const path of ["/api/nowhere", "/api/jobs/%61/location", "/api/jobs/a:b/location"]) {
+    test(`a preflight of ${path} lets a listed page read what is wrong with the request itself`, async () => {
+      for (const method of ["GET", "POST", "PUT", "DELETE"]) {
+        const headers = { origin: PAGE, "access-control-request-method": method, "access-control-request-headers": "authorization" };
+        const preflight = await service.send("OPTIONS", path, { headers });
+        assert.equal(preflight.status, 204);
+        assert.equal(permissions(preflight)["allow-origin"], PAGE);
+        assert.ok(words(permissions(preflight)["allow-methods"]).includes(method.toLowerCase()));
+        const answer = await service.send(method, path, { headers: { ...driverOf("a"), origin: PAGE } });
+        assert.equal(answer.status, path === "/api/nowhere" ? 404 : 400);
+        assertShared(answer, PAGE);
+      }
+    });
+  }
 
   test("a listed page's cookie gets a token across origins", async () => {
     const headers = { origin: PAGE, cookie: `session=${session()}`, authorization: "cookie" };
@@ -147,6 +159,9 @@ test("a page may read that the service is misconfigured, where its origin is not
       const answer = await service.send(method, path, { headers: { ...headers, origin: PAGE }, body });
       assert.equal(answer.status, 503, what);
       assertShared(answer, PAGE);
+      const preflight = await service.send("OPTIONS", path, { headers: { origin: PAGE, "access-control-request-method": method } });
+      assert.equal(preflight.status, 204, what);
+      assert.deepEqual(words(permissions(preflight)["allow-headers"]), words(REQUEST_HEADERS.join(",")));
     }
   } finally {
     await service.stop();

@@ -100,7 +100,7 @@ describe("logs", () => {
         return service.logs().length > 0;
       });
       const { code, status } = JSON.parse(service.logs()[0]!.text);
-      assert.deepEqual({ code, status }, { code: "incomplete_body", status: 400 });
+      assert.deepEqual({ code, status }, { code: "incomplete_body", status: 408 });
     });
   }
 });

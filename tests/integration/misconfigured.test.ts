@@ -27,6 +27,8 @@ const WRONG: [variable: string, value: string | undefined][] = [
   ["MAX_FIX_AGE_HOURS", "0"],
   ["CORS_ORIGINS", "*"],
   ["CORS_ORIGINS", `https://${ODD}.example/`],
+  ["CORS_HEADERS", "*"],
+  ["CORS_HEADERS", `${ODD}:`],
 ];
 
 for (const [variable, value] of WRONG) {
@@ -88,7 +90,7 @@ test("several wrong settings are all named at once", async () => {
 test("an empty optional setting is one that is not set", async () => {
   const names = [
     "ABLY_PUBLISH_KEY", "ABLY_REST_URL", "SESSION_SECRET_PREVIOUS", "SESSION_ISSUER", "SESSION_AUDIENCE", "SESSION_COOKIE", "SESSION_MAX_HOURS",
-    "SESSION_RENEWAL_SECONDS", "MAX_FIX_AGE_HOURS", "CORS_ORIGINS",
+    "SESSION_RENEWAL_SECONDS", "MAX_FIX_AGE_HOURS", "CORS_ORIGINS", "CORS_HEADERS",
   ];
   const service = await Service.start(Object.fromEntries(names.map((name) => [name, ""])));
   try {

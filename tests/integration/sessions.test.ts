@@ -37,7 +37,10 @@ describe("sessions", () => {
   });
 
   test("no session is 401 with a challenge, on every route but /healthz", async () => {
-    for (const headers of [{}, { authorization: "Bearer" }, { authorization: "Basic dTpw" }, { cookie: `session=${mine}` }, { cookie: "__Host-session=" }]) {
+    // What a page sends that has no session, or not yet.
+    const nothing = ["Bearer", "Bearer ", "Bearer undefined", "bearer null", "Basic dTpw"].map((authorization) => ({ authorization }));
+    const cookies = [`session=${mine}`, "__Host-session=", "__Host-session=undefined"].map((cookie) => ({ cookie }));
+    for (const headers of [{}, ...nothing, ...cookies]) {
       const answers = [await token(headers), await location("GET", headers), await location("POST", { origin: PAGE, ...headers })];
       assertAblyError(answers[0]!, 401, 40100);
       assertProblem(answers[1]!, 401, "session_missing");
@@ -53,10 +56,14 @@ describe("sessions", () => {
     assert.equal((await token({ cookie, authorization: "Basic dTpw" })).status, 200, "a scheme that is not ours does not hide it");
   });
 
-  test("Authorization goes before the cookie, even when it is worse", async () => {
+  test("Authorization goes before the cookie, even when it is worse, unless there is nothing in it", async () => {
     const cookie = `__Host-session=${mine}`;
     assertAblyError(await token({ cookie, authorization: `Bearer ${mine}x` }), 403, 40300);
-    assertProblem(await location("GET", { cookie, authorization: "Bearer" }), 401, "session_missing");
+    for (const authorization of ["Bearer", "Bearer undefined", "Bearer null"]) {
+      assert.equal((await token({ cookie, authorization })).status, 200);
+      assert.equal((await location("GET", { cookie, authorization })).status, 200);
+      assertProblem(await location("POST", { cookie, authorization, origin: "https://evil.example" }), 403, "origin_not_allowed");
+    }
   });
 
   test("two session cookies that differ are refused, since one may be planted", async () => {

@@ -167,24 +167,121 @@ fn a_post_reaches_the_object_with_the_sessions_identity() {
 #[test]
 fn a_body_that_is_no_post_is_explained() {
     let service = service(&[]);
-    for (sent, status, name) in [
-        (Err(NoBody::TooLong), 413, "too_large"),
-        (Err(NoBody::BrokeOff), 400, "incomplete_body"),
-        (Ok(&b"{"[..]), 400, "invalid_post"),
-        (Ok(b"\xff"), 400, "invalid_post"),
-        (Ok(br#"{"lat":91,"lng":0}"#), 400, "invalid_fix"),
+    let batch =
+        |n: usize| json!({"locations": vec![json!({"lat": 1, "lng": 1}); n]}).to_string().into_bytes();
+    for (sent, status, name, reason, field) in [
+        (Err(NoBody::TooLong), 413, "too_large", json!("too_large"), json!(null)),
+        (Ok(batch(101)), 413, "too_large", json!("too_many"), json!("locations")),
+        (Err(NoBody::BrokeOff), 408, "incomplete_body", json!(null), json!(null)),
+        (Ok(batch(0)), 400, "invalid_post", json!("empty"), json!("locations")),
+        (Ok(b"{".to_vec()), 400, "invalid_post", json!("not_json"), json!(null)),
+        (Ok(b"\xff".to_vec()), 400, "invalid_post", json!("not_utf8"), json!(null)),
+        (Ok(b"\xef\xbb\xbf{}".to_vec()), 400, "invalid_post", json!("byte_order_mark"), json!(null)),
+        (Ok(br#"{"lat":1,"lng":0,"sentAt":1}"#.to_vec()), 200, "", json!(null), json!(null)),
+        (
+            Ok(br#"{"lat":1,"lng":0,"sentAt":"1"}"#.to_vec()),
+            400,
+            "invalid_post",
+            json!("not_a_time"),
+            json!("sentAt"),
+        ),
+        (Ok(br#"{"lat":91,"lng":0}"#.to_vec()), 400, "invalid_fix", json!("out_of_range"), json!("lat")),
+        (Ok(b"7".to_vec()), 400, "invalid_fix", json!("not_an_object"), json!(null)),
     ] {
         let (_, step) = ask("POST", "/api/jobs/a/location").as_("driver", &["a"]).open(&service);
         let Step::ReadBody(wanted) = step else { panic!("the body is wanted") };
-        let Step::Done(answer) = service.with_body(wanted, sent, &moment()) else { panic!("refused") };
-        assert_eq!((answer.status, answer.code), (status, Some(name)), "{sent:?}");
+        match service.with_body(wanted, sent.as_deref().map_err(|why| *why), &moment()) {
+            Step::Done(answer) => {
+                assert_eq!((answer.status, answer.code), (status, Some(name)), "{sent:?}");
+                let problem = body(&answer);
+                assert_eq!((&problem["reason"], &problem["field"]), (&reason, &field), "{sent:?}");
+            }
+            step => assert_eq!((status, matches!(step, Step::Call { .. })), (200, true), "{sent:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_400_says_what_is_to_be_mended() {
+    let service = service(&[]);
+    let jwt = session_of("driver", &["a"]);
+    for (asked, name, reason) in [
+        (ask("GET", "/api/jobs/%61/location"), "invalid_id", "percent_encoded"),
+        (ask("GET", "/api/jobs/a:b/location"), "invalid_id", "invalid_id"),
+        (ask("GET", &format!("/api/jobs/a/location?t={jwt}")), "session_in_query", "session_in_query"),
+        (
+            ask("POST", "/api/jobs/a/location").header("idempotency-key", "é").as_("driver", &["a"]),
+            "invalid_idempotency_key",
+            "invalid_id",
+        ),
+    ] {
+        let answer = asked.answer(&service);
+        assert_eq!((answer.status, answer.code), (400, Some(name)));
+        assert_eq!(body(&answer)["reason"], reason);
+    }
+}
+
+#[test]
+fn identity_is_no_encoding() {
+    let service = service(&[]);
+    for path in ["/api/jobs/a/location", "/api/ably-token"] {
+        for (coding, encoded) in [
+            ("identity", false),
+            ("Identity", false),
+            ("", false),
+            (" identity , identity", false),
+            ("gzip", true),
+            ("identity, br", true),
+            ("x", true),
+        ] {
+            let asked = ask("POST", path).header("content-encoding", coding).as_("driver", &["a"]);
+            match asked.open(&service).1 {
+                Step::Done(answer) => assert_eq!((answer.status, encoded), (415, true), "{coding}"),
+                step => assert!(matches!(step, Step::ReadBody(_)) && !encoded, "{coding}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_preflight_is_answered_before_all_that_may_be_wrong() {
+    let right = service(&[("CORS_HEADERS", "x-b3-traceid")]);
+    let wrong = service(&[("SESSION_SECRET", "short")]);
+    let headers_wrong = service(&[("CORS_HEADERS", "*")]);
+    let locations = "GET, HEAD, POST, OPTIONS";
+    let any = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+    for (path, methods) in [
+        ("/api/ably-token", locations),
+        ("/api/jobs/a/location", locations),
+        ("/api/jobs/%61/location", any),
+        ("/api/jobs/a:b/location", any),
+        ("/api/nowhere", any),
+    ] {
+        for service in [&right, &wrong, &headers_wrong] {
+            let preflight = ask("OPTIONS", path).header("access-control-request-method", "POST");
+            let answer = preflight.header("origin", "https://app.example").answer(service);
+            assert_eq!((answer.status, answer.code), (204, None), "{path}");
+            assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
+            assert_eq!(answer.header("access-control-allow-methods"), Some(methods));
+            let headers: Vec<&str> =
+                answer.header("access-control-allow-headers").unwrap().split(", ").collect();
+            for name in ["authorization", "baggage", "sentry-trace", "traceparent", "tracestate"] {
+                assert!(headers.contains(&name), "{name}");
+            }
+            assert_eq!(headers.contains(&"x-b3-traceid"), std::ptr::eq(service, &right));
+
+            let preflight = ask("OPTIONS", path).header("access-control-request-method", "POST");
+            let answer = preflight.header("origin", "https://evil.example").answer(service);
+            assert_eq!((answer.status, answer.header("access-control-allow-methods")), (204, None));
+        }
+        assert_ne!(ask("OPTIONS", path).answer(&wrong).status, 204, "no preflight");
     }
 }
 
 #[test]
 fn a_form_that_did_not_arrive_is_refused_in_ablys_shape() {
     let service = service(&[]);
-    for (why, status, code) in [(NoBody::TooLong, 413, "40009"), (NoBody::BrokeOff, 400, "40000")] {
+    for (why, status, code) in [(NoBody::TooLong, 413, "40009"), (NoBody::BrokeOff, 408, "40000")] {
         let (_, step) = ask("POST", "/api/ably-token").as_("driver", &["a"]).open(&service);
         let Step::ReadBody(wanted) = step else { panic!("the form is wanted") };
         let Step::Done(answer) = service.with_body(wanted, Err(why), &moment()) else { panic!("refused") };

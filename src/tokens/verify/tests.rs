@@ -286,6 +286,8 @@ fn hostile_sessions_are_refused() {
         // Times.
         ("no exp", with(json!({"exp": null})), 403),
         ("exp null", spelled(r#""exp":null"#), 403),
+        ("nbf null", spelled(&format!(r#""exp":{},"nbf":null"#, NOW + 1)), 403),
+        ("iat null", spelled(&format!(r#""exp":{},"iat":null"#, NOW + 1)), 403),
         ("exp a text", with(json!({"exp": (NOW + HOUR).to_string()})), 403),
         ("exp a date", with(json!({"exp": "2099-01-01T00:00:00Z"})), 403),
         ("exp true", with(json!({"exp": true})), 403),

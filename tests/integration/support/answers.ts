@@ -21,8 +21,10 @@ export function assertProblem(answer: Answer, status: number, name: string): any
   assert.equal(problem.type, `urn:towline:problem:${name}`);
   assert.equal(problem.status, status);
   assert.ok(problem.title.length > 0);
-  const members = ["type", "title", "status", "detail", "field"];
+  const members = ["type", "title", "status", "reason", "detail", "field"];
   assert.deepEqual(Object.keys(problem).filter((member) => !members.includes(member)), []);
+  // Whoever is to mend a request is told what.
+  if (status === 400) assert.match(problem.reason, /^[a-z0-9_]+$/);
   return problem;
 }
 

@@ -82,7 +82,7 @@ const JWT_PAYLOADS = [
 ];
 const FIELDS = [
   "lat", "lng", "speed", "heading", "accuracy", "altitude", "capturedAt", "id", "locations", "driver", "LAT", "l\\u0061t",
-  "__proto__", "constructor", "", "wifi", "seq", "epoch", "jobId", "\\ud800",
+  "__proto__", "constructor", "", "wifi", "seq", "epoch", "jobId", "\\ud800", "sentAt",
 ];
 
 export class Generator {
