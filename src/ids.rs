@@ -24,6 +24,9 @@ pub enum IdError {
     /// Not a [`UserId`].
     #[error("a user id is 1 to 128 printable ASCII characters without blank and : * , / [ ]")]
     User,
+    /// Not a [`JobRef`].
+    #[error("a job's reference is 64 hexadecimal digits in lower case")]
+    Ref,
     /// Not a [`FixId`].
     #[error("an id is 1 to 64 printable ASCII characters")]
     Fix,
@@ -100,6 +103,13 @@ id!(
 );
 
 id!(
+    /// What the log calls a job: the id of its Durable Object, by which nobody outside can tell which job it is.
+    JobRef,
+    IdError::Ref,
+    |text| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+);
+
+id!(
     /// A driver's own name for a fix or, as `Idempotency-Key`, for a post.
     FixId,
     IdError::Fix,
@@ -138,6 +148,14 @@ mod tests {
         }
         for bad in ["", "é", "a\tb", &"x".repeat(65)] {
             assert_eq!(FixId::parse(bad), Err(IdError::Fix), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_the_id_of_an_object() {
+        assert!(JobRef::parse("0123456789abcdef".repeat(4)).is_ok());
+        for bad in ["", "a", &"A".repeat(64), &"g".repeat(64), &"a".repeat(63), &"a".repeat(65)] {
+            assert_eq!(JobRef::parse(bad), Err(IdError::Ref), "{bad}");
         }
     }
 

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::{console_error, console_log};
 
-use super::runtime::{Request, call_job, describe, now_ms, random_id, read_body, response, variable};
+use super::runtime::{
+    Request, call_job, call_ref, describe, now_ms, random_id, read_body, response, variable,
+};
 use crate::config::Config;
 use crate::http::answer::Answer;
 use crate::http::service::{Head, Moment, NoBody, REQUEST_BODY_MAX, Service, Step, Unreachable, Visit};
@@ -70,24 +72,16 @@ impl Inner {
                     self.service.with_body(wanted, body.as_deref().map_err(|why| *why), moment)
                 }
                 Step::Call { job, request } => {
-                    let said = self.call(job.as_str(), &request).await;
-                    if let Err(Unreachable(reason)) = &said {
-                        let line = serde_json::json!({
-                            "level": "error", "requestId": moment.request_id, "code": "object_failed", "reason": reason,
-                        });
-                        console_error!("{line}");
-                    }
-                    Step::Done(self.service.called(said))
+                    let said = text(call_job(&self.jobs, job.as_str(), &request)).await;
+                    let said = said.and_then(|said| said.ok_or_else(no_text));
+                    Step::Done(self.service.called(noted(said, moment)))
+                }
+                Step::Identify { reference, request } => {
+                    let said = text(call_ref(&self.jobs, reference.as_str(), &request)).await;
+                    Step::Done(self.service.identified(&reference, noted(said, moment)))
                 }
             }
         }
-    }
-
-    async fn call(&self, job_id: &str, request: &str) -> Result<String, Unreachable> {
-        let failed = |error: JsValue| Unreachable(describe(&error));
-        let promise = call_job(&self.jobs, job_id, request).map_err(failed)?;
-        let said = JsFuture::from(promise).await.map_err(failed)?;
-        said.as_string().ok_or_else(|| Unreachable("the object answered no text".to_owned()))
     }
 
     fn conclude(&self, request: &Request, answer: Answer, visit: &Visit, moment: &Moment) -> JsValue {
@@ -100,4 +94,30 @@ impl Inner {
         }
         response(request, &answer)
     }
+}
+
+/// What an object answers, once it does; nothing where there was none to ask.
+async fn text(called: Result<JsValue, JsValue>) -> Result<Option<String>, Unreachable> {
+    let failed = |error: JsValue| Unreachable(describe(&error));
+    let called = called.map_err(failed)?;
+    if called.is_null() {
+        return Ok(None);
+    }
+    let said = JsFuture::from(called.unchecked_into::<Promise>()).await.map_err(failed)?;
+    said.as_string().map(Some).ok_or_else(no_text)
+}
+
+fn no_text() -> Unreachable {
+    Unreachable("the object answered no text".to_owned())
+}
+
+/// Logs why an object did not answer.
+fn noted<T>(said: Result<T, Unreachable>, moment: &Moment) -> Result<T, Unreachable> {
+    if let Err(Unreachable(reason)) = &said {
+        let line = serde_json::json!({
+            "level": "error", "requestId": moment.request_id, "code": "object_failed", "reason": reason,
+        });
+        console_error!("{line}");
+    }
+    said
 }

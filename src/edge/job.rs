@@ -1,12 +1,13 @@
 //! The Durable Object of a job: [`locations::Job`](crate::locations::Job) with the runtime's storage, clock and fetch.
 
 use std::cell::{Cell, RefCell};
+use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
 use ably::rest::{ErrorClass, PublishBody, PublishError, PublishMessage, RestClient, Surroundings, Timeouts};
 use js_sys::Math;
-use serde_json::{Value, json};
+use serde_json::json;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use worker::worker_sys::DurableObjectState;
@@ -16,8 +17,9 @@ use super::runtime::{ObjectSql, now_ms, variable};
 use crate::config::Config;
 use crate::ids::JobId;
 use crate::locations::event::Message;
+use crate::locations::log::LogError;
 use crate::locations::log::sql::SqlLog;
-use crate::locations::outbox::Failure;
+use crate::locations::outbox::{Failure, Verdict};
 use crate::locations::{Job as Core, JobRequest, Millis, Step};
 
 /// A job's object. The runtime keeps at most one per job, and calls it by RPC.
@@ -30,6 +32,7 @@ struct Inner {
     ably: RestClient<Runtime>,
     /// The time of the next alarm clock that is set, so that there is one and not one a post.
     timer: Cell<Option<Millis>>,
+    log: Lines,
 }
 
 /// The clock and the dice.
@@ -51,26 +54,26 @@ impl Job {
     /// Wakes the job from its storage. An error here is answered by the runtime to whoever called, and tried again by the next.
     #[wasm_bindgen(constructor)]
     pub fn new(state: DurableObjectState, env: JsValue) -> Result<Self, JsValue> {
+        let log = Lines { reference: state.id()?.to_string()? };
         let config =
-            Config::load(&|name| variable(&env, name)).map_err(|_| fault("misconfigured", json!({})))?;
-        let log = SqlLog::new(ObjectSql(state.storage()?.sql()));
-        let core = Core::wake(log, config.max_fix_age_ms as Millis)
-            .map_err(|error| fault("storage_failed", json!({"reason": error.to_string()})))?;
+            Config::load(&|name| variable(&env, name)).map_err(|_| log.fault("misconfigured", None))?;
+        let sql = SqlLog::new(ObjectSql(state.storage()?.sql()));
+        let core = Core::wake(sql, config.max_fix_age_ms as Millis).map_err(|error| log.storage(&error))?;
         let ably = RestClient::new(config.ably, config.publish_key, Timeouts::default(), Runtime)
-            .map_err(|error| fault("http_client_failed", json!({"reason": error.to_string()})))?;
-        Ok(Self(Rc::new(Inner { core: RefCell::new(core), ably, timer: Cell::new(None) })))
+            .map_err(|error| log.fault("http_client_failed", Some(&error)))?;
+        Ok(Self(Rc::new(Inner { core: RefCell::new(core), ably, timer: Cell::new(None), log })))
     }
 
     /// Answers a [`JobRequest`] with the body of the HTTP answer. Nothing here awaits: what is written is written as one, and the
     /// runtime lets neither the answer nor a publish out before it is durable.
     pub fn call(&self, request: &str) -> Result<String, JsValue> {
-        let request: JobRequest = serde_json::from_str(request)
-            .map_err(|error| fault("request_unreadable", json!({"reason": error.to_string()})))?;
+        let log = &self.0.log;
+        let request: JobRequest =
+            serde_json::from_str(request).map_err(|error| log.fault("request_unreadable", Some(&error)))?;
         let answer = self.0.core.borrow_mut().handle(request, now());
-        let answer = answer.map_err(|error| fault("storage_failed", json!({"reason": error.to_string()})))?;
+        let answer = answer.map_err(|error| log.storage(&error))?;
         Inner::pump(&self.0);
-        serde_json::to_string(&answer)
-            .map_err(|error| fault("answer_failed", json!({"reason": error.to_string()})))
+        serde_json::to_string(&answer).map_err(|error| log.fault("answer_failed", Some(&error)))
     }
 }
 
@@ -101,7 +104,7 @@ impl Inner {
             }
             Ok(Step::Wait { .. } | Step::Idle) => {}
             Err(error) => {
-                fault("storage_failed", json!({"reason": error.to_string()}));
+                this.log.storage(&error);
             }
         }
     }
@@ -119,7 +122,7 @@ impl Inner {
             Ok(body) => self.ably.publish(&channel, &body).await,
             Err(error) => {
                 // Texts always serialise; were one not to, the message would never be taken.
-                fault("message_unwritable", json!({"reason": error.to_string()}));
+                self.log.fault("message_unwritable", Some(&error));
                 self.core.borrow_mut().failed(seq, Failure::Message, now(), 0.0);
                 return;
             }
@@ -128,10 +131,7 @@ impl Inner {
             Ok(_) => self.core.borrow_mut().published(seq, now()),
             Err(error) => {
                 let verdict = self.core.borrow_mut().failed(seq, failure(&error), now(), Math::random());
-                let line = json!({
-                    "level": "warn", "code": "publish_failed", "seq": seq, "reason": error.to_string(), "next": format!("{verdict:?}"),
-                });
-                console_warn!("{line}");
+                self.log.publish_failed(seq, &error, verdict);
             }
         }
     }
@@ -154,12 +154,41 @@ fn now() -> Millis {
     now_ms() as Millis
 }
 
-/// Logs a fault of ours, and gives the error that the caller's side sees.
-fn fault(code: &str, mut line: Value) -> JsValue {
-    if let Value::Object(fields) = &mut line {
-        fields.insert("level".to_owned(), "error".into());
-        fields.insert("code".to_owned(), code.into());
+/// What an object logs. It names the job by a reference alone.
+struct Lines {
+    /// The object's id, which `GET /api/refs/{ref}` turns into the job.
+    reference: String,
+}
+
+impl Lines {
+    /// Logs a fault of ours, and gives the error that the caller's side sees.
+    fn fault(&self, code: &str, reason: Option<&dyn Display>) -> JsValue {
+        let reason = reason.map(ToString::to_string);
+        let line = json!({"level": "error", "code": code, "ref": self.reference, "reason": reason});
+        console_error!("{line}");
+        js_sys::Error::new(code).into()
     }
-    console_error!("{line}");
-    js_sys::Error::new(code).into()
+
+    fn storage(&self, error: &LogError) -> JsValue {
+        self.fault(error.code(), Some(error))
+    }
+
+    /// Logs a publish that Ably has not taken: an error where somebody has to act, or where the message is lost to subscribers.
+    /// Ably's own words stay out: they name the channel.
+    fn publish_failed(&self, seq: u64, error: &PublishError, verdict: Verdict) {
+        let grave = error.class == ErrorClass::BlamesAccess || verdict == Verdict::SetAside;
+        let line = json!({
+            "level": if grave { "error" } else { "warn" },
+            "code": "publish_failed",
+            "ref": self.reference,
+            "seq": seq,
+            "cause": {"class": error.class.name(), "status": error.status, "code": error.code},
+            "next": format!("{verdict:?}"),
+        });
+        if grave {
+            console_error!("{line}");
+        } else {
+            console_warn!("{line}");
+        }
+    }
 }

@@ -47,6 +47,17 @@ export function callJob(jobs, jobId, request) {
   return jobs.get(jobs.idFromName(jobId)).call(request);
 }
 
+// The same to the object of an id: null where no object of a job can have it.
+export function callRef(jobs, ref, request) {
+  let id;
+  try {
+    id = jobs.idFromString(ref);
+  } catch {
+    return null;
+  }
+  return jobs.get(id).call(request);
+}
+
 // Runs a statement, and reads its rows here too: reading a row can throw as well as running does, and what is thrown past a Rust
 // call that does not catch takes down every object beside this one.
 export function queryRows(sql, statement, bindings) {

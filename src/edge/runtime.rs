@@ -33,7 +33,10 @@ extern "C" {
     pub fn read_body(request: &Request, limit: u32) -> Promise;
     /// Sends a job's object a request; resolves to the text that it answers.
     #[wasm_bindgen(js_name = callJob, catch)]
-    pub fn call_job(jobs: &JsValue, job_id: &str, request: &str) -> Result<Promise, JsValue>;
+    pub fn call_job(jobs: &JsValue, job_id: &str, request: &str) -> Result<JsValue, JsValue>;
+    /// The same to the object of an id; `null` where no object of a job can have it.
+    #[wasm_bindgen(js_name = callRef, catch)]
+    pub fn call_ref(jobs: &JsValue, reference: &str, request: &str) -> Result<JsValue, JsValue>;
     /// Runs a statement and reads all its rows, each an array of its values.
     #[wasm_bindgen(js_name = queryRows, catch)]
     fn query_rows(sql: &SqlStorage, statement: &str, bindings: Array) -> Result<Array, JsValue>;

@@ -22,6 +22,12 @@ pub(super) fn not_a_driver() -> Answer {
     Problem::new(403, "not_a_driver", title).into()
 }
 
+/// A role that does not run the platform.
+pub(super) fn not_an_operator() -> Answer {
+    let title = "Only an admin or the back end sees how the service is doing";
+    Problem::new(403, "not_an_operator", title).into()
+}
+
 /// A job's object that does not answer.
 pub(super) fn unavailable() -> Answer {
     let title = "The job cannot be reached just now: try again, a retry repeats nothing";

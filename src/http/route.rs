@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::ids::{IdError, JobId};
+use crate::ids::{IdError, JobId, JobRef};
 
 /// Where a request goes, with its ids parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Route {
     AblyToken,
     /// `/api/jobs/{jobId}/location`
     Location(JobId),
+    /// `/api/refs/{ref}`
+    Ref(JobRef),
 }
 
 /// Why a path leads nowhere.
@@ -43,15 +45,11 @@ impl Route {
             "/api/ably-token" => return Ok(Self::AblyToken),
             _ => {}
         }
-        let job = path
-            .strip_prefix("/api/jobs/")
-            .and_then(|rest| rest.strip_suffix("/location"))
-            .filter(|id| !id.contains('/'))
-            .ok_or(RouteError::NotFound)?;
-        if job.contains('%') {
-            return Err(RouteError::EncodedId);
+        if let Some(reference) = path.strip_prefix("/api/refs/") {
+            return Ok(Self::Ref(JobRef::parse(segment(reference)?)?));
         }
-        Ok(Self::Location(JobId::parse(job)?))
+        let job = path.strip_prefix("/api/jobs/").and_then(|rest| rest.strip_suffix("/location"));
+        Ok(Self::Location(JobId::parse(segment(job.ok_or(RouteError::NotFound)?)?)?))
     }
 
     /// The route's template: what a log may say of a path.
@@ -60,6 +58,7 @@ impl Route {
             Self::Healthz => "/healthz",
             Self::AblyToken => "/api/ably-token",
             Self::Location(_) => "/api/jobs/{jobId}/location",
+            Self::Ref(_) => "/api/refs/{ref}",
         }
     }
 
@@ -67,8 +66,18 @@ impl Route {
     pub fn methods(&self) -> &'static str {
         match self {
             Self::Healthz => "GET, HEAD",
+            Self::Ref(_) => "GET, HEAD, OPTIONS",
             Self::AblyToken | Self::Location(_) => "GET, HEAD, POST, OPTIONS",
         }
+    }
+}
+
+/// What stands in the place of an id: one segment, as it came.
+fn segment(text: &str) -> Result<&str, RouteError> {
+    match text {
+        _ if text.contains('/') => Err(RouteError::NotFound),
+        _ if text.contains('%') => Err(RouteError::EncodedId),
+        _ => Ok(text),
     }
 }
 
@@ -83,6 +92,9 @@ mod tests {
         assert_eq!(Route::parse("/healthz"), Ok(Route::Healthz));
         assert_eq!(Route::parse("/api/ably-token"), Ok(Route::AblyToken));
         assert_eq!(Route::parse("/api/jobs/j-1/location"), Ok(Route::Location(JobId::parse("j-1").unwrap())));
+        let reference = "0123456789abcdef".repeat(4);
+        let route = Route::parse(&format!("/api/refs/{reference}"));
+        assert_eq!(route, Ok(Route::Ref(JobRef::parse(reference).unwrap())));
     }
 
     #[test]
@@ -102,6 +114,8 @@ mod tests {
             "//api/jobs/a/location",
             "/api/jobs/a/locations",
             "/api/jobs/location",
+            "/api/refs",
+            "/api/refs/a/b",
         ] {
             assert_eq!(Route::parse(path), Err(RouteError::NotFound), "{path}");
         }
@@ -109,13 +123,18 @@ mod tests {
 
     #[test]
     fn an_id_is_taken_as_it_stands_or_not_at_all() {
-        for path in ["/api/jobs/%61/location", "/api/jobs/a%2Fb/location", "/api/jobs/a%/location"] {
+        for path in
+            ["/api/jobs/%61/location", "/api/jobs/a%2Fb/location", "/api/jobs/a%/location", "/api/refs/%61"]
+        {
             assert_eq!(Route::parse(path), Err(RouteError::EncodedId), "{path}");
         }
         for path in
             ["/api/jobs//location", "/api/jobs/a:b/location", "/api/jobs/../location", "/api/jobs/*/location"]
         {
             assert_eq!(Route::parse(path), Err(RouteError::Id(IdError::Job)), "{path}");
+        }
+        for path in ["/api/refs/", "/api/refs/job-1"] {
+            assert_eq!(Route::parse(path), Err(RouteError::Id(IdError::Ref)), "{path}");
         }
     }
 

@@ -15,9 +15,9 @@ use super::refusal;
 use super::route::{Route, RouteError};
 use super::target::Target;
 use crate::config::{Config, Misconfigured};
-use crate::ids::{FixId, JobId, UserId};
+use crate::ids::{FixId, JobId, JobRef, UserId};
 use crate::locations::post::{BODY_MAX, PostError};
-use crate::locations::{JobRequest, Post, Sender};
+use crate::locations::{Identity, JobRequest, Post, Sender};
 use crate::tokens::{self, Credentials, Issued, Policy, Role, Session, SessionError, TokenParams};
 
 /// The longest body that any route reads, in bytes.
@@ -59,6 +59,13 @@ pub enum Step {
     Call {
         /// Whose object.
         job: JobId,
+        /// A [`JobRequest`] in JSON.
+        request: String,
+    },
+    /// Send this text to the object of this id, where there can be one, and hand its answer to [`Service::identified`].
+    Identify {
+        /// The object's id.
+        reference: JobRef,
         /// A [`JobRequest`] in JSON.
         request: String,
     },
@@ -155,6 +162,16 @@ impl Service {
         match said {
             Ok(body) => Answer::json(200, body),
             Err(_) => refusal::unavailable(),
+        }
+    }
+
+    /// Makes the answer of what the object of a reference said; nothing, where there can be no such object.
+    pub fn identified(&self, reference: &JobRef, said: Result<Option<String>, Unreachable>) -> Answer {
+        let Ok(said) = said else { return refusal::unavailable() };
+        let identity = said.and_then(|text| serde_json::from_str::<Identity>(&text).ok());
+        match identity.and_then(|identity| identity.job_id) {
+            Some(job) => Answer::json(200, serde_json::json!({"ref": reference, "jobId": job}).to_string()),
+            None => Problem::new(404, "unknown_ref", "There is no job with this reference").into(),
         }
     }
 
@@ -286,6 +303,12 @@ impl Service {
                 }
                 call(&job, JobRequest::State { job: job.clone() })
             }
+            (Route::Ref(reference), _) => match session.role {
+                Role::Admin | Role::Service => {
+                    Ok(Step::Identify { reference, request: text(&JobRequest::Identify)? })
+                }
+                Role::Driver | Role::Dispatcher | Role::Customer => Err(refusal::not_an_operator()),
+            },
         }
     }
 

@@ -9,7 +9,7 @@ use super::fix::{Field, Fix, Reason, Rejection};
 use super::log::{Body, Life, Log, LogError, Row, Sought, Time, Waking};
 use super::outbox::{Failure, Next, Outbox, ROWS_MAX, Verdict};
 use super::post::{Entry, Post};
-use super::protocol::{JobAnswer, JobRequest, NoState, Outcome, PostAnswer};
+use super::protocol::{Identity, JobAnswer, JobRequest, NoState, Outcome, PostAnswer};
 use super::sequence::{Alive, Mark, Markers, Sequence, ahead_after};
 use crate::ids::JobId;
 
@@ -103,6 +103,9 @@ impl<L: Log> Job<L> {
         match request {
             JobRequest::Post { job, post } => self.post(job, post, now).map(JobAnswer::Post),
             JobRequest::State { job } => self.state(job),
+            JobRequest::Identify => {
+                Ok(JobAnswer::Identity(Identity { job_id: self.sequence.job().cloned() }))
+            }
         }
     }
 

@@ -202,6 +202,18 @@ pub enum LogError {
     OtherJob,
 }
 
+impl LogError {
+    /// The stable code under which it is logged.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Storage(_) => "storage_failed",
+            Self::Version(_) => "storage_newer",
+            Self::Damaged(_) => "storage_damaged",
+            Self::OtherJob => "storage_foreign",
+        }
+    }
+}
+
 /// What a job is kept in. All of it is synchronous: writes with nothing awaited between them become durable together.
 pub trait Log {
     /// Reads what is needed to go on. Creates nothing.

@@ -27,9 +27,11 @@ pub enum JobRequest {
         /// The job whose object this is.
         job: JobId,
     },
+    /// Tell which job this is the object of.
+    Identify,
 }
 
-/// What the object answers, serialised as the body of a 200.
+/// What the object answers; all but [`Identity`] are serialised as the body of a 200.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum JobAnswer {
@@ -39,6 +41,8 @@ pub enum JobAnswer {
     State(Box<Updated>),
     /// To [`JobRequest::State`], before the first fix.
     NoState(NoState),
+    /// To [`JobRequest::Identify`].
+    Identity(Identity),
 }
 
 /// `{ok, jobId, epoch, results}`.
@@ -116,4 +120,12 @@ pub struct NoState {
     pub epoch: Option<u64>,
     /// Always 0, which is less than every seq.
     pub seq: u64,
+}
+
+/// `{jobId}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// Whose object this is; `null` where it has kept nothing, as then it does not know.
+    pub job_id: Option<JobId>,
 }

@@ -200,6 +200,14 @@ impl Sequence {
         }
     }
 
+    /// The job, once a fix is accepted.
+    pub fn job(&self) -> Option<&JobId> {
+        match self {
+            Self::Alive(alive) => Some(&alive.life.job),
+            Self::Unborn { .. } => None,
+        }
+    }
+
     /// The epoch, once a fix is accepted.
     pub fn epoch(&self) -> Option<u64> {
         match self {

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { breaksOff, hangs, refused, resets, stalls } from "./support/fake-ably.ts";
 import type { Behaviour } from "./support/fake-ably.ts";
-import { ABLY_KEY, Service, newJob } from "./support/service.ts";
+import { assertProblem } from "./support/answers.ts";
+import { ABLY_KEY, Service, as, newJob } from "./support/service.ts";
 import { until } from "./support/until.ts";
 
 const ODD = "zq7Xodd";
@@ -113,18 +114,43 @@ describe("failures on the way to Ably", { concurrency: true }, () => {
     assert.deepEqual(seqs(unknown), [1]);
   });
 
-  test("failures are logged with Ably's code, without key, URL, job or position", async () => {
+  test("failures are logged by class, status and code, with a reference that operators alone can read: without Ably's words, key, URL, job or position", async () => {
     const job = newJob();
-    service.ably.plan(job, refused(401, 40101, {}, `${ODD} ${ABLY_KEY}\n${"x".repeat(500)}`), refused(400, 40000));
+    const words = `${ODD} dispatch:job:${job} ${ABLY_KEY}\n${"x".repeat(500)}`;
+    service.ably.plan(job, refused(401, 40101, {}, words), refused(503, 50003, {}, words), refused(400, 40000, {}, words));
     await post(job, 77.123456);
-    await service.ably.arrived(job, 2);
-    await until("the refusal to be logged", () => service.logs().some(({ text }) => text.includes("40101") && text.includes(ODD)));
+    await service.ably.arrived(job, 3);
+    const ref = await service.reference(job);
+    const lines = () => service.logs().filter(({ text }) => text.includes(ref));
+    await until("all three to be logged", () => lines().length === 3);
+    const said = lines().map(({ level, text }) => {
+      const { next, ...line } = JSON.parse(text);
+      return [level, next.split(" ")[0], line];
+    });
+    const line = (level: string, cause: object) => ({ level, code: "publish_failed", ref, seq: 1, cause });
+    assert.deepEqual(said, [
+      ["error", "Retry", line("error", { class: "access", status: 401, code: 40101 })],
+      ["warn", "Retry", line("warn", { class: "transient", status: 503, code: 50003 })],
+      ["error", "SetAside", line("error", { class: "message", status: 400, code: 40000 })],
+    ]);
     const secret = ABLY_KEY.split(":")[1]!;
     for (const { text } of service.logs()) {
       assert.ok(!text.includes(secret) && !text.includes(Buffer.from(ABLY_KEY).toString("base64")));
-      assert.ok(!text.includes(job) && !text.includes("ably.test") && !text.includes("77.123456"));
-      assert.ok(text.length < 1000 && !text.includes("\n"));
+      assert.ok(!text.includes(job) && !text.includes(ODD) && !text.includes("ably.test") && !text.includes("77.123456"));
+      assert.ok(text.length < 400 && !text.includes("\n"));
       JSON.parse(text);
+    }
+
+    const lookUp = (role: "admin" | "service" | "driver", reference = ref) =>
+      service.send("GET", `/api/refs/${reference}`, { headers: as(role, [job]) });
+    for (const role of ["admin", "service"] as const) assert.deepEqual((await lookUp(role)).json, { ref, jobId: job });
+    assertProblem(await lookUp("driver"), 403, "not_an_operator");
+  });
+
+  test("a reference of no job is 404: of none that there is, and of one that has kept nothing", async () => {
+    const nothing = newJob();
+    for (const reference of ["0".repeat(64), await service.reference(nothing)]) {
+      assertProblem(await service.send("GET", `/api/refs/${reference}`, { headers: as("admin") }), 404, "unknown_ref");
     }
   });
 });

@@ -50,6 +50,9 @@ describe("logs", () => {
     ["POST", path, "/api/jobs/{jobId}/location", 403, "not_a_driver", { headers: as("admin", [], user), body: fix }],
     ["POST", path, "/api/jobs/{jobId}/location", 403, "origin_not_allowed", { headers: { cookie, origin: `https://${ODD}` }, body: fix }],
     ["PATCH", path, "/api/jobs/{jobId}/location", 405, "method_not_allowed", { headers: driver }],
+    ["GET", `/api/refs/${"0".repeat(64)}`, "/api/refs/{ref}", 403, "not_an_operator", { headers: driver }],
+    ["GET", `/api/refs/${"0".repeat(64)}`, "/api/refs/{ref}", 404, "unknown_ref", { headers: as("admin", [], user) }],
+    ["GET", `/api/refs/${ODD}`, "none", 400, "invalid_id", { headers: as("admin", [], user) }],
     ["GET", `/api/jobs/${ODD}%41/location`, "none", 400, "invalid_id", { headers: driver }],
     ["GET", `/${ODD}/${LAT}`, "none", 404, "not_found", { headers: driver }],
   ];

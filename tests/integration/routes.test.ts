@@ -27,6 +27,7 @@ describe("routes", () => {
     ["/healthz", "GET, HEAD", "problem"],
     ["/api/ably-token", "GET, HEAD, POST, OPTIONS", "ably"],
     ["/api/jobs/a/location", "GET, HEAD, POST, OPTIONS", "problem"],
+    [`/api/refs/${"0".repeat(64)}`, "GET, HEAD, OPTIONS", "problem"],
   ] as const) {
     for (const method of ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "QUERY", "REPORT"]) {
       if (methods.split(", ").includes(method)) continue;
@@ -90,7 +91,7 @@ describe("routes", () => {
     "/api//ably-token", "/api/ably%2Dtoken", "/api/Ably-Token", "/api/ably-token.json", "/api/jobs", "/api/jobs/", "/api/jobs/a", "/api/jobs/a/",
     "/api/jobs/a/location/", "/api/jobs/a//location", "/api/jobs//a/location", "/api/jobs/a/b/location", "/api/jobs/a/locations",
     "/api/jobs/a/location.json", "/api/jobs/location", "/api/jobs/../location", "/api/jobs/a/../location", "/api/jobs/%2e%2e/location",
-    "/favicon.ico", "/.dev.vars", "/.env", "/wrangler.toml", "/api/jobs/a;b/Location",
+    "/api/refs", `/api/refs/${"0".repeat(64)}/`, "/favicon.ico", "/.dev.vars", "/.env", "/wrangler.toml", "/api/jobs/a;b/Location",
   ]) {
     test(`${path} is no route`, async () => {
       for (const method of ["GET", "POST", "OPTIONS", "DELETE"]) {
@@ -111,6 +112,13 @@ describe("routes", () => {
         const problem = assertProblem(await service.send("GET", `/api/jobs/${id}/location`, { headers }), 400, "invalid_id");
         assert.match(problem.detail, id.includes("%") ? /never percent-encoded/ : /1 to 64 of the characters/);
       }
+    });
+  }
+
+  for (const reference of ["", "a", "A".repeat(64), "0".repeat(63), "0".repeat(65), `%30${"0".repeat(63)}`]) {
+    test(`a reference like ${reference.slice(0, 20) || "nothing"} is refused with its rule`, async () => {
+      const problem = assertProblem(await service.send("GET", `/api/refs/${reference}`, { headers: as("admin") }), 400, "invalid_id");
+      assert.equal(problem.reason, reference.includes("%") ? "percent_encoded" : "invalid_id");
     });
   }
 

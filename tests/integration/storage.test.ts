@@ -7,7 +7,7 @@ import { held } from "./support/fake-ably.ts";
 import { Service, newJob } from "./support/service.ts";
 import { until } from "./support/until.ts";
 
-describe("a log with a damaged row", { concurrency: true }, () => {
+describe("a storage that is not in order", { concurrency: true }, () => {
   let service: Service;
   before(async () => {
     service = await Service.start();
@@ -36,6 +36,30 @@ describe("a log with a damaged row", { concurrency: true }, () => {
       assert.ok(service.logs().some(({ text }) => text.includes("storage_failed") && text.includes("malformed JSON")));
       // A fix that cannot have been posted before needs no look.
       assert.deepEqual(assertTaken(await service.post(job, { lat: 4, lng: 1 }), job), [{ status: "accepted", seq: 4 }]);
+    });
+  }
+
+  for (const [what, code, damage] of [
+    ["newer", "storage_newer", "UPDATE meta SET version = 1000"],
+    ["damaged", "storage_damaged", "UPDATE log SET body = '{}'"],
+    ["another job's", "storage_foreign", "UPDATE meta SET job = 'another'"],
+  ] as const) {
+    test(`a storage that is ${what} is answered 503, and logged as ${code} with the job's reference`, async () => {
+      const job = newJob();
+      await service.post(job, { lat: 1, lng: 1 });
+      await service.evict(job);
+      await service.sql(job, damage);
+      await service.forget(job);
+      assertProblem(await service.post(job, { lat: 2, lng: 1 }), 503, "unavailable");
+      const ref = await service.reference(job);
+      await until("the reason to be logged", () => service.logs().some(({ text }) => text.includes(code)));
+      const lines = service.logs().filter(({ text }) => text.includes(code) && text.includes('"ref"'));
+      for (const { level, text } of lines) {
+        const { reason, ...line } = JSON.parse(text);
+        assert.deepEqual([level, line], ["error", { level: "error", code, ref }]);
+        assert.ok(reason.length > 0 && !text.includes(job));
+      }
+      assert.ok(lines.length > 0);
     });
   }
 

@@ -208,6 +208,7 @@ fn every_400_says_what_is_to_be_mended() {
     for (asked, name, reason) in [
         (ask("GET", "/api/jobs/%61/location"), "invalid_id", "percent_encoded"),
         (ask("GET", "/api/jobs/a:b/location"), "invalid_id", "invalid_id"),
+        (ask("GET", "/api/refs/a"), "invalid_id", "invalid_id"),
         (ask("GET", &format!("/api/jobs/a/location?t={jwt}")), "session_in_query", "session_in_query"),
         (
             ask("POST", "/api/jobs/a/location").header("idempotency-key", "é").as_("driver", &["a"]),
@@ -275,6 +276,33 @@ fn a_preflight_is_answered_before_all_that_may_be_wrong() {
             assert_eq!((answer.status, answer.header("access-control-allow-methods")), (204, None));
         }
         assert_ne!(ask("OPTIONS", path).answer(&wrong).status, 204, "no preflight");
+    }
+}
+
+#[test]
+fn operators_learn_which_job_a_reference_is() {
+    let service = service(&[]);
+    let path = format!("/api/refs/{}", "0a".repeat(32));
+    for role in ["admin", "service"] {
+        let Step::Identify { reference, request } = ask("GET", &path).as_(role, &[]).open(&service).1 else {
+            panic!("the object is asked")
+        };
+        assert_eq!(serde_json::from_str::<JobRequest>(&request).unwrap(), JobRequest::Identify);
+        let answer = service.identified(&reference, Ok(Some(r#"{"jobId":"a"}"#.to_owned())));
+        assert_eq!((answer.status, body(&answer)), (200, json!({"ref": "0a".repeat(32), "jobId": "a"})));
+        for nothing in [None, Some(r#"{"jobId":null}"#.to_owned())] {
+            let answer = service.identified(&reference, Ok(nothing));
+            assert_eq!((answer.status, answer.code), (404, Some("unknown_ref")));
+        }
+        assert_eq!(service.identified(&reference, Err(Unreachable("why".to_owned()))).status, 503);
+    }
+    for role in ["driver", "customer", "dispatcher"] {
+        let answer = ask("GET", &path).as_(role, &["a"]).answer(&service);
+        assert_eq!((answer.status, answer.code), (403, Some("not_an_operator")));
+    }
+    for method in ["POST", "PUT"] {
+        let answer = ask(method, &path).as_("admin", &[]).answer(&service);
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD, OPTIONS")));
     }
 }
 

@@ -551,6 +551,16 @@ fn the_object_of_one_job_answers_for_no_other() {
 }
 
 #[test]
+fn an_object_knows_whose_it_is_once_it_has_kept_something() {
+    let mut job = new_job();
+    let identity =
+        |job: &mut Job<_>| serde_json::to_value(job.handle(JobRequest::Identify, NOW).unwrap()).unwrap();
+    assert_eq!(identity(&mut job), json!({"jobId": null}));
+    post(&mut job, fix_at(NOW), NOW);
+    assert_eq!(identity(&mut job), json!({"jobId": "job-1"}));
+}
+
+#[test]
 fn a_request_that_is_none_is_an_error() {
     for text in [
         "",

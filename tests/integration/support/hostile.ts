@@ -101,7 +101,7 @@ export class Generator {
   #path(): string {
     const dice = this.#dice;
     const id = dice.in(5) ? dice.one(ODD_IDS) : dice.one(JOBS);
-    let path = dice.in(12) ? dice.one(["/healthz", "/", `/api/jobs/${id}`]) : dice.in(4) ? "/api/ably-token" : `/api/jobs/${id}/location`;
+    let path = dice.in(12) ? dice.one(["/healthz", "/", `/api/jobs/${id}`, `/api/refs/${id}`]) : dice.in(4) ? "/api/ably-token" : `/api/jobs/${id}/location`;
     if (dice.in(8)) {
       const at = 1 + dice.below(path.length);
       path = path.slice(0, at) + dice.one(ODD_PARTS) + path.slice(dice.in(2) ? at : at + 1);

@@ -106,6 +106,12 @@ export class Service {
     return storage.exec(query) as Promise<any[]>;
   }
 
+  /** What the log calls a job: its object's id. */
+  async reference(jobId: string): Promise<string> {
+    const { JOBS } = (await this.#harness.getWorker().getEnv()) as { JOBS: { idFromName(name: string): unknown } };
+    return String(await JOBS.idFromName(jobId));
+  }
+
   /** The ids of all jobs' objects that have storage. */
   objects(): Promise<string[]> {
     return this.#harness.getWorker().listDurableObjectIds("Job");

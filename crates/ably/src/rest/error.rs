@@ -33,8 +33,21 @@ pub enum ErrorClass {
     Unknown,
 }
 
-/// Why a publish failed. Its `Display` is one line for our own log: bounded, escaped, without key and URL. It may quote
-/// Ably, so it never goes to a driver.
+impl ErrorClass {
+    /// What is to blame, in a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BlamesMessage => "message",
+            Self::BlamesAccess => "access",
+            Self::Throttled { .. } => "throttled",
+            Self::Transient { .. } => "transient",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Why a publish failed. Its `Display` is one line: bounded, escaped, without key and URL. It quotes Ably, whose words name
+/// the channel: who must not see which one that is gets class, status and code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishError {
     /// What it means for the message.
