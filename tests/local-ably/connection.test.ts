@@ -27,6 +27,41 @@ test("bad credentials fail the connection with their code", async ({ realtime })
   assert.equal(expired.connection.errorReason?.code, 40171, "there is no means to renew it");
 });
 
+test("what is no token fails the connection by 40101, and nobody is asked for another", async ({ realtime, rest }) => {
+  for (const text of ["Sdnurv_some_invalid_token_nkds9r7", "abcdef.nonsense", "invalid token"]) {
+    const literal = realtime({ token: text });
+    let asked = 0;
+    const answered = realtime({ authCallback: (_params, callback) => callback(null, (asked++, text)) });
+    for (const { connection } of [literal, answered]) {
+      await inState(connection, "failed");
+      assert.deepEqual([connection.errorReason?.code, connection.errorReason?.statusCode], [40101, 401], text);
+    }
+    assert.equal(asked, 1, text);
+    await fails(rest({ token: text }).channels.get("a").publish("n", "d"), 40101);
+    const connected = realtime();
+    await inState(connected.connection, "connected");
+    await fails(connected.auth.authorize(undefined, { token: text }), 40101);
+    await inState(connected.connection, "failed");
+  }
+});
+
+test("for a token whose record is gone a client asks for another, once", async ({ realtime, rest }) => {
+  const gone = "AbCdEf.unheard-of";
+  for (const [next, state] of [
+    [jwt(), "connected"],
+    [gone, "disconnected"],
+  ] as const) {
+    let asked = 0;
+    const client = realtime({ authCallback: (_params, callback) => callback(null, asked++ === 0 ? gone : next) });
+    await inState(client.connection, state);
+    assert.equal(asked, 2, state);
+  }
+  const literal = realtime({ token: gone });
+  await inState(literal.connection, "failed");
+  assert.equal(literal.connection.errorReason?.code, 40171, "there is no means to renew it");
+  await fails(rest({ token: gone }).channels.get("a").publish("n", "d"), 40171);
+});
+
 test("a connection that loses its socket resumes, loses nothing and doubles nothing", async ({ realtime, other, name }) => {
   const client = realtime({ key: KEY, clientId: "c" });
   const publisher = other().channels.get(name());

@@ -16,6 +16,13 @@ use crate::random;
 
 const MAC_LENGTH: usize = 32;
 
+/// The id of the app that a text with the form of a token names, whoever made it.
+pub(super) fn app_id(text: &str) -> Option<&str> {
+    let (app_id, sealed) = text.split_once('.')?;
+    let is_base64url = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    (!sealed.is_empty() && sealed.chars().all(is_base64url)).then_some(app_id)
+}
+
 /// Makes tokens, and reads those that it made.
 pub(crate) struct TokenMint {
     secret: [u8; 32],
@@ -87,6 +94,14 @@ impl TokenMint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_form_of_a_token_is_an_app_and_base64url() {
+        assert_eq!(app_id("app.A-z_09"), Some("app"));
+        for text in ["", "app", ".", "app.", "app.a b", "app.a+b", "app.é", "app.a.b"] {
+            assert_eq!(app_id(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn only_the_mint_that_made_a_token_reads_it() {

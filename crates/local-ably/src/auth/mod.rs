@@ -80,7 +80,7 @@ impl Authorised {
 /// Checks credentials.
 ///
 /// # Errors
-/// Ably's: 40101 and 40400 for keys; 40005, 40141–40144, 40003 and 40160 for tokens; whatever a fault is to answer.
+/// Ably's: 40101 and 40400 for keys and tokens; 40005, 40141–40144, 40003 and 40160 for tokens; whatever a fault is to answer.
 pub(crate) fn authorise(
     apps: &Apps,
     mint: &TokenMint,
@@ -179,13 +179,13 @@ fn by_ably_token(apps: &Apps, mint: &TokenMint, text: &str, now: Millis) -> Resu
             (app, record, claims)
         }
         ..3 => {
-            let (key_name, claims) = mint
-                .open(text)
-                .ok_or_else(|| ErrorInfo::new(40143, 401, "the text is no token of this server"))?;
+            // Another token cures what is unknown here, so that clients go on by themselves. What cannot be a token of an app
+            // of this server is a mistake that its user is to see.
+            let app = issued::app_id(text).and_then(|id| apps.get(id)).ok_or_else(no_token)?;
+            let (key_name, claims) = mint.open(text).ok_or_else(unknown_token)?;
             if claims.expires <= now {
                 return Err(expired());
             }
-            let app = apps.get(key_name.app_id()).ok_or_else(no_app)?;
             let record = app.key(&key_name).ok_or_else(unknown_key)?;
             (app, record, claims)
         }
@@ -219,6 +219,16 @@ fn by_ably_token(apps: &Apps, mint: &TokenMint, text: &str, now: Millis) -> Resu
 /// A token whose time is over.
 pub(crate) fn expired() -> ErrorInfo {
     ErrorInfo::new(40142, 401, "the token has expired")
+}
+
+/// A text that is no token of any app here.
+fn no_token() -> ErrorInfo {
+    ErrorInfo::new(40101, 401, "invalid credentials: the text is no token of an app of this server")
+}
+
+/// What may be a token of an app here, which this server cannot read: as a rule one that it issued before it was started again.
+fn unknown_token() -> ErrorInfo {
+    ErrorInfo::new(40143, 401, "token unrecognized: the server that runs did not issue it")
 }
 
 fn nothing_in_common() -> ErrorInfo {

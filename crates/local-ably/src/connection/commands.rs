@@ -294,8 +294,8 @@ impl Session {
         let credentials = Credentials::Token(Secret::new(token));
         let authorised = match authorise(self.server.apps(), self.server.mint(), &credentials, now) {
             Ok(authorised) => authorised,
-            // An expired token can be renewed once more, and what was never a token has a code of its own; ably-js fails for good on
-            // anything else.
+            // An expired token can be renewed once more, and a text of more parts than a token has a code of its own; ably-js fails
+            // for good on anything else.
             Err(error) if matches!(error.code, 40142 | 40005) => return failed(error),
             Err(error) => return failed(ErrorInfo { code: 40101, status_code: 401, ..error }),
         };

@@ -252,7 +252,7 @@ fn refusal(format: Format, error: ErrorInfo) -> Response {
     note_error(respond(format, status, &error.clone().into_body()), &error)
 }
 
-/// The errors of a token that was good once, or is of no kind known: another cures them. It does not cure a JWT that is
+/// The errors of a token that was good once, or may have been: another cures them. It does not cure a JWT that is
 /// made wrongly, 40144, of which the SDK for Java is to tell.
 const STALE: Range<u32> = 40140..40144;
 

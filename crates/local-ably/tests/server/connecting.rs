@@ -48,7 +48,7 @@ async fn the_upgrade_completes_before_bad_credentials_are_refused_by_error() {
             ("key=NoSuch.root:secret".into(), 40101, 401),
             ("key=AbCdEf.root:wrong".into(), 40101, 401),
             ("key=AbCdEf.nokey:secret".into(), 40400, 401),
-            ("access_token=nonsense".into(), 40143, 401),
+            ("access_token=nonsense".into(), 40101, 401),
             ("access_token=AbCdEf.nonsense".into(), 40143, 401),
             ("access_token=a.b.c".into(), 40144, 401),
             (format!("access_token={}", jwt("NoSuch.root:x", &json!({}))), 40400, 404),

@@ -21,7 +21,8 @@ fn header() -> Value {
 /// A token is refused by this code and status: by ERROR and the end of the socket, and by REST, body and headers.
 async fn is_refused(server: &Server, token: &str, code: u64, status: u64, what: &str) {
     for format in BOTH {
-        let mut socket = server.open(format, &format!("access_token={token}")).await;
+        let query = format!("access_token={}", token.replace(' ', "%20"));
+        let mut socket = server.open(format, &query).await;
         assert_eq!(socket.expect_error(9).await, (code, status), "{what}");
         socket.expect_end().await;
     }
@@ -85,7 +86,6 @@ async fn a_jwt_that_is_expired_lives_too_long_or_is_of_no_key_has_a_code_of_its_
         ("over a day", jwt(KEY, &json!({"iat": iat, "exp": iat + day + 1})), 40003, 400),
         ("an unknown app", jwt("NoSuch.root:x", &json!({})), 40400, 404),
         ("an unknown key", jwt("AbCdEf.nosuch:x", &json!({})), 40400, 401),
-        ("no token at all", "nonsense".to_owned(), 40143, 401),
         ("a token of another server", "AbCdEf.AAAA".to_owned(), 40143, 401),
     ] {
         is_refused(&server, &token, code, status, what).await;
@@ -96,6 +96,33 @@ async fn a_jwt_that_is_expired_lives_too_long_or_is_of_no_key_has_a_code_of_its_
         json!({"iat": in_millis(-500), "exp": in_millis(20_250)}),
     ] {
         server.connect_with(Format::Json, &format!("access_token={}", jwt(KEY, &claims))).await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_token_of_an_app_is_40101_and_one_whose_record_is_gone_40143() {
+    let server = Server::start().await;
+    for (text, code) in [
+        ("nonsense", 40101),
+        ("Sdnurv_some_invalid_token_nkds9r7", 40101),
+        ("invalid-token", 40101),
+        ("invalid token", 40101),
+        ("abcdef.nonsense", 40101),
+        ("NoSuch.AAAA", 40101),
+        (".AAAA", 40101),
+        ("AbCdEf", 40101),
+        ("AbCdEf.", 40101),
+        ("AbCdEf.no token", 40101),
+        ("AbCdEf.root:secret", 40101),
+        ("AbCdEf.unheard-of", 40143),
+    ] {
+        is_refused(&server, text, code, 401, text).await;
+        for path in ["/sse", "/event-stream"] {
+            let query = format!("channels=a&accessToken={}", text.replace(' ', "%20"));
+            let request = server.anonymous(Method::GET, &format!("{path}?{query}"));
+            let (status, body) = answer(request.header("accept", "text/event-stream")).await;
+            assert_eq!((status.as_u16(), &body["error"]["code"]), (401, &json!(code)), "{path} {text}");
+        }
     }
 }
 

@@ -236,7 +236,7 @@ async fn a_foreign_jwt_ends_no_later_than_the_token_that_it_carries() {
     assert_eq!(socket.expect_error(6).await, (40142, 401));
     let nothing = foreign_jwt(&json!({"alg": "HS256", "x-ably-token": "nonsense"}), &json!({}));
     let mut socket = server.open(Format::Json, &format!("access_token={nothing}")).await;
-    assert_eq!(socket.expect_error(9).await, (40143, 401));
+    assert_eq!(socket.expect_error(9).await, (40101, 401));
 }
 
 #[tokio::test]
