@@ -35,7 +35,7 @@ struct BatchResult<T, F> {
     results: Vec<Outcome<T, F>>,
 }
 
-/// What versions before [`COUNTED_SINCE`] answer where something failed.
+/// What versions before [`COUNTED_SINCE`] are answered where something failed.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PartialFailure<T, F> {
@@ -77,8 +77,10 @@ pub(super) fn answer_many<T: Serialize, F: Serialize>(
     }
 }
 
+/// Whether successes and failures are counted: also for SDKs of an earlier version that ask for it by name, as ably-js 1.2 does.
 fn is_counted(call: &Call) -> bool {
     call.version().is_none_or(|version| version >= COUNTED_SINCE)
+        || call.param("newBatchResponse") == Some("true")
 }
 
 fn answer_flat<T: Serialize, F: Serialize>(

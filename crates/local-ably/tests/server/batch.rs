@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{BOTH, Format, SMALL_KEY, Server, answer, bin};
+use crate::harness::{BOTH, Format, REVOCABLE_KEY, SMALL_KEY, Server, answer, bin};
 
 async fn data(server: &Server, channel: &str) -> Vec<Value> {
     let (_, body) = server.get(&format!("/channels/{channel}/messages?direction=forwards")).await;
@@ -173,6 +173,36 @@ async fn version_2_gets_flat_results_and_40020_where_one_failed() {
     }
     for version in ["3", "6", "nonsense"] {
         assert_eq!(post(version, json!(["talk:1", "news"])).await.1[0]["failureCount"], 1);
+    }
+}
+
+#[tokio::test]
+async fn version_2_gets_counted_results_where_it_asks_for_them_by_name() {
+    let server = Server::start().await;
+    let ask = |method: Method, path: &str, body: &Value| {
+        let request = server.request_by(REVOCABLE_KEY, method, path);
+        answer(request.header("x-ably-version", "2").body(body.to_string()))
+    };
+    for (query, is_counted) in
+        [("newBatchResponse=true", true), ("newBatchResponse=false", false), ("", false)]
+    {
+        let specs = json!([{"channels": ["a", ":bad"], "messages": {"data": "x"}}]);
+        let (status, published) = ask(Method::POST, &format!("/messages?{query}"), &specs).await;
+        let presence = format!("/presence?channels=a&{query}");
+        let (_, present) = ask(Method::GET, &presence, &json!(null)).await;
+        let path = format!("/keys/AbCdEf.revocable/revokeTokens?{query}");
+        let (_, revoked) = ask(Method::POST, &path, &json!({"targets": ["clientId:nobody"]})).await;
+        let counts = |body: &Value| (body["successCount"].as_u64(), body["failureCount"].as_u64());
+        if is_counted {
+            assert_eq!((status.as_u16(), counts(&published[0])), (201, (Some(1), Some(1))));
+            assert_eq!((counts(&present), counts(&revoked)), ((Some(1), Some(0)), (Some(1), Some(0))));
+        } else {
+            assert_eq!((status.as_u16(), &published["error"]["code"]), (400, &json!(40020)));
+            assert_eq!(
+                (&present[0]["channel"], &revoked[0]["target"]),
+                (&json!("a"), &json!("clientId:nobody"))
+            );
+        }
     }
 }
 
