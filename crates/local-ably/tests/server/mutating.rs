@@ -127,6 +127,26 @@ async fn with_append_mode_full_an_append_comes_as_an_update_with_the_whole() {
 }
 
 #[tokio::test]
+async fn whoever_attached_after_a_message_gets_what_is_appended_alone_unless_it_asks_for_the_whole() {
+    let server = Server::start().await;
+    for format in BOTH {
+        let channel = format!("mutable:{}", format.name());
+        let (mut writer, _) = server.connect_with(format, &format!("key={KEY}&echo=false")).await;
+        let serial = writer.published(&channel, 0, json!({"data": "old"})).await;
+        let (mut plain, _) = server.connect(format).await;
+        plain.attach(&channel).await;
+        let (mut full, _) = server.connect(format).await;
+        full.attach_with(json!({"channel": channel, "params": {"appendMode": "full"}})).await;
+        let append = json!({"action": 5, "serial": serial, "data": " and new"});
+        assert_eq!(writer.publish(&channel, 1, append).await["action"], 1);
+        for (reader, action, data) in [(&mut plain, 5, " and new"), (&mut full, 1, "old and new")] {
+            let message = reader.expect(15).await["messages"][0].clone();
+            assert_eq!((&message["action"], &message["data"]), (&json!(action), &json!(data)));
+        }
+    }
+}
+
+#[tokio::test]
 async fn bytes_are_appended_to_bytes_across_formats() {
     let server = Server::start().await;
     let (mut in_json, _) = server.connect(Format::Json).await;
