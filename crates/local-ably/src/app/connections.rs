@@ -8,7 +8,7 @@ use ably::ErrorInfo;
 use crate::auth::ClientIdentity;
 use crate::clock::Millis;
 use crate::connection::{Socket, SocketId};
-use crate::errors::incompatible_client_id;
+use crate::errors::{incompatible_client_id, not_found};
 use crate::lock::lock;
 use crate::protocol::{PublishResult, STATE_TTL};
 use crate::random;
@@ -145,6 +145,8 @@ pub(crate) struct Seen {
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     by_id: HashMap<String, Entry>,
+    /// Whether the app is gone, and takes no connections any more.
+    closed: bool,
 }
 
 impl Connections {
@@ -153,7 +155,8 @@ impl Connections {
     /// `socket` makes the socket for the connection that is chosen.
     ///
     /// # Errors
-    /// 40102 where the connection to resume belongs to another identity, 40111 where there are too many.
+    /// 40400 where the app is gone, 40102 where the connection to resume belongs to another identity, 40111 where there are too
+    /// many.
     pub(crate) fn open(
         &mut self,
         resume: Option<&str>,
@@ -162,6 +165,9 @@ impl Connections {
         socket: impl FnOnce(Arc<Connection>) -> Arc<Socket>,
         now: Millis,
     ) -> Result<Opened, ErrorInfo> {
+        if self.closed {
+            return Err(app_removed());
+        }
         if let Some(key) = resume
             && let Some(entry) = self.resumable(key, now)
         {
@@ -284,11 +290,30 @@ impl Connections {
             .collect()
     }
 
+    /// Ends all connections, and lets none be opened from now on: the app is gone.
+    pub(super) fn close_all(&mut self) {
+        self.closed = true;
+        for socket in self.sockets() {
+            socket.disconnect(app_removed());
+        }
+    }
+
+    /// Lets no connection be opened from now on, unless there is one that has a socket: then all stays as it is.
+    pub(super) fn close_if_unused(&mut self) -> bool {
+        self.closed = !self.by_id.values().any(|entry| entry.lost.is_none());
+        self.closed
+    }
+
     /// The sockets of all connections that have one.
     pub(crate) fn sockets(&self) -> Vec<Arc<Socket>> {
         let live = self.by_id.values().filter(|entry| entry.lost.is_none());
         live.map(|entry| Arc::clone(&entry.socket)).collect()
     }
+}
+
+/// What a client of an app is told that is gone.
+fn app_removed() -> ErrorInfo {
+    not_found("the app was removed")
 }
 
 fn new_key(connection_id: &str) -> String {
@@ -373,6 +398,23 @@ mod tests {
         assert!(connections.by_id.contains_key(socket.connection().id()));
         connections.sweep(1_000 + STATE_TTL + 1);
         assert!(connections.by_id.is_empty());
+    }
+
+    #[test]
+    fn only_without_a_socket_is_an_app_closed_and_then_it_opens_no_connection() {
+        let mut connections = Connections::default();
+        let (_, socket) = open(&mut connections, None, 0);
+        assert!(!connections.close_if_unused());
+        let (opened, lost) = open(&mut connections, None, 0);
+        connections.close(&socket);
+        assert!(!connections.close_if_unused());
+        connections.lost(&lost, 1);
+        assert!(connections.close_if_unused(), "what may be resumed is no use");
+        for resume in [None, Some(opened.key.as_str())] {
+            let make = |connection| Socket::for_tests(connection, Format::Json).0;
+            let error = connections.open(resume, &ClientIdentity::Any, None, make, 2).unwrap_err();
+            assert_eq!((error.code, error.status_code), (40400, 404));
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ mod channels;
 mod connections;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ably::{Capability, ErrorInfo, Key, KeyName};
 use tokio::sync::watch;
@@ -63,6 +64,8 @@ pub(crate) struct App {
     revocations: Mutex<Revocations>,
     /// Touched when there are new revocations, for whoever holds on to a token.
     revoked: watch::Sender<()>,
+    /// How many uses of any app came before its last one.
+    last_use: AtomicU64,
 }
 
 impl App {
@@ -82,6 +85,7 @@ impl App {
             nonces: Mutex::default(),
             revocations: Mutex::default(),
             revoked: watch::Sender::default(),
+            last_use: AtomicU64::default(),
         }
     }
 
@@ -169,8 +173,18 @@ impl App {
 /// All apps, and the faults that meet whoever uses them.
 #[derive(Debug, Default)]
 pub(crate) struct Apps {
-    by_id: RwLock<HashMap<String, Arc<App>>>,
+    by_id: RwLock<HashMap<String, Place>>,
+    /// How often any of them was used.
+    uses: AtomicU64,
     faults: Faults,
+}
+
+/// An app among others.
+#[derive(Debug)]
+struct Place {
+    app: Arc<App>,
+    /// Whether it makes room for others where nobody uses it.
+    makes_room: bool,
 }
 
 impl Apps {
@@ -179,24 +193,65 @@ impl Apps {
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<Arc<App>> {
-        self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.read().get(id).map(|place| Arc::clone(&place.app))
     }
 
-    /// Adds an app; false where there are as many as there may be, or one of that id.
+    /// Adds an app that stays until it is removed; false where there are as many as there may be, or one of that id.
     pub(crate) fn add(&self, app: Arc<App>) -> bool {
-        let mut apps = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
-        if apps.len() >= APPS_MAX || apps.contains_key(app.id()) {
+        let mut apps = self.write();
+        apps.len() < APPS_MAX && self.insert(&mut apps, Place { app, makes_room: false })
+    }
+
+    /// Adds an app that makes room for another when its turn comes, for which one makes room if need be: the one that has not been
+    /// used for longest and has no connection. False where none can, or there is one of that id.
+    pub(crate) fn provision(&self, app: Arc<App>) -> bool {
+        let mut apps = self.write();
+        (apps.len() < APPS_MAX || make_room(&mut apps))
+            && self.insert(&mut apps, Place { app, makes_room: true })
+    }
+
+    fn insert(&self, apps: &mut HashMap<String, Place>, place: Place) -> bool {
+        if apps.contains_key(place.app.id()) {
             return false;
         }
-        apps.insert(app.id().to_owned(), app);
+        self.note_use(&place.app);
+        apps.insert(place.app.id().to_owned(), place);
         true
     }
 
-    pub(crate) fn remove(&self, id: &str) -> Option<Arc<App>> {
-        self.by_id.write().unwrap_or_else(PoisonError::into_inner).remove(id)
+    /// Notes that somebody uses an app: by credentials of it that are good, or by a connection that has ended just now. One that goes
+    /// on is a use by itself.
+    pub(crate) fn note_use(&self, app: &App) {
+        app.last_use.fetch_max(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Removes an app and ends its connections.
+    pub(crate) fn remove(&self, id: &str) {
+        let removed = self.write().remove(id);
+        if let Some(Place { app, .. }) = removed {
+            app.connections().close_all();
+        }
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<App>> {
-        self.by_id.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.read().values().map(|place| Arc::clone(&place.app)).collect()
     }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<String, Place>> {
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<String, Place>> {
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes the app that has not been used for longest, of those that make room and have no connection; false where there is none.
+fn make_room(apps: &mut HashMap<String, Place>) -> bool {
+    let mut candidates: Vec<_> =
+        apps.values().filter(|place| place.makes_room).map(|place| Arc::clone(&place.app)).collect();
+    candidates.sort_by_key(|app| app.last_use.load(Ordering::Relaxed));
+    // Once closed it takes no connection that is just being opened either.
+    let unused = candidates.into_iter().find(|app| app.connections().close_if_unused());
+    unused.is_some_and(|app| apps.remove(app.id()).is_some())
 }

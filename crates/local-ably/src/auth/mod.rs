@@ -102,10 +102,12 @@ pub(crate) fn identify(
     credentials: &Credentials,
     now: Millis,
 ) -> Result<Authorised, ErrorInfo> {
-    match credentials {
-        Credentials::Key(key) => by_key(apps, key.expose()),
-        Credentials::Token(token) => by_token(apps, mint, token.expose(), now),
-    }
+    let authorised = match credentials {
+        Credentials::Key(key) => by_key(apps, key.expose())?,
+        Credentials::Token(token) => by_token(apps, mint, token.expose(), now)?,
+    };
+    apps.note_use(&authorised.app);
+    Ok(authorised)
 }
 
 /// The longest capability, in bytes. Ably names no limit; this one bounds the work of comparing two.

@@ -136,6 +136,7 @@ const MESSAGE: u8 = 15;
 impl Drop for EventStream {
     fn drop(&mut self) {
         self.socket.drop_attachments(now());
+        self.server.apps().note_use(&self.ends.authorised.app);
         self.ends.authorised.app.connections().close(&self.socket);
     }
 }

@@ -364,6 +364,7 @@ impl Session {
         let now = now();
         self.socket.drop_attachments(now);
         let app = &self.authorised.app;
+        self.server.apps().note_use(app);
         if resumable {
             app.connections().lost(&self.socket, now);
         } else {

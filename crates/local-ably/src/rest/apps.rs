@@ -15,7 +15,7 @@ use crate::app::{APPS_MAX, App, KEYS_MAX, KeyRecord, Namespace};
 use crate::auth::{Credentials, authorise, no_credentials, read_capability};
 use crate::channel::{ChannelName, MEMBERS_MAX, Rules};
 use crate::clock::now;
-use crate::errors::{bad_request, not_found};
+use crate::errors::bad_request;
 use crate::lock::lock;
 use crate::random;
 use crate::server::Server;
@@ -151,8 +151,10 @@ fn make(server: &Server, call: &Call) -> Result<Response, ErrorInfo> {
         lock(&channel).add_fixtures(&connection_id, members, now);
     }
     let keys = app.keys().iter().map(|record| key_body(record)).collect();
-    if !server.apps().add(app) {
-        return Err(ErrorInfo::new(42910, 429, format!("there are {APPS_MAX} apps, and may not be more")));
+    if !server.apps().provision(app) {
+        let message =
+            format!("there are {APPS_MAX} apps, and none without a connection that could make room");
+        return Err(ErrorInfo::new(42910, 429, message));
     }
     let address = server.address();
     let body = AppBody {
@@ -241,8 +243,5 @@ fn delete(
         return Err(ErrorInfo::new(40300, 403, "only the first key of an app removes it"));
     }
     server.apps().remove(caller.app.id());
-    for socket in caller.app.connections().sockets() {
-        socket.disconnect(not_found("the app was removed"));
-    }
     Ok(StatusCode::NO_CONTENT.into_response())
 }

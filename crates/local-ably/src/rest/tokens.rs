@@ -67,5 +67,6 @@ fn handle(
         }
     };
     let details = issue(&record, server.mint(), &mut app.nonces(), call.read_object()?, has_key, now)?;
+    server.apps().note_use(&app);
     Ok(call.answer(StatusCode::CREATED, &details))
 }

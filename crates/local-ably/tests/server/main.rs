@@ -28,6 +28,7 @@ mod harness;
 mod hostile;
 mod inspect;
 mod limits;
+mod making_room;
 mod membership;
 mod mutating;
 mod occupancy;
