@@ -20,6 +20,7 @@ mod auth;
 mod channel;
 mod clock;
 mod connection;
+mod credentials;
 mod errors;
 mod faults;
 mod http;
@@ -45,8 +46,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use app::{App, KeyRecord, Namespace};
+use app::{App, Namespace};
 use channel::{MEMBERS_MAX, Rules};
+use credentials::KeyRecord;
 use rest::Guard;
 use server::Server;
 use wire::Listener;

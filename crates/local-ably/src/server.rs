@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Apps};
-use crate::auth::TokenMint;
 use crate::channel::{Channel, Memory};
 use crate::clock::{Millis, now};
+use crate::credentials::TokenMint;
 use crate::faults::Faults;
 use crate::inspect::Inspector;
 use crate::limits::{self, Limits, Plan};
@@ -18,6 +18,7 @@ use crate::limits::{self, Limits, Plan};
 /// The server's state.
 pub(crate) struct Server {
     apps: Apps,
+    faults: Faults,
     mint: TokenMint,
     memory: Arc<Memory>,
     limits: Limits,
@@ -32,6 +33,7 @@ impl Server {
     pub(crate) fn new(address: SocketAddr, plan: Option<Plan>) -> Self {
         Self {
             apps: Apps::default(),
+            faults: Faults::default(),
             mint: TokenMint::new(),
             memory: Arc::default(),
             limits: Limits::new(plan, now()),
@@ -56,7 +58,7 @@ impl Server {
 
     /// How the server is to misbehave.
     pub(crate) fn faults(&self) -> &Faults {
-        self.apps.faults()
+        &self.faults
     }
 
     pub(crate) fn limits(&self) -> &Limits {

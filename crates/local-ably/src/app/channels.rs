@@ -106,8 +106,8 @@ mod tests {
     use ably::{Data, Message, Payload};
 
     use super::*;
-    use crate::auth::ClientIdentity;
     use crate::channel::{HistoryQuery, MEMBERS_MAX, Publisher, prepare};
+    use crate::credentials::ClientIdentity;
 
     const NOW: Millis = 1_700_000_000_000;
     const MINUTE: Millis = 60_000;

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use ably::ErrorInfo;
 
-use crate::auth::ClientIdentity;
 use crate::clock::Millis;
 use crate::connection::{Socket, SocketId};
+use crate::credentials::ClientIdentity;
 use crate::errors::{incompatible_client_id, not_found};
 use crate::lock::lock;
 use crate::protocol::{PublishResult, STATE_TTL};

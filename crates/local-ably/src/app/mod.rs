@@ -7,13 +7,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use ably::{Capability, ErrorInfo, Key, KeyName};
+use ably::{ErrorInfo, KeyName};
 use tokio::sync::watch;
 
-use crate::auth::{Nonces, Revocation, Revocations, Target};
 use crate::channel::{Memory, Rules};
 use crate::clock::Millis;
-use crate::faults::Faults;
+use crate::credentials::{KeyRecord, Nonces, Revocation, Revocations, Target};
 use crate::limits::Limits;
 use crate::lock::lock;
 
@@ -24,25 +23,6 @@ pub(crate) use connections::{Answer, Connection, Connections, Opened, Seen};
 pub(crate) const APPS_MAX: usize = 200;
 /// How many keys an app may have.
 pub(crate) const KEYS_MAX: usize = 100;
-
-const DAY: Millis = 24 * 3_600_000;
-const HOUR: Millis = 3_600_000;
-
-/// A key and what it may do.
-#[derive(Debug, Clone)]
-pub(crate) struct KeyRecord {
-    pub(crate) key: Key,
-    pub(crate) capability: Arc<Capability>,
-    /// Whether its tokens can be revoked; if so they live an hour at most.
-    pub(crate) revocable: bool,
-}
-
-impl KeyRecord {
-    /// The longest that a token of this key may live.
-    pub(crate) fn ttl_max(&self) -> Millis {
-        if self.revocable { HOUR } else { DAY }
-    }
-}
 
 /// Channels whose names begin alike, and the rules that they have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,13 +150,12 @@ impl App {
     }
 }
 
-/// All apps, and the faults that meet whoever uses them.
+/// All apps.
 #[derive(Debug, Default)]
 pub(crate) struct Apps {
     by_id: RwLock<HashMap<String, Place>>,
     /// How often any of them was used.
     uses: AtomicU64,
-    faults: Faults,
 }
 
 /// An app among others.
@@ -188,10 +167,6 @@ struct Place {
 }
 
 impl Apps {
-    pub(crate) fn faults(&self) -> &Faults {
-        &self.faults
-    }
-
     pub(crate) fn get(&self, id: &str) -> Option<Arc<App>> {
         self.read().get(id).map(|place| Arc::clone(&place.app))
     }

@@ -206,7 +206,7 @@ fn appended(before: &Payload, delta: &Payload) -> Result<Payload, ErrorInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::ClientIdentity;
+    use crate::credentials::ClientIdentity;
 
     fn text(data: &str) -> Payload {
         Payload { data: Some(Data::Text(data.into())), encoding: None }

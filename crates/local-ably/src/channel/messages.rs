@@ -10,8 +10,8 @@ use super::publish::MESSAGES_MAX;
 use super::summary::Method;
 use super::timeline::Publication;
 use super::{Change, Channel, HistoryQuery, Page, Prepared, Published};
-use crate::auth::ClientIdentity;
 use crate::clock::Millis;
+use crate::credentials::ClientIdentity;
 use crate::errors::{bad_request, check_encoding, identity_required, invalid_parameter, too_large};
 use crate::protocol::{Flags, Modes, SharedFrame};
 

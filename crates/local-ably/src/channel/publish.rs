@@ -2,7 +2,7 @@
 
 use ably::{ErrorInfo, Message, MessageAction};
 
-use crate::auth::ClientIdentity;
+use crate::credentials::ClientIdentity;
 use crate::errors::{bad_request, check_encoding, too_large};
 
 pub(crate) use crate::protocol::ITEMS_MAX as MESSAGES_MAX;

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::app::Connection;
-use crate::auth::ClientIdentity;
 use crate::connection::Queue;
+use crate::credentials::ClientIdentity;
 use crate::protocol::Format;
 
 const NOW: Millis = 1_700_000_000_000;

@@ -8,12 +8,13 @@ use tokio::time::sleep;
 use super::misbehave::Publishing;
 use super::session::{Ending, Next, Session};
 use crate::app::Answer;
-use crate::auth::{ClientIdentity, Credentials, authorise, no_credentials};
+use crate::auth::authorise;
 use crate::channel::{
     Annotator, Channel, ChannelName, MESSAGES_MAX, Publisher, is_change, prepare, prepare_annotations,
     prepare_change,
 };
 use crate::clock::Millis;
+use crate::credentials::{ClientIdentity, Credentials, no_credentials};
 use crate::errors::{
     bad_request, check_encoding, forced_refusal, foreign_client_id, incompatible_client_id, not_attached,
     too_large,
@@ -292,7 +293,7 @@ impl Session {
             return failed(no_credentials());
         };
         let credentials = Credentials::Token(Secret::new(token));
-        let authorised = match authorise(self.server.apps(), self.server.mint(), &credentials, now) {
+        let authorised = match authorise(&self.server, &credentials, now) {
             Ok(authorised) => authorised,
             // An expired token can be renewed once more, and a text of more parts than a token has a code of its own; ably-js fails
             // for good on anything else.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use ably::Secret;
 
-use crate::auth::Credentials;
 use crate::clock::Millis;
+use crate::credentials::Credentials;
 use crate::protocol::{Format, Shape};
 
 /// How long a connection may be silent unless the client asks for something else; then it hears a HEARTBEAT.

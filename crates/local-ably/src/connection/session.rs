@@ -18,8 +18,9 @@ use super::outbox::close;
 use super::socket::Socket;
 use super::trace::Stranger;
 use crate::app::Opened;
-use crate::auth::{Authorised, ClientIdentity, authorise, expired, no_credentials, revoked};
+use crate::auth::{Authorised, authorise};
 use crate::clock::{Millis, now, wait};
+use crate::credentials::{ClientIdentity, expired, no_credentials, revoked};
 use crate::errors::{bad_request, incompatible_client_id, shutting_down, too_large};
 use crate::faults::Refusal;
 use crate::limits::Inflow;
@@ -167,7 +168,7 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
     let format = request.format;
     let now = now();
     let credentials = request.credentials.as_ref().ok_or_else(no_credentials)?;
-    let authorised = authorise(server.apps(), server.mint(), credentials, now)?;
+    let authorised = authorise(server, credentials, now)?;
     let client = authorised.client.narrowed(request.client_id.as_deref())?;
     if let Some(key) = &request.resume
         && server

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::body::Body;
 use super::spec::{Blow, Extent, Spec};
 use crate::clock::Millis;
+use crate::credentials::expired;
 use crate::lock::lock;
 
 /// A fault.
@@ -149,7 +150,7 @@ impl Strike {
     pub(crate) fn blow(&self, key: &KeyName, client_id: Option<&str>, has_token: bool) -> Option<Blow> {
         let (of, blow) = match &self.fault.spec {
             Spec::DropConnections { of, blow } => (of, blow.clone()),
-            Spec::ExpireTokens { of } if has_token => (of, Blow::Disconnected(crate::auth::expired())),
+            Spec::ExpireTokens { of } if has_token => (of, Blow::Disconnected(expired())),
             _ => return None,
         };
         of.include(key, client_id).then_some(blow)

@@ -9,11 +9,11 @@ mod tokens;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ably::{ErrorInfo, KeyName};
+use ably::{ErrorInfo, KeyName, Secret};
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{Authorised, Credentials};
 use crate::clock::{Millis, wait};
+use crate::credentials::{ClientIdentity, TokenFacts};
 use crate::errors::bad_request;
 use crate::lock::lock;
 use spec::{Clients, Spec};
@@ -167,21 +167,23 @@ impl Faults {
         }
     }
 
-    /// Refuses credentials whose key is to be refused, and tokens that were told to be over.
+    /// Refuses credentials whose key is to be refused, and tokens that were told to be over. A token comes as its text and what it
+    /// says.
     ///
     /// # Errors
     /// The error that a fault is to answer, or 40142.
     pub(crate) fn check(
         &self,
-        authorised: &Authorised,
-        credentials: &Credentials,
+        key: &KeyName,
+        client: &ClientIdentity,
+        token: Option<(&Secret, &TokenFacts)>,
         now: Millis,
     ) -> Result<(), ErrorInfo> {
-        self.check_key(&authorised.key, now)?;
-        if let (Some(token), Credentials::Token(text)) = (&authorised.token, credentials) {
-            lock(&self.seen).check(text, token.issued, &authorised.key, &authorised.client, now)?;
+        self.check_key(key, now)?;
+        match token {
+            Some((text, facts)) => lock(&self.seen).check(text, facts.issued, key, client, now),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -7,8 +7,8 @@ use std::hash::BuildHasher;
 use ably::{ErrorInfo, KeyName, Secret};
 
 use super::spec::Clients;
-use crate::auth::{ClientIdentity, expired};
 use crate::clock::Millis;
+use crate::credentials::{ClientIdentity, expired};
 
 const SECOND: Millis = 1_000;
 /// How many tokens are remembered that were issued a moment ago.

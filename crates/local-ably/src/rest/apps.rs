@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Call;
-use crate::app::{APPS_MAX, App, KEYS_MAX, KeyRecord, Namespace};
-use crate::auth::{Credentials, authorise, no_credentials, read_capability};
+use crate::app::{APPS_MAX, App, KEYS_MAX, Namespace};
+use crate::auth::authorise;
 use crate::channel::{ChannelName, MEMBERS_MAX, Rules};
 use crate::clock::now;
+use crate::credentials::{Credentials, KeyRecord, no_credentials, read_capability};
 use crate::errors::bad_request;
 use crate::lock::lock;
 use crate::random;
@@ -236,7 +237,7 @@ fn delete(
     call: &Call,
 ) -> Result<Response, ErrorInfo> {
     let credentials = call.credentials()?.ok_or_else(no_credentials)?;
-    let caller = authorise(server.apps(), server.mint(), &credentials, now())?;
+    let caller = authorise(server, &credentials, now())?;
     let first = caller.app.keys().first().map(|record| record.key.name());
     let is_own = app.is_ok_and(|Path(id)| id == caller.app.id());
     if !is_own || first != Some(&caller.key) || !matches!(credentials, Credentials::Key(_)) {

@@ -17,9 +17,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use crate::auth::{Authorised, ClientIdentity, Credentials, authorise, no_credentials};
+use crate::auth::{Authorised, authorise};
 use crate::channel::ChannelName;
 use crate::clock::Millis;
+use crate::credentials::{ClientIdentity, Credentials, no_credentials};
 use crate::errors::{bad_request, not_found};
 use crate::protocol::{Format, decode, encode};
 use crate::server::Server;
@@ -166,7 +167,7 @@ impl Call {
     /// Ably's for missing or bad credentials, 40102 for a clientId that they do not allow.
     pub(super) fn authorised(&self, server: &Server, now: Millis) -> Result<Authorised, ErrorInfo> {
         let credentials = self.credentials()?.ok_or_else(no_credentials)?;
-        let mut authorised = authorise(server.apps(), server.mint(), &credentials, now)?;
+        let mut authorised = authorise(server, &credentials, now)?;
         authorised.client = self.client(&authorised.client)?;
         Ok(authorised)
     }

@@ -55,7 +55,7 @@ fn open(server: &Arc<Server>, call: &Call, line: Line, sse: bool) -> Result<Resp
     let now = now();
     let refusal = server.faults().on_connect(now, || {
         let credentials = call.credentials().ok()??;
-        let authorised = identify(server.apps(), server.mint(), &credentials, now).ok()?;
+        let authorised = identify(server, &credentials, now).ok()?;
         Some((authorised.key, authorised.client.shown()))
     });
     let refusal = refusal.map(|firing| {

@@ -21,8 +21,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{Call, call, control};
 use crate::app::App;
-use crate::auth::Claims;
 use crate::clock::{Millis, now};
+use crate::credentials::Claims;
 use crate::errors::not_found;
 use crate::inspect::{self, Means, Query, Subject, WATCHERS_MAX};
 use crate::server::Server;

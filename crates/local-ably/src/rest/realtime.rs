@@ -38,7 +38,7 @@ pub(super) async fn connect(
     let request = ConnectRequest::parse(&query.unwrap_or_default());
     let now = now();
     let firing = server.faults().on_connect(now, || {
-        let authorised = identify(server.apps(), server.mint(), request.credentials()?, now).ok()?;
+        let authorised = identify(&server, request.credentials()?, now).ok()?;
         let client = authorised.client.narrowed(request.client_id()).ok()?;
         Some((authorised.key, client.shown()))
     });

@@ -13,8 +13,9 @@ use super::Call;
 use super::batch::{Outcome, answer_one};
 use super::tokens::named_key;
 use crate::app::App;
-use crate::auth::{Credentials, Revocation, Target, authorise, no_credentials};
+use crate::auth::authorise;
 use crate::clock::{Millis, now};
+use crate::credentials::{Credentials, Revocation, Target, no_credentials};
 use crate::errors::{bad_request, invalid_parameter};
 use crate::server::Server;
 
@@ -66,7 +67,7 @@ fn handle(
     if matches!(credentials, Credentials::Token(_)) {
         return Err(ErrorInfo::new(40162, 401, "a token cannot revoke tokens: use the key that issued them"));
     }
-    let caller = authorise(server.apps(), server.mint(), &credentials, now)?;
+    let caller = authorise(server, &credentials, now)?;
     let (app, record) = named_key(server, key)?;
     let name = record.key.name();
     if caller.key != *name {

@@ -10,9 +10,10 @@ use axum::response::Response;
 
 use super::Call;
 use super::call::method_not_allowed;
-use crate::app::{App, KeyRecord};
-use crate::auth::{Credentials, authorise, issue};
+use crate::app::App;
+use crate::auth::authorise;
 use crate::clock::now;
+use crate::credentials::{Credentials, KeyRecord, issue};
 use crate::errors::not_found;
 use crate::server::Server;
 
@@ -60,7 +61,7 @@ fn handle(
         // A signed request needs no credentials; whoever shows some must show the key itself.
         None => false,
         Some(credentials @ Credentials::Key(_)) => {
-            authorise(server.apps(), server.mint(), &credentials, now)?.key == *record.key.name()
+            authorise(server, &credentials, now)?.key == *record.key.name()
         }
         Some(Credentials::Token(_)) => {
             return Err(ErrorInfo::new(40162, 401, "a token cannot request tokens: use the key"));

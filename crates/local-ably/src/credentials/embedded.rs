@@ -8,7 +8,7 @@ use ably::{ErrorInfo, Secret};
 use serde_json::Value;
 
 use super::jwt::{JWT_LENGTH_MAX, malformed, moment, part};
-use super::{TokenFacts, expired};
+use super::token::{TokenFacts, expired};
 use crate::clock::Millis;
 
 const CLAIM: &str = "x-ably-token";
@@ -16,7 +16,7 @@ const CLAIM: &str = "x-ably-token";
 const ROUNDING: Millis = 1_000;
 
 /// What is read of the JWT around a token.
-pub(super) struct Envelope {
+pub(crate) struct Envelope {
     token: Secret,
     /// Its `exp`, where it can be read and is there.
     expires: Option<Millis>,
@@ -27,7 +27,7 @@ impl Envelope {
     ///
     /// # Errors
     /// 40144 where what it carries is no text, or its `exp` no number.
-    pub(super) fn parse(text: &str) -> Result<Option<Self>, ErrorInfo> {
+    pub(crate) fn parse(text: &str) -> Result<Option<Self>, ErrorInfo> {
         if text.len() > JWT_LENGTH_MAX {
             return Ok(None);
         }
@@ -55,7 +55,7 @@ impl Envelope {
     }
 
     /// The token that it carries.
-    pub(super) fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         self.token.expose()
     }
 
@@ -63,7 +63,7 @@ impl Envelope {
     ///
     /// # Errors
     /// 40142 once that has expired, 40144 where it would outlive the token.
-    pub(super) fn limit(&self, token: &mut TokenFacts, now: Millis) -> Result<(), ErrorInfo> {
+    pub(crate) fn limit(&self, token: &mut TokenFacts, now: Millis) -> Result<(), ErrorInfo> {
         let Some(expires) = self.expires else { return Ok(()) };
         if expires <= now {
             return Err(expired());

@@ -6,8 +6,10 @@ use ably::{ErrorInfo, TokenDetails, TokenRequest};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Claims, TokenMint, nothing_in_common, read_capability};
-use crate::app::KeyRecord;
+use super::capability::{nothing_in_common, read_capability};
+use super::issued::TokenMint;
+use super::key::KeyRecord;
+use super::token::Claims;
 use crate::clock::Millis;
 use crate::errors::{bad_request, invalid_parameter};
 

@@ -9,7 +9,8 @@ use hmac::{Hmac, Mac};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-use super::{Claims, expired, read_capability};
+use super::capability::read_capability;
+use super::token::{Claims, expired};
 use crate::clock::Millis;
 use crate::errors::invalid_parameter;
 

@@ -10,14 +10,14 @@ use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::Claims;
+use super::token::Claims;
 use crate::clock::Millis;
 use crate::random;
 
 const MAC_LENGTH: usize = 32;
 
 /// The id of the app that a text with the form of a token names, whoever made it.
-pub(super) fn app_id(text: &str) -> Option<&str> {
+pub(crate) fn app_id(text: &str) -> Option<&str> {
     let (app_id, sealed) = text.split_once('.')?;
     let is_base64url = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     (!sealed.is_empty() && sealed.chars().all(is_base64url)).then_some(app_id)

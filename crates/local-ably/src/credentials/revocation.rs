@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use ably::{ErrorInfo, KeyName};
 
-use super::TokenFacts;
+use super::token::TokenFacts;
 use crate::clock::Millis;
 use crate::errors::bad_request;
 
