@@ -31,6 +31,7 @@ mod protocol;
 mod random;
 mod rest;
 mod server;
+mod snapshot;
 mod vcdiff;
 mod wire;
 

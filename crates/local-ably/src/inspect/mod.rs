@@ -1,8 +1,6 @@
-//! What the page at `/` shows besides what the protocol tells it: who is connected and may do what, what is attached where, how
-//! much is going on, and what was refused. All of it is read only.
+//! What is noted for those who look on: what was refused, how many requests there were, and who is the page itself.
 
 mod refusals;
-mod snapshot;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +9,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Millis;
 pub(crate) use refusals::{Means, Refusals, Subject};
-pub(crate) use snapshot::{Query, snapshot};
 
 /// How many may look on at a time.
 pub(crate) const WATCHERS_MAX: usize = 8;
@@ -41,6 +38,16 @@ impl Inspector {
     /// What was refused of late.
     pub(crate) fn refusals(&self) -> &Refusals {
         &self.refusals
+    }
+
+    /// When the server started.
+    pub(crate) fn started(&self) -> Millis {
+        self.started
+    }
+
+    /// How many requests over REST there have been.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// Counts a request over REST.

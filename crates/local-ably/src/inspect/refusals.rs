@@ -117,7 +117,7 @@ impl Refusals {
     }
 
     /// What came after the first `known` of all; of an app, or of none.
-    pub(super) fn since(&self, known: u64, app: Option<&str>) -> News {
+    pub(crate) fn since(&self, known: u64, app: Option<&str>) -> News {
         let ring = lock(&self.0);
         let news = ring.last.iter().filter(|refusal| refusal.seq > known);
         let of_app =

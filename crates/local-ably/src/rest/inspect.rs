@@ -24,8 +24,9 @@ use crate::app::App;
 use crate::clock::{Millis, now};
 use crate::credentials::Claims;
 use crate::errors::not_found;
-use crate::inspect::{self, Means, Query, Subject, WATCHERS_MAX};
+use crate::inspect::{Means, Subject, WATCHERS_MAX};
 use crate::server::Server;
+use crate::snapshot::{Query, snapshot};
 
 /// How often there is a snapshot.
 const EVERY: Duration = Duration::from_secs(1);
@@ -82,7 +83,7 @@ async fn write(server: &Server, query: &Query, lines: mpsc::Sender<Result<Bytes,
             () = lines.closed() => return,
             () = server.shutdown().cancelled() => return,
         }
-        let (snapshot, total) = inspect::snapshot(server, query, known, now());
+        let (snapshot, total) = snapshot(server, query, known, now());
         known = total;
         if !matches!(timeout(SLOW_MAX, lines.send(Ok(format!("{snapshot}\n").into()))).await, Ok(Ok(()))) {
             return;

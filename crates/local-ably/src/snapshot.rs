@@ -1,4 +1,5 @@
-//! What there is at a moment, as much of it as a page can show.
+//! What the page at `/` shows besides what the protocol tells it: who is connected and may do what, what is attached where, how much
+//! is going on, and what was refused, as it is at a moment, and as much of it as a page can show. All of it is read only.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -7,11 +8,11 @@ use ably::Capability;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::cut;
 use crate::app::{App, ChannelRef, Seen};
 use crate::channel::{ChannelName, Seat};
 use crate::clock::Millis;
 use crate::connection::{Holder, Socket};
+use crate::inspect::cut;
 use crate::lock::lock;
 use crate::protocol::Modes;
 use crate::protocol::STATE_TTL;
@@ -51,12 +52,12 @@ pub(crate) fn snapshot(server: &Server, query: &Query, known: u64, now: Millis) 
     };
     let filter = Filter(query.filter.to_lowercase());
     let inspector = server.inspector();
-    let refusals = inspector.refusals.since(known, app.map(|app| app.id()));
+    let refusals = inspector.refusals().since(known, app.map(|app| app.id()));
     let total = refusals.total;
     let mut snapshot = json!({
         "now": now,
-        "started": inspector.started,
-        "requests": inspector.requests.load(std::sync::atomic::Ordering::Relaxed),
+        "started": inspector.started(),
+        "requests": inspector.requests(),
         "refusals": refusals,
         "apps": apps.iter().take(APPS_SHOWN).map(|app| app.id()).collect::<Vec<_>>(),
         "limits": server.limits().report(),
