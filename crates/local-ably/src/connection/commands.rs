@@ -5,8 +5,9 @@ use std::time::Duration;
 use ably::{Annotation, ErrorInfo, Operation, PresenceAction, PresenceMessage, Secret};
 use tokio::time::sleep;
 
-use super::misbehave::Publishing;
-use super::session::{Ending, Next, Session};
+use super::ending::{Ending, Next};
+use super::holding::Publishing;
+use super::session::Session;
 use crate::app::Answer;
 use crate::auth::authorise;
 use crate::channel::{

@@ -1,17 +1,17 @@
 //! What becomes of a publish over a WebSocket that a fault meets, be it of messages, of changes to them, or of annotations.
 
 use std::collections::VecDeque;
-use std::future;
 
-use ably::Annotation;
 use tokio_util::sync::CancellationToken;
 
-use super::session::{Ending, Next, Session};
+use super::ending::{Ending, Next};
+use super::holding::{Held, Holding, Publishing};
+use super::session::Session;
 use crate::app::Answer;
 use crate::channel::ChannelName;
-use crate::clock::{Millis, now, wait};
+use crate::clock::Millis;
 use crate::faults::{Effect, Transport};
-use crate::protocol::{Command, Publish};
+use crate::protocol::Command;
 
 /// How much waits behind a frame that is held up, in bytes; then the connection is cut.
 const WAITING_MAX: usize = 16 << 20;
@@ -19,59 +19,6 @@ const WAITING_MAX: usize = 16 << 20;
 const FRAME_OVERHEAD: usize = 1_024;
 /// How much of an answer is still sent that is cut off, in bytes: no frame is so short.
 const CUT_OFF_AFTER: usize = 3;
-
-/// A publish that is held up, and what waits behind it.
-#[derive(Debug)]
-pub(super) struct Holding {
-    held: Held,
-    until: Millis,
-    released: CancellationToken,
-    /// Frames that are to be answered after it, with their bytes.
-    waiting: VecDeque<(Command, usize)>,
-    /// The bytes of all that waits.
-    bytes: usize,
-}
-
-/// At what point a publish is held up.
-#[derive(Debug)]
-enum Held {
-    /// Before it is published.
-    Publish(Publishing),
-    /// Before it is answered.
-    Answer(Option<i64>, Answer),
-}
-
-/// What is published.
-#[derive(Debug)]
-pub(super) enum Publishing {
-    Messages(Publish),
-    Annotations { channel: String, msg_serial: Option<i64>, annotations: Vec<Annotation> },
-}
-
-impl Publishing {
-    fn channel(&self) -> &str {
-        match self {
-            Self::Messages(publish) => &publish.channel,
-            Self::Annotations { channel, .. } => channel,
-        }
-    }
-
-    fn msg_serial(&self) -> Option<i64> {
-        match self {
-            Self::Messages(publish) => publish.msg_serial,
-            Self::Annotations { msg_serial, .. } => *msg_serial,
-        }
-    }
-}
-
-/// Done when what is held up may go on; never where nothing is.
-pub(super) async fn released(holding: Option<&Holding>) {
-    let Some(holding) = holding else { return future::pending().await };
-    tokio::select! {
-        () = tokio::time::sleep(wait(now(), holding.until)) => {}
-        () = holding.released.cancelled() => {}
-    }
-}
 
 impl Session {
     /// Lets a frame wait where one before it is held up: answers keep the order of their frames. Nothing is left of it then.

@@ -3,8 +3,10 @@
 
 mod bounce;
 mod commands;
+mod ending;
 mod event_stream;
 mod handshake;
+mod holding;
 mod misbehave;
 mod outbox;
 mod session;

@@ -1,6 +1,5 @@
 //! The life of one socket: connect, serve its frames, end.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +11,9 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until};
 
 use super::bounce::Bounce;
+use super::ending::{Ending, Next};
 use super::handshake::ConnectRequest;
-use super::misbehave::Holding;
+use super::holding::{Holding, released};
 use super::outbox::close;
 use super::socket::Socket;
 use super::trace::Stranger;
@@ -38,40 +38,6 @@ const SILENCE_MARGIN: Millis = 10_000;
 
 /// How long a client that was told the end may still send, until it closes.
 const LINGER: Duration = Duration::from_secs(2);
-
-/// How a session ends.
-pub(super) struct Ending {
-    /// Whether the client may come back: if not, its members leave now.
-    resumable: bool,
-    /// The last frame, sent when all that the end brings with it is done.
-    last: Option<Frame>,
-}
-
-impl Ending {
-    /// The socket is gone, or as good as gone.
-    pub(super) fn lost() -> Self {
-        Self { resumable: true, last: None }
-    }
-
-    /// The client said that it closes.
-    pub(super) fn closed() -> Self {
-        Self { resumable: false, last: Some(Frame::new(Action::Closed)) }
-    }
-
-    /// The server ends the connection, and the client may come back.
-    fn disconnected(error: ErrorInfo) -> Self {
-        Self { resumable: true, last: Some(Frame::ending(Action::Disconnected, error)) }
-    }
-
-    /// The server ends the connection for good, unless the error is one that a new token cures.
-    pub(super) fn failed(error: ErrorInfo) -> Self {
-        let resumable = (40140..40150).contains(&error.code);
-        Self { resumable, last: Some(Frame::ending(Action::Error, error)) }
-    }
-}
-
-/// Whether a session goes on after a frame.
-pub(super) type Next = ControlFlow<Ending>;
 
 /// A session.
 pub(super) struct Session {
@@ -285,7 +251,7 @@ impl Session {
                         return ending;
                     }
                 }
-                () = super::misbehave::released(self.holding.as_ref()) => {
+                () = released(self.holding.as_ref()) => {
                     if let Next::Break(ending) = self.go_on(now()) {
                         return ending;
                     }
