@@ -11,6 +11,7 @@ use crate::credentials::{
     nothing_in_common, revoked, unknown_key, unknown_token,
 };
 use crate::errors::{not_allowed, not_found};
+use crate::mailbox::Holder;
 use crate::server::Server;
 
 /// Who somebody is, and what they may do.
@@ -29,6 +30,16 @@ impl Authorised {
     /// Refuses an operation that the capability does not allow.
     pub(crate) fn require(&self, channel: &str, operation: Operation) -> Result<(), ErrorInfo> {
         if self.capability.allows(channel, operation) { Ok(()) } else { Err(not_allowed(channel, operation)) }
+    }
+
+    /// By whom a socket is used that is opened with this, under a `clientId`.
+    pub(crate) fn holder(&self, client_id: Option<String>) -> Holder {
+        Holder {
+            key: self.key.clone(),
+            client_id,
+            capability: Arc::clone(&self.capability),
+            expires: self.token.as_ref().map(|token| token.expires),
+        }
     }
 
     /// All that is allowed on a channel.

@@ -27,11 +27,13 @@ mod http;
 mod inspect;
 mod limits;
 mod lock;
+mod mailbox;
 mod protocol;
 mod random;
 mod rest;
 mod server;
 mod snapshot;
+mod socket;
 mod vcdiff;
 mod wire;
 

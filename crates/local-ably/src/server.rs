@@ -85,8 +85,9 @@ impl Server {
 
     /// How many connections there are that count: those of all apps, without the page's own.
     pub(crate) fn connected(&self) -> usize {
-        let of_app =
-            |app: &Arc<App>| app.connections().sockets().iter().filter(|socket| !socket.is_page()).count();
+        let of_app = |app: &Arc<App>| {
+            app.connections().sockets().iter().filter(|socket| !socket.mailbox().is_page()).count()
+        };
         self.apps.all().iter().map(of_app).sum()
     }
 

@@ -8,15 +8,16 @@ use ably::Capability;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::{App, ChannelRef, Seen};
-use crate::channel::{ChannelName, Seat};
+use crate::app::{App, Seen};
+use crate::channel::{ChannelName, ChannelRef, Seat};
 use crate::clock::Millis;
-use crate::connection::{Holder, Socket};
 use crate::inspect::cut;
 use crate::lock::lock;
+use crate::mailbox::Holder;
 use crate::protocol::Modes;
 use crate::protocol::STATE_TTL;
 use crate::server::Server;
+use crate::socket::Socket;
 
 /// How many of each are shown at most; a filter finds the others.
 const APPS_SHOWN: usize = 200;
@@ -114,7 +115,7 @@ fn channels_of(channels: &[(String, ChannelRef)], filter: &Filter) -> Value {
         let channel = lock(channel);
         json!({
             "name": name,
-            "attached": channel.seats().filter(|seat| !seat.socket.is_page()).count(),
+            "attached": channel.seats().filter(|seat| !seat.mailbox.is_page()).count(),
             "members": channel.members(),
             "traffic": channel.traffic(),
             "rules": channel.rules(),
@@ -130,11 +131,14 @@ fn channel_of(name: &str, channel: &ChannelRef) -> Value {
     let shown = seats.iter().take(SEATS_SHOWN).map(|seat| {
         let mut value = seat_of(seat);
         if let Some(fields) = value.as_object_mut() {
-            fields.insert("connectionId".into(), seat.socket.connection().id().into());
-            let client = seat.socket.holder().and_then(|holder| holder.client_id);
-            fields.insert("agent".into(), seat.socket.agent().map(|agent| cut(agent, TEXT_MAX)).into());
+            fields.insert("connectionId".into(), seat.mailbox.connection_id().into());
+            let client = seat.mailbox.holder().and_then(|holder| holder.client_id);
+            fields.insert(
+                "agent".into(),
+                seat.mailbox.trace().agent().map(|agent| cut(agent, TEXT_MAX)).into(),
+            );
             fields.insert("clientId".into(), client.map(|id| cut(&id, TEXT_MAX)).into());
-            fields.insert("page".into(), seat.socket.is_page().into());
+            fields.insert("page".into(), seat.mailbox.is_page().into());
         }
         value
     });
@@ -158,15 +162,17 @@ fn seat_of(seat: &Seat<'_>) -> Value {
 fn connections_of(app: &App, filter: &Filter, now: Millis) -> Value {
     let seen = app.connections().seen();
     let (pages, mut others): (Vec<Seen>, Vec<Seen>) =
-        seen.into_iter().partition(|seen| seen.socket.is_page());
+        seen.into_iter().partition(|seen| seen.socket.mailbox().is_page());
     let lost = others.iter().filter(|seen| seen.lost.is_some()).count();
     let total = others.len();
-    others.sort_by_key(|seen| (seen.lost.is_some(), Reverse(seen.socket.since()), seen.socket.id()));
+    others.sort_by_key(|seen| {
+        (seen.lost.is_some(), Reverse(seen.socket.mailbox().trace().since()), seen.socket.id())
+    });
     others.extend(pages.into_iter().filter(|page| page.lost.is_none()));
     let mut matching = 0;
     let mut shown = Vec::new();
     for Seen { socket, lost } in &others {
-        let holder = socket.holder();
+        let holder = socket.mailbox().holder();
         if !matches_connection(filter, socket, holder.as_ref()) {
             continue;
         }
@@ -180,7 +186,7 @@ fn connections_of(app: &App, filter: &Filter, now: Millis) -> Value {
 
 fn matches_connection(filter: &Filter, socket: &Socket, holder: Option<&Holder>) -> bool {
     filter.finds(socket.connection().id())
-        || socket.agent().is_some_and(|agent| filter.finds(agent))
+        || socket.mailbox().trace().agent().is_some_and(|agent| filter.finds(agent))
         || holder.is_some_and(|holder| {
             filter.finds(holder.key.as_str())
                 || holder.client_id.as_deref().is_some_and(|id| filter.finds(id))
@@ -196,18 +202,19 @@ fn connection_of(socket: &Arc<Socket>, holder: Option<&Holder>, lost: Option<Mil
         channel.seat(socket.id(), sent_name).map(|seat| seat_of(&seat))
     });
     let shown: Vec<_> = shown.collect();
-    let frames = socket.frames();
+    let mailbox = socket.mailbox();
+    let frames = mailbox.frames();
     json!({
         "id": socket.connection().id(),
-        "page": socket.is_page(),
+        "page": mailbox.is_page(),
         "clientId": holder.and_then(|holder| holder.client_id.as_deref()).map(|id| cut(id, TEXT_MAX)),
         "key": holder.map(|holder| &holder.key),
         "capability": holder.map(|holder| capability(&holder.capability)),
         "expires": holder.and_then(|holder| holder.expires),
-        "agent": socket.agent().map(|agent| cut(agent, TEXT_MAX)),
-        "format": socket.format().content_type(),
-        "echo": socket.echoes(),
-        "since": socket.since(),
+        "agent": mailbox.trace().agent().map(|agent| cut(agent, TEXT_MAX)),
+        "format": mailbox.format().content_type(),
+        "echo": mailbox.echoes(),
+        "since": mailbox.trace().since(),
         "lost": lost,
         "resumableFor": lost.map(|at| (at + STATE_TTL - now).max(0)),
         "received": frames.received,

@@ -6,16 +6,13 @@ use std::sync::{Arc, Mutex};
 use ably::ErrorInfo;
 
 use super::Namespace;
-use crate::channel::{Channel, Memory, Rules, Traffic};
+use crate::channel::{Channel, ChannelRef, Memory, Rules, Traffic};
 use crate::clock::Millis;
 use crate::limits::Limits;
 use crate::lock::lock;
 
 /// How many channels an app may have at a time.
 const CHANNELS_MAX: usize = 10_000;
-
-/// A channel that several sockets use.
-pub(crate) type ChannelRef = Arc<Mutex<Channel>>;
 
 /// The channels of an app.
 #[derive(Debug)]

@@ -1,106 +1,21 @@
-//! Connections: what outlives a socket, so that a client that lost it can resume.
+//! The connections of an app, those included whose client lost its socket and may resume.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use ably::ErrorInfo;
 
 use crate::clock::Millis;
-use crate::connection::{Socket, SocketId};
 use crate::credentials::ClientIdentity;
 use crate::errors::{incompatible_client_id, not_found};
-use crate::lock::lock;
-use crate::protocol::{PublishResult, STATE_TTL};
+use crate::protocol::STATE_TTL;
 use crate::random;
+use crate::socket::{Connection, Socket};
 
 /// How long members outlive their connection's socket, unless the client asked for something else.
 const PRESENCE_TTL: Millis = 15_000;
 /// How many connections an app may have, those that may still be resumed included.
 const CONNECTIONS_MAX: usize = 10_000;
-/// How many answers are kept for frames that are sent again after a resume, and of how many serials together.
-const ANSWERS_MAX: usize = 1_000;
-const SERIALS_MAX: usize = 20_000;
-
-/// What one frame was answered with.
-pub(crate) type Answer = Result<PublishResult, ErrorInfo>;
-
-/// What the sockets of a connection, one after the other, have in common.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    id: String,
-    /// The channels that members of this connection may be on.
-    present_on: Mutex<BTreeSet<String>>,
-    answers: Mutex<Answers>,
-}
-
-/// The last answers, oldest first, and the sockets of the frames: a client that lost its socket sends again, with the same
-/// msgSerial, what it has seen no answer to.
-#[derive(Debug, Default)]
-struct Answers {
-    in_order: VecDeque<(SocketId, i64, Answer)>,
-    /// How many serials they hold together.
-    serials: usize,
-}
-
-impl Answers {
-    fn keep(&mut self, socket: SocketId, msg_serial: i64, answer: Answer) {
-        let serials = |answer: &Answer| answer.as_ref().map_or(0, |result| result.serials.len());
-        self.serials += serials(&answer);
-        self.in_order.push_back((socket, msg_serial, answer));
-        while self.in_order.len() > ANSWERS_MAX || self.serials > SERIALS_MAX {
-            let Some((_, _, answer)) = self.in_order.pop_front() else { return };
-            self.serials -= serials(&answer);
-        }
-    }
-}
-
-impl Connection {
-    /// A new connection. No two ids are alike, and none holds a `:`.
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { id: random::text::<9>(), present_on: Mutex::default(), answers: Mutex::default() })
-    }
-
-    pub(crate) fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Notes that a member of this connection may be on a channel.
-    pub(crate) fn note_presence(&self, channel: &str) {
-        lock(&self.present_on).insert(channel.to_owned());
-    }
-
-    /// Whether a member of this connection may be on any channel.
-    fn is_present(&self) -> bool {
-        !lock(&self.present_on).is_empty()
-    }
-
-    /// Notes that no member of this connection is on a channel any more.
-    pub(crate) fn note_absence(&self, channel: &str) {
-        lock(&self.present_on).remove(channel);
-    }
-
-    /// The channels that members may be on, which are forgotten because the members leave; so are the answers, as what is sent
-    /// again afterwards is to enter them anew.
-    pub(crate) fn take_present_on(&self) -> BTreeSet<String> {
-        *lock(&self.answers) = Answers::default();
-        std::mem::take(&mut lock(&self.present_on))
-    }
-
-    /// What a frame was answered with, if it came over another socket before. Over the same one nobody sends anything again: a
-    /// msgSerial that comes twice there is another frame's.
-    pub(crate) fn answered(&self, socket: SocketId, msg_serial: i64) -> Option<Answer> {
-        let answers = lock(&self.answers);
-        // A connection has one socket after the other, so those of the others stand before those of this one.
-        let of_others = answers.in_order.iter().take_while(|(of, ..)| *of != socket);
-        of_others.filter(|(_, serial, _)| *serial == msg_serial).last().map(|(.., answer)| answer.clone())
-    }
-
-    /// Keeps an answer.
-    pub(crate) fn keep_answer(&self, socket: SocketId, msg_serial: i64, answer: Answer) {
-        lock(&self.answers).keep(socket, msg_serial, answer);
-    }
-}
-
 /// A connection as the app knows it.
 #[derive(Debug)]
 struct Entry {
@@ -294,7 +209,7 @@ impl Connections {
     pub(super) fn close_all(&mut self) {
         self.closed = true;
         for socket in self.sockets() {
-            socket.disconnect(app_removed());
+            socket.mailbox().disconnect(app_removed());
         }
     }
 
@@ -323,7 +238,7 @@ fn new_key(connection_id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Format;
+    use crate::protocol::{Format, Shape};
 
     fn open(connections: &mut Connections, resume: Option<&str>, now: Millis) -> (Opened, Arc<Socket>) {
         let mut made = None;
@@ -332,7 +247,9 @@ mod tests {
                 resume,
                 &ClientIdentity::Any,
                 None,
-                |connection| Arc::clone(made.insert(Socket::for_tests(connection, Format::Json).0)),
+                |connection| {
+                    Arc::clone(made.insert(Socket::new(connection, Format::Json, Shape::Current, true).0))
+                },
                 now,
             )
             .unwrap();
@@ -411,7 +328,7 @@ mod tests {
         connections.lost(&lost, 1);
         assert!(connections.close_if_unused(), "what may be resumed is no use");
         for resume in [None, Some(opened.key.as_str())] {
-            let make = |connection| Socket::for_tests(connection, Format::Json).0;
+            let make = |connection| Socket::new(connection, Format::Json, Shape::Current, true).0;
             let error = connections.open(resume, &ClientIdentity::Any, None, make, 2).unwrap_err();
             assert_eq!((error.code, error.status_code), (40400, 404));
         }
@@ -422,50 +339,9 @@ mod tests {
         let mut connections = Connections::default();
         let (first, _) = open(&mut connections, None, 0);
         let other = ClientIdentity::Named("x".into());
-        let make = |connection| Socket::for_tests(connection, Format::Json).0;
+        let make = |connection| Socket::new(connection, Format::Json, Shape::Current, true).0;
         let error = connections.open(Some(&first.key), &other, None, make, 1).unwrap_err();
         assert_eq!(error.code, 40102);
-    }
-
-    #[test]
-    fn answers_are_kept_for_frames_sent_again() {
-        let connection = Connection::new();
-        let socket = || Socket::for_tests(Arc::clone(&connection), Format::Json).0.id();
-        let (lost, next) = (socket(), socket());
-        let answer = Ok(PublishResult { serials: vec!["s".into()] });
-        connection.keep_answer(lost, 3, answer.clone());
-        assert_eq!(connection.answered(lost, 3), None);
-        assert_eq!(connection.answered(next, 3), Some(answer));
-        assert_eq!(connection.answered(next, 4), None);
-        for serial in 4..2_000 {
-            connection.keep_answer(lost, serial, Ok(PublishResult { serials: Vec::new() }));
-        }
-        assert_eq!(connection.answered(next, 3), None);
-        assert!([1_000, 1_999].iter().all(|serial| connection.answered(next, *serial).is_some()));
-    }
-
-    #[test]
-    fn answers_are_kept_as_long_as_they_hold_few_serials_together() {
-        let connection = Connection::new();
-        let socket = || Socket::for_tests(Arc::clone(&connection), Format::Json).0.id();
-        let (lost, next) = (socket(), socket());
-        let answer = Ok(PublishResult { serials: vec!["s".into(); 1_000] });
-        for msg_serial in 0..20 {
-            connection.keep_answer(lost, msg_serial, answer.clone());
-        }
-        assert_eq!(connection.answered(next, 0), Some(answer.clone()));
-        connection.keep_answer(lost, 20, answer.clone());
-        assert_eq!(connection.answered(next, 0), None);
-        assert_eq!(connection.answered(next, 1), Some(answer));
-    }
-
-    #[test]
-    fn a_channel_that_the_members_have_left_is_not_remembered() {
-        let connection = Connection::new();
-        connection.note_presence("a");
-        connection.note_presence("b");
-        connection.note_absence("a");
-        assert_eq!(connection.take_present_on(), BTreeSet::from(["b".to_owned()]));
     }
 
     #[test]

@@ -10,14 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use ably::{ErrorInfo, KeyName};
 use tokio::sync::watch;
 
-use crate::channel::{Memory, Rules};
+use crate::channel::{ChannelRef, Memory, Rules};
 use crate::clock::Millis;
 use crate::credentials::{KeyRecord, Nonces, Revocation, Revocations, Target};
 use crate::limits::Limits;
 use crate::lock::lock;
+use crate::socket::Connection;
 
-pub(crate) use channels::{ChannelRef, Channels};
-pub(crate) use connections::{Answer, Connection, Connections, Opened, Seen};
+pub(crate) use channels::Channels;
+pub(crate) use connections::{Connections, Opened, Seen};
 
 /// How many apps there may be at a time.
 pub(crate) const APPS_MAX: usize = 200;

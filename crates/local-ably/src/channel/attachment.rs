@@ -1,4 +1,4 @@
-//! One socket's attachment to a channel.
+//! One client's attachment to a channel.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use super::occupancy::{Occupancy, Watch};
 use super::params::AttachParams;
 use super::timeline::Publication;
 use crate::clock::Millis;
-use crate::connection::Socket;
 use crate::errors::not_allowed;
+use crate::mailbox::Mailbox;
 use crate::protocol::{Frame, Modes, SharedFrame};
 
 /// An attachment.
 #[derive(Debug)]
 pub(super) struct Attachment {
-    socket: Arc<Socket>,
+    mailbox: Arc<Mailbox>,
     /// The name that the client used, which every frame about the attachment carries.
     sent_name: String,
     /// What the client asked for: new credentials may allow more of it, without another ATTACH.
@@ -54,14 +54,14 @@ impl Attachment {
     /// # Errors
     /// 40160 where the operations allow none of the modes asked for, or not to watch the occupancy.
     pub(super) fn new(
-        socket: Arc<Socket>,
+        mailbox: Arc<Mailbox>,
         sent_name: &str,
         requested: Modes,
         params: AttachParams,
         operations: Option<&Operations>,
     ) -> Result<Self, ErrorInfo> {
         let mut attachment = Self {
-            socket,
+            mailbox,
             sent_name: sent_name.to_owned(),
             requested,
             allowed: Modes::default(),
@@ -99,8 +99,8 @@ impl Attachment {
         self.requested.without(self.allowed)
     }
 
-    pub(super) fn socket(&self) -> &Socket {
-        &self.socket
+    pub(super) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
     }
 
     /// Whether the client asked for a mode.
@@ -113,16 +113,16 @@ impl Attachment {
     }
 
     pub(super) fn connection_id(&self) -> &str {
-        self.socket.connection().id()
+        self.mailbox.connection_id()
     }
 
     pub(super) fn is_of(&self, connection_id: &str) -> bool {
         self.connection_id() == connection_id
     }
 
-    /// Whether a publication is for this socket: its own may be unwanted.
+    /// Whether a publication is for this client: its own may be unwanted.
     pub(super) fn wants(&self, publication: &Publication<Message>) -> bool {
-        self.socket.echoes() || publication.connection_id.as_deref() != Some(self.connection_id())
+        self.mailbox.echoes() || publication.connection_id.as_deref() != Some(self.connection_id())
     }
 
     /// Whether appends come to it as the whole messages that they made.
@@ -130,7 +130,7 @@ impl Attachment {
         self.appends_in_full
     }
 
-    /// Whether anything that was missed is for this socket.
+    /// Whether anything that was missed is for this client.
     pub(super) fn wants_missed(&self, missed: &Missed) -> bool {
         match missed {
             Missed::Messages(publication) => self.modes().has(Modes::SUBSCRIBE) && self.wants(publication),
@@ -205,9 +205,9 @@ impl Attachment {
         }
     }
 
-    /// Sends a frame to this socket alone.
+    /// Sends a frame to this client alone.
     pub(super) fn send(&self, frame: Frame) {
-        self.socket.send(frame);
+        self.mailbox.send(frame);
     }
 
     /// The parameters that ATTACHED tells.
@@ -217,7 +217,7 @@ impl Attachment {
 
     /// Whether so many messages or annotations may be sent, or its connection receives too much.
     pub(super) fn admit(&mut self, items: usize, now: Millis) -> Delivery {
-        match self.socket.admit(items, now) {
+        match self.mailbox.admit(items, now) {
             Ok(()) => {
                 self.losing = false;
                 Delivery::Admitted
@@ -234,7 +234,7 @@ impl Attachment {
     /// Sends a frame that goes to many, which names the channel canonically.
     pub(super) fn send_shared(&self, shared: &SharedFrame, canonical: &str) {
         if self.sent_name == canonical {
-            self.socket.send_shared(shared);
+            self.mailbox.send_shared(shared);
         } else {
             self.send(Frame { channel: Some(self.sent_name.clone()), ..shared.frame().clone() });
         }

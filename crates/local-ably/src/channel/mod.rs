@@ -1,4 +1,4 @@
-//! Channels: pure state, told the time, that pushes frames into the queues of sockets and knows nothing of I/O.
+//! Channels: pure state, told the time, that puts frames into the mailboxes of those who are attached and knows nothing of I/O.
 
 mod attachment;
 mod change;
@@ -21,13 +21,13 @@ mod timeline;
 mod traffic;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ably::{ErrorInfo, Operations};
 
 use crate::clock::Millis;
-use crate::connection::{Socket, SocketId};
 use crate::errors::mode_not_requested;
+use crate::mailbox::{Mailbox, MailboxId};
 use crate::protocol::{Action, Attach, Flags, Frame, Modes};
 
 use attachment::Attachment;
@@ -49,15 +49,18 @@ pub(crate) use traffic::{Seat, Traffic};
 /// How long a channel that nobody is attached to is kept: as long as a client may come back and resume on it.
 const IDLE_TTL: Millis = crate::protocol::STATE_TTL;
 
-/// A channel: what was published on it, who is present, and which sockets are attached.
+/// A channel that several hold at a time.
+pub(crate) type ChannelRef = Arc<Mutex<Channel>>;
+
+/// A channel: what was published on it, who is present, and who is attached.
 #[derive(Debug)]
 pub(crate) struct Channel {
     name: String,
     rules: Rules,
     log: Log,
     members: Members,
-    /// By socket and by the name that it used: `[?rewind=1]a` and `a` are two attachments to one channel.
-    attachments: BTreeMap<(SocketId, String), Attachment>,
+    /// By mailbox and by the name that its client used: `[?rewind=1]a` and `a` are two attachments to one channel.
+    attachments: BTreeMap<(MailboxId, String), Attachment>,
     /// Since when nobody has been attached, no member present, and nothing published.
     idle_since: Option<Millis>,
     traffic: Traffic,
@@ -91,7 +94,7 @@ impl Channel {
         }
     }
 
-    /// Attaches a socket, or changes its attachment in place: ATTACHED, then the members, then what it missed or asked to see
+    /// Attaches a mailbox, or changes its attachment in place: ATTACHED, then the members, then what it missed or asked to see
     /// again. From then on it receives what happens.
     ///
     /// # Errors
@@ -99,7 +102,7 @@ impl Channel {
     /// read.
     pub(crate) fn attach(
         &mut self,
-        socket: &Arc<Socket>,
+        mailbox: &Arc<Mailbox>,
         request: &Attach,
         name: &ChannelName,
         operations: Option<&Operations>,
@@ -109,8 +112,8 @@ impl Channel {
         let requested = Modes::requested(params.modes.as_deref(), request.flags);
         let rewind = params.rewind;
         let mut attachment =
-            Attachment::new(Arc::clone(socket), &request.channel, requested, params, operations)?;
-        let key = (socket.id(), request.channel.clone());
+            Attachment::new(Arc::clone(mailbox), &request.channel, requested, params, operations)?;
+        let key = (mailbox.id(), request.channel.clone());
         let before = self.attachments.get(&key);
         // A client that could not decode a delta asks in place for all since the message that it decoded last (features.md,
         // RTL18c); it takes no message before ATTACHED.
@@ -195,43 +198,43 @@ impl Channel {
         self.log.has_series_of(serial)
     }
 
-    /// Detaches a socket; false where it was not attached. The members of its connection leave with its last attachment.
-    pub(crate) fn detach(&mut self, socket: &Socket, sent_name: &str, now: Millis) -> bool {
-        let was_attached = self.attachments.remove(&(socket.id(), sent_name.to_owned())).is_some();
-        if was_attached && !self.is_attached(socket.id()) {
-            self.leave_all(socket.connection().id(), now);
+    /// Detaches a mailbox; false where it was not attached. The members of its connection leave with its last attachment.
+    pub(crate) fn detach(&mut self, mailbox: &Mailbox, sent_name: &str, now: Millis) -> bool {
+        let was_attached = self.attachments.remove(&(mailbox.id(), sent_name.to_owned())).is_some();
+        if was_attached && !self.is_attached(mailbox.id()) {
+            self.leave_all(mailbox.connection_id(), now);
         }
         self.note_change(now);
         was_attached
     }
 
-    /// Forgets a socket that is gone. The members of its connection stay: it may come back.
-    pub(crate) fn drop_socket(&mut self, socket: SocketId, now: Millis) {
-        self.attachments.retain(|(owner, _), _| *owner != socket);
+    /// Forgets a mailbox whose socket is gone. The members of its connection stay: it may come back.
+    pub(crate) fn drop_mailbox(&mut self, mailbox: MailboxId, now: Millis) {
+        self.attachments.retain(|(owner, _), _| *owner != mailbox);
         self.note_change(now);
     }
 
-    /// Whether a socket is attached, by whichever name.
-    pub(crate) fn is_attached(&self, socket: SocketId) -> bool {
-        self.attachments_of(socket).next().is_some()
+    /// Whether a mailbox is attached, by whichever name.
+    pub(crate) fn is_attached(&self, mailbox: MailboxId) -> bool {
+        self.attachments_of(mailbox).next().is_some()
     }
 
-    fn attachments_of(&self, socket: SocketId) -> impl Iterator<Item = &Attachment> {
+    fn attachments_of(&self, mailbox: MailboxId) -> impl Iterator<Item = &Attachment> {
         self.attachments
-            .range((socket, String::new())..)
-            .take_while(move |((owner, _), _)| *owner == socket)
+            .range((mailbox, String::new())..)
+            .take_while(move |((owner, _), _)| *owner == mailbox)
             .map(|(_, attachment)| attachment)
     }
 
-    /// Gives an attachment what new credentials allow; false where that is nothing, and the socket is detached by an ERROR.
+    /// Gives an attachment what new credentials allow; false where that is nothing, and the mailbox is detached by an ERROR.
     pub(crate) fn reauthorise(
         &mut self,
-        socket: &Socket,
+        mailbox: &Mailbox,
         sent_name: &str,
         operations: Option<&Operations>,
         now: Millis,
     ) -> bool {
-        let Some(attachment) = self.attachments.get_mut(&(socket.id(), sent_name.to_owned())) else {
+        let Some(attachment) = self.attachments.get_mut(&(mailbox.id(), sent_name.to_owned())) else {
             return false;
         };
         if attachment.reauthorise(operations) {
@@ -239,16 +242,16 @@ impl Channel {
             return true;
         }
         attachment.send(Frame::channel_error(sent_name, attachment::nothing_allowed(sent_name)));
-        self.detach(socket, sent_name, now);
+        self.detach(mailbox, sent_name, now);
         false
     }
 
-    /// Refuses what an attached socket did not ask to do when it attached. A socket that is not attached may do it.
+    /// Refuses what a client did not ask to do when it attached. One that is not attached may do it.
     ///
     /// # Errors
     /// 40165.
-    pub(crate) fn require_mode(&self, socket: SocketId, mode: Modes) -> Result<(), ErrorInfo> {
-        let mut attachments = self.attachments_of(socket).peekable();
+    pub(crate) fn require_mode(&self, mailbox: MailboxId, mode: Modes) -> Result<(), ErrorInfo> {
+        let mut attachments = self.attachments_of(mailbox).peekable();
         if attachments.peek().is_none() || attachments.any(|attachment| attachment.requested(mode)) {
             Ok(())
         } else {
@@ -263,7 +266,7 @@ impl Channel {
     /// To how many attachments a message is delivered, the page's apart: who looks on is not to be noticed.
     pub(crate) fn receivers(&self) -> usize {
         let receives = |attachment: &&Attachment| {
-            attachment.modes().has(Modes::SUBSCRIBE) && !attachment.socket().is_page()
+            attachment.modes().has(Modes::SUBSCRIBE) && !attachment.mailbox().is_page()
         };
         self.attachments.values().filter(receives).count()
     }
@@ -271,7 +274,7 @@ impl Channel {
     /// How many of each there are, the page apart.
     pub(crate) fn occupancy(&self) -> Occupancy {
         let mut by_connection = BTreeMap::<&str, Modes>::new();
-        for attachment in self.attachments.values().filter(|attachment| !attachment.socket().is_page()) {
+        for attachment in self.attachments.values().filter(|attachment| !attachment.mailbox().is_page()) {
             let modes = by_connection.entry(attachment.connection_id()).or_default();
             *modes = *modes | attachment.modes();
         }

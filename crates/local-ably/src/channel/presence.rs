@@ -5,8 +5,8 @@ use ably::{ErrorInfo, PresenceMessage};
 use super::attachment::Attachment;
 use super::{Channel, HistoryQuery, Page};
 use crate::clock::Millis;
-use crate::connection::Socket;
 use crate::errors::{mode_not_requested, not_attached};
+use crate::mailbox::Mailbox;
 use crate::protocol::{Action, Frame, Modes, SharedFrame};
 use crate::random;
 
@@ -21,26 +21,26 @@ pub(crate) struct MemberFilter {
 }
 
 impl Channel {
-    /// Enters, updates and leaves members of a socket's connection, all of them or none.
+    /// Enters, updates and leaves members of a mailbox's connection, all of them or none.
     ///
     /// `frame_id` is `<connectionId>:<msgSerial>`; the messages carry the `clientId` that they are about.
     ///
     /// # Errors
-    /// 90001 where the socket is not attached, 40165 without the presence mode, 91003 where the channel is full.
+    /// 90001 where the mailbox is not attached, 40165 without the presence mode, 91003 where the channel is full.
     pub(crate) fn presence(
         &mut self,
-        socket: &Socket,
+        mailbox: &Mailbox,
         frame_id: &str,
         messages: Vec<PresenceMessage>,
         now: Millis,
     ) -> Result<(), ErrorInfo> {
-        if !self.is_attached(socket.id()) {
+        if !self.is_attached(mailbox.id()) {
             return Err(not_attached());
         }
-        if !self.attachments_of(socket.id()).any(|attachment| attachment.requested(Modes::PRESENCE)) {
+        if !self.attachments_of(mailbox.id()).any(|attachment| attachment.requested(Modes::PRESENCE)) {
             return Err(mode_not_requested(Modes::PRESENCE.name()));
         }
-        let connection_id = socket.connection().id();
+        let connection_id = mailbox.connection_id();
         let events = self.members.apply(connection_id, frame_id, messages, now)?;
         self.announce(connection_id, frame_id, events, now);
         Ok(())
@@ -54,7 +54,7 @@ impl Channel {
         self.announce(connection_id, &frame_id, events, now);
     }
 
-    /// Adds members that belong to no socket and never leave: those of a provisioned app.
+    /// Adds members that belong to no client and never leave: those of a provisioned app.
     pub(crate) fn add_fixtures(&mut self, connection_id: &str, members: Vec<PresenceMessage>, now: Millis) {
         let events = self.members.add_fixtures(connection_id, members, now);
         self.announce(connection_id, connection_id, events, now);
@@ -82,9 +82,9 @@ impl Channel {
         self.note_change(now);
     }
 
-    /// Sends all members again, as a client may ask; false where the socket is not attached.
-    pub(crate) fn sync(&self, socket: &Socket, sent_name: &str) -> bool {
-        let Some(attachment) = self.attachments.get(&(socket.id(), sent_name.to_owned())) else {
+    /// Sends all members again, as a client may ask; false where the mailbox is not attached.
+    pub(crate) fn sync(&self, mailbox: &Mailbox, sent_name: &str) -> bool {
+        let Some(attachment) = self.attachments.get(&(mailbox.id(), sent_name.to_owned())) else {
             return false;
         };
         if attachment.modes().has(Modes::PRESENCE_SUBSCRIBE) {

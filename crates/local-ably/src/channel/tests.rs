@@ -9,10 +9,9 @@ use ably::{Data, Message, Operations, Payload, PresenceAction, PresenceMessage};
 use serde_json::Value;
 
 use super::*;
-use crate::app::Connection;
-use crate::connection::Queue;
 use crate::credentials::ClientIdentity;
-use crate::protocol::Format;
+use crate::mailbox::Queue;
+use crate::random;
 
 const NOW: Millis = 1_700_000_000_000;
 const ATTACHED: i64 = 11;
@@ -21,22 +20,22 @@ const MESSAGE: i64 = 15;
 const SYNC: i64 = 16;
 
 struct Client {
-    socket: Arc<Socket>,
+    mailbox: Arc<Mailbox>,
     queue: Queue,
 }
 
 impl Client {
     fn new() -> Self {
-        Self::of(Connection::new())
+        Self::of(&random::text::<9>())
     }
 
-    fn of(connection: Arc<Connection>) -> Self {
-        let (socket, queue) = Socket::for_tests(connection, Format::Json);
-        Self { socket, queue }
+    fn of(connection_id: &str) -> Self {
+        let (mailbox, queue) = Mailbox::for_tests(connection_id);
+        Self { mailbox, queue }
     }
 
     fn id(&self) -> &str {
-        self.socket.connection().id()
+        self.mailbox.connection_id()
     }
 
     fn attach(&self, channel: &mut Channel, change: impl FnOnce(&mut Attach)) -> Result<(), u32> {
@@ -58,7 +57,7 @@ impl Client {
         };
         change(&mut request);
         let name = ChannelName::parse(&request.channel).unwrap();
-        channel.attach(&self.socket, &request, &name, Some(operations), now).map_err(|error| error.code)
+        channel.attach(&self.mailbox, &request, &name, Some(operations), now).map_err(|error| error.code)
     }
 
     fn attached(channel: &mut Channel) -> Self {
@@ -95,7 +94,7 @@ impl Client {
 
     fn presence(&self, channel: &mut Channel, msg_serial: i64, message: PresenceMessage) -> Result<(), u32> {
         let frame_id = format!("{}:{msg_serial}", self.id());
-        channel.presence(&self.socket, &frame_id, vec![message], NOW).map_err(|error| error.code)
+        channel.presence(&self.mailbox, &frame_id, vec![message], NOW).map_err(|error| error.code)
     }
 }
 
@@ -195,11 +194,11 @@ fn resuming_by_channel_serial_brings_all_that_was_missed_and_nothing_else() {
     let mut reader = Client::attached(&mut channel);
     publish(&mut channel, "1", NOW);
     let seen = reader.frames()[0]["channelSerial"].as_str().unwrap().to_owned();
-    channel.drop_socket(reader.socket.id(), NOW);
+    channel.drop_mailbox(reader.mailbox.id(), NOW);
     publish(&mut channel, "2", NOW);
     publish(&mut channel, "3", NOW);
 
-    let mut again = Client::of(Arc::clone(reader.socket.connection()));
+    let mut again = Client::of(reader.id());
     again.attach(&mut channel, |attach| attach.channel_serial = Some(seen.clone())).unwrap();
     let frames = again.frames();
     let flags = frames[0]["flags"].as_u64().unwrap();
@@ -242,12 +241,12 @@ fn a_quiet_channel_is_resumed_and_forgotten_only_after_two_minutes() {
     reader.attach(&mut channel, |_| ()).unwrap();
     let serial = reader.frames()[0]["channelSerial"].as_str().unwrap().to_owned();
     assert!(!channel.sweep(NOW + 1_000_000));
-    channel.drop_socket(reader.socket.id(), NOW + 1_000_000);
+    channel.drop_mailbox(reader.mailbox.id(), NOW + 1_000_000);
     assert!(!channel.sweep(NOW + 1_120_000));
     let again = |attach: &mut Attach| attach.channel_serial = Some(serial);
     reader.attach_with(&mut channel, &Operations::All, NOW + 1_120_000, again).unwrap();
     assert!(reader.frames()[0].get("error").is_none());
-    channel.drop_socket(reader.socket.id(), NOW + 1_120_000);
+    channel.drop_mailbox(reader.mailbox.id(), NOW + 1_120_000);
     assert!(channel.sweep(NOW + 1_240_001));
 }
 
@@ -316,7 +315,7 @@ fn two_names_of_one_channel_are_two_attachments() {
     publish(&mut channel, "2", NOW);
     let names: Vec<_> = client.frames().iter().map(|frame| frame["channel"].clone()).collect();
     assert_eq!(names, ["[?rewind=1]a", "a"]);
-    assert!(channel.detach(&client.socket, "a", NOW));
+    assert!(channel.detach(&client.mailbox, "a", NOW));
     publish(&mut channel, "3", NOW);
     assert_eq!(client.frames()[0]["channel"], "[?rewind=1]a");
 }
@@ -329,13 +328,13 @@ fn new_credentials_widen_and_narrow_without_another_attach() {
     client.attach_with(&mut channel, &subscribe, NOW, |_| ()).unwrap();
     client.frames();
     let publish_only = Operations::parse(&["publish"]).unwrap();
-    assert!(channel.reauthorise(&client.socket, "a", Some(&publish_only), NOW));
+    assert!(channel.reauthorise(&client.mailbox, "a", Some(&publish_only), NOW));
     publish(&mut channel, "1", NOW);
     assert!(client.frames().is_empty());
-    assert!(channel.reauthorise(&client.socket, "a", Some(&Operations::All), NOW));
+    assert!(channel.reauthorise(&client.mailbox, "a", Some(&Operations::All), NOW));
     publish(&mut channel, "2", NOW);
     assert_eq!(client.data(), ["2"]);
-    assert!(!channel.reauthorise(&client.socket, "a", None, NOW));
+    assert!(!channel.reauthorise(&client.mailbox, "a", None, NOW));
     let frames = client.frames();
     assert_eq!((&frames[0]["action"], &frames[0]["error"]["code"]), (&9.into(), &40160.into()));
     assert_eq!(frames[0]["channel"], "a");
@@ -352,7 +351,7 @@ fn a_channel_is_active_while_it_is_used_and_for_two_minutes_after() {
     assert!(!channel.is_active(NOW + 1_120_001));
     let client = Client::attached(&mut channel);
     assert!(channel.is_active(NOW + 9_000_000));
-    channel.detach(&client.socket, "a", NOW + 9_000_000);
+    channel.detach(&client.mailbox, "a", NOW + 9_000_000);
     channel.touch(NOW + 9_100_000);
     assert!(channel.is_active(NOW + 9_220_000));
     assert!(!channel.is_active(NOW + 9_220_001));

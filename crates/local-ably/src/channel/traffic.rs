@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::attachment::Attachment;
 use super::{Channel, Rules};
 use crate::clock::Millis;
-use crate::connection::{Socket, SocketId};
+use crate::mailbox::{Mailbox, MailboxId};
 use crate::protocol::Modes;
 
 /// How much there has been. What the page at `/` receives does not count.
@@ -16,7 +16,7 @@ use crate::protocol::Modes;
 pub(crate) struct Traffic {
     /// Messages, changes of messages and annotations that were published.
     pub(super) published: u64,
-    /// How often they were delivered, once for each socket.
+    /// How often they were delivered, once for each mailbox.
     pub(super) delivered: u64,
     /// Members that entered, were updated or left.
     pub(super) presence: u64,
@@ -31,7 +31,7 @@ impl Traffic {
     }
 
     pub(super) fn deliver(&mut self, attachment: &Attachment, count: usize) {
-        if !attachment.socket().is_page() {
+        if !attachment.mailbox().is_page() {
             self.delivered += count as u64;
         }
     }
@@ -57,7 +57,7 @@ impl Add for Traffic {
 /// An attachment, for those who look on.
 #[derive(Debug)]
 pub(crate) struct Seat<'a> {
-    pub(crate) socket: &'a Socket,
+    pub(crate) mailbox: &'a Mailbox,
     /// The name that the client used.
     pub(crate) sent_name: &'a str,
     /// The modes in effect.
@@ -86,16 +86,16 @@ impl Channel {
         self.attachments.values().map(Seat::from)
     }
 
-    /// One of them, by the socket and the name that it used.
-    pub(crate) fn seat(&self, socket: SocketId, sent_name: &str) -> Option<Seat<'_>> {
-        self.attachments.get(&(socket, sent_name.to_owned())).map(Seat::from)
+    /// One of them, by the mailbox and the name that its client used.
+    pub(crate) fn seat(&self, mailbox: MailboxId, sent_name: &str) -> Option<Seat<'_>> {
+        self.attachments.get(&(mailbox, sent_name.to_owned())).map(Seat::from)
     }
 }
 
 impl<'a> From<&'a Attachment> for Seat<'a> {
     fn from(attachment: &'a Attachment) -> Self {
         Self {
-            socket: attachment.socket(),
+            mailbox: attachment.mailbox(),
             sent_name: attachment.sent_name(),
             modes: attachment.modes(),
             denied: attachment.denied(),

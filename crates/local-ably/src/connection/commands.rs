@@ -8,7 +8,6 @@ use tokio::time::sleep;
 use super::ending::{Ending, Next};
 use super::holding::Publishing;
 use super::session::Session;
-use crate::app::Answer;
 use crate::auth::authorise;
 use crate::channel::{
     Annotator, Channel, ChannelName, MESSAGES_MAX, Publisher, is_change, prepare, prepare_annotations,
@@ -23,6 +22,7 @@ use crate::errors::{
 use crate::lock::lock;
 use crate::protocol::{Action, Attach, Command, Frame, Modes, Publish, PublishResult};
 use crate::random;
+use crate::socket::Answer;
 
 /// How many channels a connection may be attached to.
 pub(super) const CHANNELS_MAX: usize = 200;
@@ -70,7 +70,7 @@ impl Session {
 
     pub(super) fn obey(&mut self, command: Command, now: Millis) -> Next {
         if let Some(subject) = command.subject() {
-            self.socket.answers_about(subject);
+            self.socket.mailbox().trace().answers_about(subject);
         }
         match command {
             Command::Heartbeat { id } => self.heartbeat(id),
@@ -93,7 +93,7 @@ impl Session {
             }
             Command::Sync { channel } => {
                 if let Some(attached) = self.socket.attached().get(&channel) {
-                    lock(attached).sync(&self.socket, &channel);
+                    lock(attached).sync(self.socket.mailbox(), &channel);
                 }
             }
             Command::Publish(publish) => {
@@ -157,7 +157,7 @@ impl Session {
         }
         let operations = self.authorised.operations_on(name.canonical());
         let channel = self.authorised.app.channel(name.canonical(), self.server.limits(), now)?;
-        lock(&channel).attach(&self.socket, attach, &name, operations.as_ref(), now)?;
+        lock(&channel).attach(self.socket.mailbox(), attach, &name, operations.as_ref(), now)?;
         attached.insert(attach.channel.clone(), channel);
         Ok(())
     }
@@ -166,7 +166,7 @@ impl Session {
         let channel = self.socket.attached().remove(sent_name);
         if let Some(channel) = channel {
             let mut channel = lock(&channel);
-            channel.detach(&self.socket, sent_name, now);
+            channel.detach(self.socket.mailbox(), sent_name, now);
             self.note_absence(&channel);
         }
     }
@@ -274,7 +274,7 @@ impl Session {
         let channel = self.socket.attached().get(sent_name).cloned();
         let channel = channel.ok_or_else(not_attached)?;
         self.socket.connection().note_presence(name.canonical());
-        lock(&channel).presence(&self.socket, &self.base_id(msg_serial), messages, now)?;
+        lock(&channel).presence(self.socket.mailbox(), &self.base_id(msg_serial), messages, now)?;
         Ok(PublishResult { serials: Vec::new() })
     }
 
@@ -312,7 +312,7 @@ impl Session {
         }
         self.client = client;
         self.authorised = authorised;
-        self.socket.held_by(&self.authorised, self.client.shown());
+        self.socket.mailbox().held_by(self.authorised.holder(self.client.shown()));
         self.plan_prompt(now);
         self.heed_revocations();
         // Another socket may have taken the connection over this very moment: then this one need not know.
@@ -324,7 +324,7 @@ impl Session {
             let name = ChannelName::parse(sent_name);
             let operations = name.ok().and_then(|name| self.authorised.operations_on(name.canonical()));
             let mut channel = lock(channel);
-            let stays = channel.reauthorise(&self.socket, sent_name, operations.as_ref(), now);
+            let stays = channel.reauthorise(self.socket.mailbox(), sent_name, operations.as_ref(), now);
             self.note_absence(&channel);
             stays
         });

@@ -14,17 +14,17 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::commands::{CHANNELS_MAX, too_many_channels};
-use super::outbox::Queue;
 use super::session::not_opened;
-use super::socket::Socket;
 use crate::auth::Authorised;
 use crate::channel::ChannelName;
 use crate::clock::{Millis, now, wait};
 use crate::credentials::{expired, revoked};
 use crate::errors::{bad_request, shutting_down};
 use crate::lock::lock;
+use crate::mailbox::{Item, Queue};
 use crate::protocol::{Attach, Format, Modes, Shape};
 use crate::server::Server;
+use crate::socket::Socket;
 use crate::wire::Line;
 
 /// How long a stream may be silent.
@@ -164,8 +164,9 @@ impl EventStream {
         let make = |connection| {
             let (socket, queue) = Socket::new(connection, Format::Json, Shape::Current, true);
             socket.runs_on(line);
-            socket.held_by(&authorised, authorised.client.shown());
-            socket.opened_by(Some("event stream over HTTP".to_owned()), server.inspector(), now);
+            socket.mailbox().held_by(authorised.holder(authorised.client.shown()));
+            let agent = Some("event stream over HTTP".to_owned());
+            socket.mailbox().trace().opened_by(agent, server.inspector(), now);
             made = Some((Arc::clone(&socket), queue));
             socket
         };
@@ -180,7 +181,7 @@ impl EventStream {
                 revocations: authorised.app.watch_revocations(),
                 authorised,
                 shutdown: server.shutdown().clone(),
-                cut: socket.cut().clone(),
+                cut: socket.mailbox().cut().clone(),
             },
             socket,
             queue,
@@ -213,7 +214,7 @@ impl EventStream {
             flags: (Modes::SUBSCRIBE | Modes::PRESENCE_SUBSCRIBE).into(),
             params: request.rewind.iter().map(|rewind| ("rewind".to_owned(), rewind.clone())).collect(),
         };
-        channel.attach(&self.socket, &attach, &name, operations.as_ref(), now)?;
+        channel.attach(self.socket.mailbox(), &attach, &name, operations.as_ref(), now)?;
         drop(channel);
         self.socket.attached().insert(sent_name.to_owned(), shared);
         self.places.insert(sent_name.to_owned(), place);
@@ -232,7 +233,7 @@ impl EventStream {
     }
 
     async fn run<T>(mut self, pieces: mpsc::Sender<T>, write: impl Fn(Event) -> T) {
-        let ended = self.socket.ended().clone();
+        let ended = self.socket.mailbox().ended().clone();
         let mut quiet_until = Instant::now() + KEEPALIVE;
         loop {
             let next = tokio::select! {
@@ -265,12 +266,12 @@ impl EventStream {
             let frame = tokio::select! {
                 biased;
                 reason = self.ends.reached() => return ControlFlow::Break(reason.map(Event::Error)),
-                frame = self.socket.take(&mut self.queue) => frame,
+                frame = self.socket.mailbox().take(&mut self.queue) => frame,
                 // Whoever ends a socket puts the reason into the queue first.
-                () = self.socket.ended().cancelled() => return ControlFlow::Break(None),
+                () = self.socket.mailbox().ended().cancelled() => return ControlFlow::Break(None),
                 () = sleep_until(quiet_until) => return ControlFlow::Continue(vec![Event::Keepalive]),
             };
-            let Some(Message::Text(text)) = frame else { return ControlFlow::Break(None) };
+            let Item::Message(Message::Text(text)) = frame else { return ControlFlow::Break(None) };
             // The server's own frames can be read.
             let Ok(frame) = serde_json::from_str::<Received>(text.as_str()) else { continue };
             if frame.action == DISCONNECTED {

@@ -6,9 +6,9 @@ use std::future;
 use ably::Annotation;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::Answer;
 use crate::clock::{Millis, now, wait};
 use crate::protocol::{Command, Publish};
+use crate::socket::Answer;
 
 /// A publish that is held up, and what waits behind it.
 #[derive(Debug)]

@@ -7,11 +7,11 @@ use tokio_util::sync::CancellationToken;
 use super::ending::{Ending, Next};
 use super::holding::{Held, Holding, Publishing};
 use super::session::Session;
-use crate::app::Answer;
 use crate::channel::ChannelName;
 use crate::clock::Millis;
 use crate::faults::{Effect, Transport};
 use crate::protocol::Command;
+use crate::socket::Answer;
 
 /// How much waits behind a frame that is held up, in bytes; then the connection is cut.
 const WAITING_MAX: usize = 16 << 20;
@@ -36,7 +36,7 @@ impl Session {
         }
         holding.bytes += bytes + FRAME_OVERHEAD;
         if holding.bytes > WAITING_MAX {
-            self.socket.cut().cancel();
+            self.socket.mailbox().cut().cancel();
         } else {
             holding.waiting.push_back((command, bytes));
         }

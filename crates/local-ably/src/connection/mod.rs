@@ -8,10 +8,9 @@ mod event_stream;
 mod handshake;
 mod holding;
 mod misbehave;
-mod outbox;
 mod session;
-mod socket;
-mod trace;
+mod stranger;
+mod writer;
 
 use std::sync::Arc;
 
@@ -23,10 +22,7 @@ use crate::wire::Line;
 
 pub(crate) use event_stream::{Event, EventStream, StreamRequest};
 pub(crate) use handshake::ConnectRequest;
-#[cfg(test)]
-pub(crate) use outbox::Queue;
 pub(crate) use session::FRAME_MAX;
-pub(crate) use socket::{Holder, Socket, SocketId};
 
 /// Serves one WebSocket until it ends; one that is to be refused ends at once.
 pub(crate) async fn serve(

@@ -14,9 +14,8 @@ use super::bounce::Bounce;
 use super::ending::{Ending, Next};
 use super::handshake::ConnectRequest;
 use super::holding::{Holding, released};
-use super::outbox::close;
-use super::socket::Socket;
-use super::trace::Stranger;
+use super::stranger::Stranger;
+use super::writer::{close, write};
 use crate::app::Opened;
 use crate::auth::{Authorised, authorise};
 use crate::clock::{Millis, now, wait};
@@ -24,9 +23,11 @@ use crate::credentials::{ClientIdentity, expired, no_credentials, revoked};
 use crate::errors::{bad_request, incompatible_client_id, shutting_down, too_large};
 use crate::faults::Refusal;
 use crate::limits::Inflow;
+use crate::mailbox::Queue;
 use crate::protocol::STATE_TTL;
 use crate::protocol::{Action, Command, ConnectionDetails, Frame, SharedFrame};
 use crate::server::Server;
+use crate::socket::Socket;
 use crate::wire::Line;
 
 /// The longest frame, in bytes.
@@ -103,7 +104,7 @@ pub(super) async fn run(
     let heartbeat = wait(0, idle);
     let writer = server.tasks().spawn({
         let socket = Arc::clone(&socket);
-        async move { socket.write(queue, sink, heartbeat).await }
+        async move { write(socket.mailbox(), queue, sink, heartbeat).await }
     });
     let ending = session.serve(&mut stream).await;
     session.clean_up(ending.resumable);
@@ -111,12 +112,12 @@ pub(super) async fn run(
     if let Some(last) = ending.last {
         socket.send(last);
     }
-    socket.finish();
+    socket.mailbox().finish();
     // Of a client that still sends, unread bytes would make the end a TCP reset, which takes the last frame along.
     let heard_out = async {
         tokio::select! {
             () = async { while let Some(Ok(_)) = stream.next().await { consume_budget().await } } => {}
-            () = socket.cut().cancelled() => {}
+            () = socket.mailbox().cut().cancelled() => {}
         }
     };
     // The writer cannot panic; it ends when the queue does, or when the socket is cut.
@@ -128,7 +129,7 @@ pub(super) fn not_opened() -> ErrorInfo {
     ErrorInfo::new(50000, 500, "the connection could not be opened")
 }
 
-type Opening = Result<(Session, super::outbox::Queue), ErrorInfo>;
+type Opening = Result<(Session, Queue), ErrorInfo>;
 
 fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
     let format = request.format;
@@ -157,9 +158,9 @@ fn open(server: &Arc<Server>, line: Line, request: ConnectRequest) -> Opening {
             |connection| {
                 let (socket, queue) = Socket::new(connection, format, request.shape, request.echo);
                 socket.runs_on(line);
-                socket.held_by(&authorised, client.shown());
-                socket.opened_by(request.agent, server.inspector(), now);
-                socket.limited_to(server.limits().outflow(now));
+                socket.mailbox().held_by(authorised.holder(client.shown()));
+                socket.mailbox().trace().opened_by(request.agent, server.inspector(), now);
+                socket.mailbox().limited_to(server.limits().outflow(now));
                 made = Some((Arc::clone(&socket), queue));
                 socket
             },
@@ -244,7 +245,7 @@ impl Session {
                 }
                 () = sleep_until(due) => {
                     if Instant::now() >= silent_until || !self.bounce() {
-                        socket.cut().cancel();
+                        socket.mailbox().cut().cancel();
                         return Ending::lost();
                     }
                     if let Next::Break(ending) = self.on_time(now()) {
@@ -257,8 +258,8 @@ impl Session {
                     }
                 }
                 Ok(()) = revocations.changed() => self.look_for_revocations(),
-                () = socket.cut().cancelled() => return Ending::lost(),
-                () = socket.ended().cancelled() => return Ending::lost(),
+                () = socket.mailbox().cut().cancelled() => return Ending::lost(),
+                () = socket.mailbox().ended().cancelled() => return Ending::lost(),
                 () = self.server.shutdown().cancelled() => {
                     return Ending::disconnected(shutting_down());
                 }
@@ -347,8 +348,8 @@ impl Session {
         if bytes.len() > FRAME_MAX {
             return Next::Break(Ending::failed(too_large(bytes.len(), FRAME_MAX)));
         }
-        self.socket.received();
-        let command = match Command::parse(self.socket.format(), bytes) {
+        self.socket.mailbox().trace().received();
+        let command = match Command::parse(self.socket.mailbox().format(), bytes) {
             Ok(command) => command,
             Err(reason) => {
                 let error = bad_request(format!("a frame cannot be read: {reason}"));

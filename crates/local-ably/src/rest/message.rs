@@ -13,9 +13,10 @@ use serde_json::json;
 use super::Call;
 use super::call::not_text;
 use super::paging::{limit, paged};
-use crate::app::ChannelRef;
 use crate::auth::Authorised;
-use crate::channel::{Annotator, ChannelName, MESSAGES_MAX, Publisher, prepare_annotations, prepare_change};
+use crate::channel::{
+    Annotator, ChannelName, ChannelRef, MESSAGES_MAX, Publisher, prepare_annotations, prepare_change,
+};
 use crate::clock::{Millis, now};
 use crate::errors::{bad_request, not_found};
 use crate::lock::lock;

@@ -82,7 +82,7 @@ fn members_are_synced_after_attached_in_pages_that_end() {
         frames[1..].iter().flat_map(|frame| frame["presence"].as_array().unwrap()).collect();
     assert_eq!(members.len(), 150);
     assert!(members.iter().all(|member| member["action"] == 1));
-    assert!(channel.sync(&watcher.socket, "a"));
+    assert!(channel.sync(&watcher.mailbox, "a"));
     assert!(watcher.frames().iter().all(|frame| frame["action"] == SYNC && frame["presence"].is_array()));
 }
 
@@ -105,7 +105,7 @@ fn a_lost_sockets_members_stay_and_leave_under_an_id_that_is_not_the_connections
     let mut watcher = Client::attached(&mut channel);
     let client = Client::attached(&mut channel);
     client.presence(&mut channel, 0, member(PresenceAction::Enter, "c")).unwrap();
-    channel.drop_socket(client.socket.id(), NOW);
+    channel.drop_mailbox(client.mailbox.id(), NOW);
     assert_eq!(watcher.events(), ["2:c"]);
     assert_eq!(channel.present(&MemberFilter::default()).len(), 1);
     channel.leave_all(client.id(), NOW + 15_000);
@@ -123,8 +123,8 @@ fn detaching_leaves_with_the_last_attachment() {
     client.attach(&mut channel, |attach| attach.channel = "[?rewind=1]a".into()).unwrap();
     client.presence(&mut channel, 0, member(PresenceAction::Enter, "c")).unwrap();
     watcher.frames();
-    channel.detach(&client.socket, "a", NOW);
+    channel.detach(&client.mailbox, "a", NOW);
     assert!(watcher.frames().is_empty());
-    channel.detach(&client.socket, "[?rewind=1]a", NOW);
+    channel.detach(&client.mailbox, "[?rewind=1]a", NOW);
     assert_eq!(watcher.events(), ["3:c"]);
 }
