@@ -3,17 +3,22 @@
 //! [`serve`] runs one in-process, for tests; the binary runs one for everybody. What it does is the public behaviour of Ably's
 //! pub/sub: WebSocket connections and REST, in JSON and in MessagePack.
 //!
-//! - `protocol`: frames and formats on the wire.
-//! - `auth`: from credentials to an authorised identity.
-//! - `app`: apps, their keys, channels and connections.
-//! - `channel`: the log, the members and the attachments of a channel: pure logic that is told the time.
-//! - `connection`: a socket's session and its bounded queue.
-//! - `http`: HTTP on each TCP connection, until it has been idle for too long.
+//! Its layers, from the top. A module uses those on the lines below its own, and none beside or above it; a test sees to that.
+//!
 //! - `rest`: one handler for each endpoint.
-//! - `faults`, `limits`: how the server misbehaves when told to, and what it refuses when there is too much.
-//! - `inspect`: what the page at `/` shows besides what the protocol tells it.
-//! - `lock`, `clock`, `random`, `errors`: what all of them use.
-//! - `wire`: the TCP connections, which faults break off.
+//! - `connection`, `snapshot`: the sessions of WebSockets and the streams of events; what the page at `/` shows of a moment.
+//! - `auth`: from credentials to an authorised identity.
+//! - `server`: what all connections and requests share.
+//! - `app`: apps, their channels and connections.
+//! - `socket`: what a socket is attached to, and the connection that it has.
+//! - `channel`: the log, the members and the attachments of a channel: pure logic that is told the time.
+//! - `mailbox`: somebody to send frames to, and the bounded queue in which they wait.
+//! - `faults`, `limits`, `inspect`: how the server misbehaves when told to, what it refuses when there is too much, and what it notes
+//!   for those who look on.
+//! - `credentials`, `protocol`, `http`: keys, tokens and identities; frames and formats on the wire; HTTP on each TCP connection,
+//!   until it has been idle for too long.
+//! - `wire`, `vcdiff`, `lock`, `clock`, `random`, `errors`: the TCP connections, which faults break off; deltas; and what all of them
+//!   use.
 
 mod app;
 mod auth;
@@ -25,6 +30,8 @@ mod errors;
 mod faults;
 mod http;
 mod inspect;
+#[cfg(test)]
+mod layers;
 mod limits;
 mod lock;
 mod mailbox;
