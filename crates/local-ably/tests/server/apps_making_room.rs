@@ -48,7 +48,7 @@ async fn suites_that_leave_their_apps_behind_can_be_run_again_and_again() {
 }
 
 #[tokio::test]
-async fn a_use_is_whatever_shows_good_credentials_or_is_made_for_a_good_request_and_nothing_else() {
+async fn good_credentials_and_signed_requests_are_uses_and_refused_ones_are_not() {
     let server = Server::start().await;
     let apps = make_many(&server, ROOM).await;
     let name = |index: usize| key(&apps[index], 0).split_once(':').unwrap().0;
@@ -93,7 +93,7 @@ async fn an_app_with_a_connection_or_a_stream_stays_and_the_end_of_one_is_a_use(
     let mut stream = server.anonymous(Method::GET, &path).send().await.unwrap();
     assert_eq!(stream.status(), 200);
 
-    make_many(&server, 2 * ROOM).await;
+    make_many(&server, ROOM).await;
     closing.send(json!({"action": 7})).await;
     closing.expect(8).await;
     make_many(&server, ROOM - 3).await;
