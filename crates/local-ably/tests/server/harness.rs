@@ -14,6 +14,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_tungstenite::connect_async;
 
@@ -125,6 +126,13 @@ fn from_msgpack(value: &rmpv::Value) -> Value {
 /// The present moment, Unix milliseconds.
 pub(crate) fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+/// Does all of these at once, so that no limit a second has time to be lifted in between.
+pub(crate) async fn at_once<T: Send + 'static>(
+    all: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    all.collect::<JoinSet<T>>().join_all().await
 }
 
 /// A server for one test.
