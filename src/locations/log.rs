@@ -154,7 +154,7 @@ pub enum Waking {
         /// Which.
         life: Life,
         /// Its last row.
-        last: Row,
+        last: Box<Row>,
         /// How far Ably has confirmed it, as far as that was written down.
         position: Position,
     },

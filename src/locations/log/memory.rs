@@ -36,7 +36,7 @@ impl Log for MemoryLog {
             (None, _) => Waking::Untouched,
             (Some(life), None) => Waking::Ended { epoch: life.epoch },
             (Some(life), Some(last)) => {
-                Waking::Alive { life: life.clone(), last: last.clone(), position: kept.position }
+                Waking::Alive { life: life.clone(), last: Box::new(last.clone()), position: kept.position }
             }
         })
     }

@@ -110,7 +110,7 @@ impl<S: Sql> Log for SqlLog<S> {
         let last = record.row()?;
         let ridden = record.position()?;
         let position = if confirmed.sent > ridden.sent { confirmed } else { ridden };
-        Ok(Waking::Alive { life: Life { job, epoch }, last, position })
+        Ok(Waking::Alive { life: Life { job, epoch }, last: Box::new(last), position })
     }
 
     fn begin(&mut self, life: &Life) -> Result<(), LogError> {

@@ -117,7 +117,7 @@ fn what_was_appended_is_found_again() {
 
     let log = SqlLog::new(sqlite);
     let position = Position { sent: 0, infl: Some(1) };
-    assert_eq!(log.wake(), Ok(Waking::Alive { life: life(), last: second.clone(), position }));
+    assert_eq!(log.wake(), Ok(Waking::Alive { life: life(), last: Box::new(second.clone()), position }));
     assert_eq!(log.rows_after(0, 10), Ok(vec![first.clone(), second.clone()]));
     assert_eq!(log.rows_after(0, 1), Ok(vec![first]));
     assert_eq!(log.rows_after(2, 1), Ok(vec![second]));
