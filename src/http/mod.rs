@@ -3,6 +3,7 @@
 //! A request moves through [`service::Service`] in steps, each a plain function: nothing here awaits, so the same code runs under
 //! `cargo test` and behind the runtime's promises.
 
+mod access;
 pub mod answer;
 pub mod cors;
 pub mod problem;

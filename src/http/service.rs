@@ -8,6 +8,7 @@ mod tests;
 
 use ably::ErrorInfo;
 
+use super::access::{driver_of, takes_part};
 use super::answer::Answer;
 use super::cors::Cors;
 use super::problem::Problem;
@@ -383,24 +384,6 @@ fn session(
     };
     let token = tokens::session_token(&credentials, config.session_cookie.as_ref())?;
     config.verifier.verify(token, moment.now_ms)
-}
-
-/// Until jobs are registered, a driver's session names the jobs that they may post to. Answers whose fixes these are: nobody's yet
-/// where the back end posts.
-fn driver_of(session: Session, job: &JobId) -> Result<Option<UserId>, Answer> {
-    match session.role {
-        Role::Service => Ok(None),
-        Role::Driver if session.jobs.contains(job) => Ok(Some(session.user)),
-        Role::Driver => Err(refusal::not_a_participant()),
-        Role::Dispatcher | Role::Customer | Role::Admin => Err(refusal::not_a_driver()),
-    }
-}
-
-fn takes_part(session: &Session, job: &JobId) -> bool {
-    match session.role {
-        Role::Dispatcher | Role::Admin | Role::Service => true,
-        Role::Driver | Role::Customer => session.jobs.contains(job),
-    }
 }
 
 fn call(job: &JobId, request: JobRequest) -> Result<Step, Answer> {
