@@ -70,8 +70,8 @@ test("no key is on Wrangler's command line, and .dev.vars does not come in betwe
 });
 
 test("the optional settings are those of the service that are set", () => {
-  const env = { SESSION_COOKIE: "session", CORS_ORIGINS: "", HOME: "/", ABLY_API_KEY: "k", SESSION_SECRET: "s" };
-  assert.deepEqual(optionalSettings(env), { SESSION_COOKIE: "session" });
+  const env = { SESSION_COOKIE: "session", CORS_ORIGINS: "", CORS_HEADERS: "x-tenant", HOME: "/", ABLY_API_KEY: "k", SESSION_SECRET: "s" };
+  assert.deepEqual(optionalSettings(env), { SESSION_COOKIE: "session", CORS_HEADERS: "x-tenant" });
 });
 
 test("the local Ably's first line is told from others", () => {
