@@ -10,6 +10,7 @@ import { listenAddress, portFrom } from "./dev/ports.mjs";
 import { npmProcess } from "./dev/processes.mjs";
 import { ablyKey, optionalSettings } from "./dev/service.mjs";
 import { stopRequest } from "./dev/stop.mjs";
+import { tidyWranglerFolder } from "./dev/wrangler-folder.mjs";
 import { setup } from "./setup/all.mjs";
 import { buildLocalAbly } from "./setup/local-ably.mjs";
 import { log, script } from "./setup/steps.mjs";
@@ -35,6 +36,7 @@ await script(async () => {
     const mine = join(STATE, "start.json");
     await claim(mine, parts.janitor);
     parts.removeAtEnd(mine);
+    tidyWranglerFolder();
     await setup();
     const localAbly = key === undefined ? await buildLocalAbly() : undefined;
     await buildWorker();

@@ -55,26 +55,3 @@ export function writePrivate(path, text) {
   if (existsSync(path)) chmodSync(path, 0o600);
   writeFileSync(path, text, { mode: 0o600 });
 }
-
-const DEV_VARS = join(ROOT, ".dev.vars");
-const WRITTEN_BY = "# Written by set-up, for `npx wrangler dev` beside `npm run local-ably`. Delete this line to keep your own.";
-
-/**
- * What `.dev.vars` says.
- * @param {Clone} secrets
- */
-export function devVarsText({ localAblyKey, sessionSecret }) {
-  return `${WRITTEN_BY}\nABLY_API_KEY=${localAblyKey}\nABLY_REST_URL=http://127.0.0.1:${ABLY_PORT}\nSESSION_SECRET=${sessionSecret}\n`;
-}
-
-/** @type {import("../setup/steps.mjs").Step} */
-export const devVars = {
-  what: "secrets of this clone, and .dev.vars",
-  takes: "a moment",
-  done: () => {
-    if (!existsSync(DEV_VARS)) return false;
-    const text = readFileSync(DEV_VARS, "utf8");
-    return !text.startsWith(WRITTEN_BY) || text === devVarsText(clone());
-  },
-  run: async () => writePrivate(DEV_VARS, devVarsText(clone())),
-};

@@ -18,6 +18,26 @@ const OPTIONAL = [
   "MAX_FIX_AGE_HOURS",
 ];
 
+/** What keeps Wrangler from writing down or showing what goes through it; `.env.local` has it for whoever runs Wrangler by hand. */
+export const DISCREET = {
+  // It would write every request's URL, with all that is in its query, into a file that outlives the run.
+  X_LOCAL_OBSERVABILITY: "false",
+  // It would serve every object's SQL to whoever sends `Host: localhost`.
+  X_LOCAL_EXPLORER: "false",
+};
+
+/** Wrangler's own settings, wherever we run it. */
+export const WRANGLER = {
+  ...DISCREET,
+  // Nothing leaves the laptop, and nothing is asked.
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_SEND_ERROR_REPORTS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  // Its debug log would be a file outside the clone.
+  WRANGLER_WRITE_LOGS: "false",
+};
+
 /** What else of the environment Wrangler and the build need. The rest, and its secrets, are not for the Worker. */
 const PASSED_ON = /^(PATH|HOME|USER|TMPDIR|TERM|LANG|LC_\w+|XDG_\w+|CARGO_\w+|RUSTUP_\w+|RUSTFLAGS|CC|\w+_proxy|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS|NO_COLOR|FORCE_COLOR)$/i;
 
@@ -41,15 +61,7 @@ export function wranglerEnvironment(settings) {
   return {
     ...Object.fromEntries(passed),
     CLOUDFLARE_INCLUDE_PROCESS_ENV: "true",
-    // It would serve every object's SQL to whoever sends `Host: localhost`.
-    X_LOCAL_EXPLORER: "false",
-    // Nothing leaves the laptop, and nothing is asked.
-    CLOUDFLARE_CF_FETCH_ENABLED: "false",
-    WRANGLER_SEND_METRICS: "false",
-    WRANGLER_SEND_ERROR_REPORTS: "false",
-    WRANGLER_HIDE_BANNER: "true",
-    // Its debug log would be a file outside the clone.
-    WRANGLER_WRITE_LOGS: "false",
+    ...WRANGLER,
     ...settings,
   };
 }

@@ -1,6 +1,6 @@
 // All that every other script begins with. It runs on Node 20, before there is any package.
 
-import { devVars } from "../dev/clone.mjs";
+import { plainWrangler } from "../dev/plain-wrangler.mjs";
 import { node, npmPackages } from "./packages.mjs";
 import { cargoTools, rust } from "./rust.mjs";
 import { perform } from "./steps.mjs";
@@ -8,5 +8,5 @@ import { wasmTarget } from "./wasm-target.mjs";
 
 /** Provides whatever is missing. */
 export async function setup() {
-  await perform([rust, npmPackages, node, wasmTarget, cargoTools, devVars]);
+  await perform([rust, npmPackages, node, wasmTarget, cargoTools, plainWrangler]);
 }

@@ -2,6 +2,7 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { WRANGLER } from "../dev/service.mjs";
 import { NPM_BIN, ROOT, environment } from "../setup/environment.mjs";
 import { run } from "../setup/steps.mjs";
 
@@ -15,7 +16,7 @@ export async function bundleWorker() {
   // Wrangler leaves older modules where they are, and the tests' runtime would load them too.
   rmSync(BUNDLE, { recursive: true, force: true });
   await run(join(NPM_BIN, "wrangler"), ["deploy", "--dry-run", "--outdir", BUNDLE], {
-    env: { ...environment(), WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true" },
+    env: { ...environment(), ...WRANGLER },
     advice: "see what Wrangler says above.",
   });
   return BUNDLE;

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { listening } from "../../scripts/dev/bring-up.mjs";
-import { clone, devVarsText, writePrivate } from "../../scripts/dev/clone.mjs";
+import { clone, writePrivate } from "../../scripts/dev/clone.mjs";
 import { ablyAddress, text } from "../../scripts/dev/facts.mjs";
 import { claim } from "../../scripts/dev/only-one.mjs";
+import { devVarsText, envLocalText } from "../../scripts/dev/plain-wrangler.mjs";
 import { ablyKey, optionalSettings, wranglerArguments, wranglerEnvironment } from "../../scripts/dev/service.mjs";
+import { tidyWranglerFolder } from "../../scripts/dev/wrangler-folder.mjs";
 
 function folder(t: TestContext) {
   const path = mkdtempSync(join(tmpdir(), "towline-dev-"));
@@ -43,6 +45,31 @@ test(".dev.vars points Wrangler at the local Ably's usual port, by the clone's o
   assert.match(vars, /^#.*\nABLY_API_KEY=a\.b:c\nABLY_REST_URL=http:\/\/127\.0\.0\.1:8788\nSESSION_SECRET=S\n$/);
 });
 
+test(".env.local has Wrangler neither write down nor show what goes through it", () => {
+  const lines = envLocalText().split("\n");
+  for (const line of ["X_LOCAL_OBSERVABILITY=false", "X_LOCAL_EXPLORER=false"]) assert.ok(lines.includes(line), line);
+});
+
+test("Wrangler's folder is its owner's alone, and what it wrote down about requests goes, which is said", (t) => {
+  const wrangler = join(folder(t), ".wrangler");
+  const said: string[] = [];
+  tidyWranglerFolder(wrangler, (line) => said.push(line));
+  assert.equal(mode(wrangler), 0o700);
+  assert.equal(said.length, 0);
+
+  chmodSync(wrangler, 0o755);
+  const [kept, written] = ["do", "observability"].map((name) => join(wrangler, "state", "v3", name, "towline")) as [string, string];
+  for (const path of [kept, written]) {
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, "db.sqlite"), "");
+  }
+  tidyWranglerFolder(wrangler, (line) => said.push(line));
+  assert.equal(mode(wrangler), 0o700);
+  assert.ok(existsSync(join(kept, "db.sqlite")));
+  assert.ok(!existsSync(join(written, "..")));
+  assert.match(said.join("\n"), /^Removed \.wrangler\/state\/v3\/observability: .*$/);
+});
+
 test("a key that is none is refused without being quoted", () => {
   assert.equal(ablyKey(undefined), undefined);
   assert.equal(ablyKey(""), undefined);
@@ -58,6 +85,7 @@ test("the Worker gets its settings, and nothing else that the developer's enviro
   const env = wranglerEnvironment({ ABLY_API_KEY: "app.key:secret" });
   assert.equal(env.ABLY_API_KEY, "app.key:secret");
   assert.equal(env.X_LOCAL_EXPLORER, "false");
+  assert.equal(env.X_LOCAL_OBSERVABILITY, "false");
   assert.ok(env.PATH);
   assert.equal(JSON.stringify(env).includes("hush"), false);
 });

@@ -5,6 +5,7 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTestHarness } from "wrangler";
+import { WRANGLER } from "../../../scripts/dev/service.mjs";
 import { sign } from "../../../scripts/dev/session.mjs";
 import { ROOT } from "../../../scripts/setup/environment.mjs";
 import { bundleWorker } from "../../../scripts/testing/bundle.mjs";
@@ -13,8 +14,8 @@ import { Client } from "./http.ts";
 import { until } from "./until.ts";
 import type { Answer, Headers, Sent } from "./http.ts";
 
-// Nothing leaves the laptop, and Wrangler's own log would be a file outside the clone.
-Object.assign(process.env, { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false", WRANGLER_WRITE_LOGS: "false" });
+// The harness reads them from the environment of the process that it runs in, this one.
+Object.assign(process.env, WRANGLER);
 
 export const ABLY_KEY = "AbCdEf.GhIjKl:an-ably-secret-of-the-tests";
 export const SESSION_SECRET = "a-session-secret-of-the-tests-0123456789";
