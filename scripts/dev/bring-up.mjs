@@ -7,6 +7,7 @@ import { environment } from "../setup/environment.mjs";
 import { Failure, log } from "../setup/steps.mjs";
 import { ABLY_PORT, clone, STATE, writePrivate } from "./clone.mjs";
 import { ablyAddress, text } from "./facts.mjs";
+import { forward } from "./forward.mjs";
 import { freePort, LOOPBACK } from "./ports.mjs";
 import { wranglerArguments, wranglerEnvironment } from "./service.mjs";
 import { sessions } from "./session.mjs";
@@ -32,11 +33,13 @@ export async function bringUp(parts, { host, port: wanted, key, localAbly, setti
   const port = await freePort(wanted, host);
   if (port !== wanted) log(`Port ${wanted} is taken: the service is at ${port}.`);
   const ably = localAbly === undefined ? undefined : await startLocalAbly(parts, localAbly, localAblyKey, port);
+  const inNetwork = host !== LOOPBACK;
+  const wranglerPort = inNetwork ? await freePort(ABLY_PORT + 1, LOOPBACK, [port]) : port;
 
   const service = parts.start(
     "The service",
     "wrangler",
-    wranglerArguments(host, port),
+    wranglerArguments(wranglerPort),
     wranglerEnvironment({
       ...settings,
       ...(ably && { ABLY_REST_URL: ably.url }),
@@ -44,6 +47,7 @@ export async function bringUp(parts, { host, port: wanted, key, localAbly, setti
       SESSION_SECRET: sessionSecret,
     }),
   );
+  if (inNetwork) await forward({ host, port }, wranglerPort, parts.stopping);
   const url = `http://${host === "0.0.0.0" ? LOOPBACK : host}:${port}`;
   await answers(`${url}/healthz`, "The service", parts.stopping);
 
@@ -57,7 +61,7 @@ export async function bringUp(parts, { host, port: wanted, key, localAbly, setti
   const devJson = join(STATE, "dev.json");
   parts.removeAtEnd(devJson);
   writePrivate(devJson, JSON.stringify(facts, undefined, 2));
-  log(text(facts, host === LOOPBACK ? [] : networkUrls(host, port), ably?.page));
+  log(text(facts, inNetwork ? networkUrls(host, port) : [], ably?.page));
   // The person has read the facts before the log begins.
   service.show();
   ably?.show();

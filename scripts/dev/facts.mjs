@@ -43,8 +43,8 @@ export function text({ url, ably, jobId, sessions }, reachable, page) {
       : [
           `Reachable from your network, by whoever has a session: ${reachable.join(" ")}`,
           ably.key === undefined
-            ? "Not reachable from there: Wrangler's inspector."
-            : "Not reachable from there: the local Ably (to subscribe from a phone, start with ABLY_API_KEY) and Wrangler's inspector.",
+            ? "Not reachable from there: Wrangler's own ports."
+            : "Not reachable from there: the local Ably (to subscribe from a phone, start with ABLY_API_KEY) and Wrangler's own ports.",
           "",
         ];
   return [

@@ -2,6 +2,7 @@
 
 import { environment } from "../setup/environment.mjs";
 import { Failure } from "../setup/steps.mjs";
+import { LOOPBACK } from "./ports.mjs";
 
 /** The service's optional settings: who sets one for `npm start` finds it in the service. */
 const OPTIONAL = [
@@ -67,14 +68,13 @@ export function wranglerEnvironment(settings) {
 }
 
 /**
- * The arguments of `wrangler dev`.
- * @param {string} host
+ * The arguments of `wrangler dev`, which listens to this machine alone.
  * @param {number} port
  */
-export function wranglerArguments(host, port) {
+export function wranglerArguments(port) {
   // An env file is named so that `.dev.vars` is not read: its key is that of the local Ably at its usual port.
   const settings = ["--env-file", "/dev/null", "--show-interactive-dev-session=false"];
-  return ["dev", "--ip", host, "--port", String(port), "--inspector-ip", "127.0.0.1", ...settings];
+  return ["dev", "--ip", LOOPBACK, "--port", String(port), "--inspector-ip", LOOPBACK, ...settings];
 }
 
 /**

@@ -90,8 +90,8 @@ test("the Worker gets its settings, and nothing else that the developer's enviro
   assert.equal(JSON.stringify(env).includes("hush"), false);
 });
 
-test("no key is on Wrangler's command line, and .dev.vars does not come in between", () => {
-  const args = wranglerArguments("127.0.0.1", 8787);
+test("Wrangler listens to this machine alone, no key is on its command line, and .dev.vars does not come in between", () => {
+  const args = wranglerArguments(8787);
   assert.deepEqual(args.slice(0, 5), ["dev", "--ip", "127.0.0.1", "--port", "8787"]);
   assert.ok(args.includes("--env-file"));
   assert.ok(!args.includes("--var"));

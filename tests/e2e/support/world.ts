@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import { Parts } from "../../../scripts/dev/parts.mjs";
-import { LOOPBACK } from "../../../scripts/dev/ports.mjs";
 import { wranglerArguments, wranglerEnvironment } from "../../../scripts/dev/service.mjs";
 import { sign } from "../../../scripts/dev/session.mjs";
 import { type Ably, startAbly } from "./ably.ts";
@@ -86,7 +85,7 @@ export class World {
 async function startService(parts: Parts, state: string, settings: Record<string, string>) {
   const log: string[] = [];
   const ready = new Promise<string>((resolve) => {
-    const args = [...wranglerArguments(LOOPBACK, 0), "--inspector-port", "0", "--persist-to", state];
+    const args = [...wranglerArguments(0), "--inspector-port", "0", "--persist-to", state];
     parts.start("The service", "wrangler", args, wranglerEnvironment(settings), (line) => {
       log.push(line);
       const [, url] = /Ready on (http:\/\/\S+)/.exec(line) ?? [];
