@@ -10,7 +10,8 @@ import autocannon from "autocannon";
 import { freePort, LOOPBACK } from "../scripts/dev/ports.mjs";
 import { sign } from "../scripts/dev/session.mjs";
 import { environment, NPM_BIN, ROOT } from "../scripts/setup/environment.mjs";
-import { run, script } from "../scripts/setup/steps.mjs";
+import { script } from "../scripts/setup/steps.mjs";
+import { bundleInto } from "../scripts/testing/bundle.mjs";
 import { config } from "./config.mjs";
 import { standIn } from "./stand-in.mjs";
 
@@ -31,9 +32,7 @@ await script(async () => {
   const ably = await standIn();
   let workerd;
   try {
-    await run(join(NPM_BIN, "wrangler"), ["deploy", "--dry-run", "--outdir", join(dir, "worker")], {
-      advice: "run `npm test`, which says more.",
-    });
+    await bundleInto(join(dir, "worker"));
     const towline = await freePort(18787, LOOPBACK);
     const hello = await freePort(18887, LOOPBACK);
     writeFileSync(join(dir, "hello.js"), readFileSync(join(ROOT, "bench", "hello.js")));

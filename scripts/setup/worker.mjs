@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { output, ROOT, TOOLS, wasmEnvironment } from "./environment.mjs";
+import { oneAtATime } from "./one-at-a-time.mjs";
 import { npmPackages } from "./packages.mjs";
 import { cargoTools, rust } from "./rust.mjs";
 import { Failure, log, perform, run } from "./steps.mjs";
@@ -17,6 +18,7 @@ const BUILD = join(ROOT, "build");
 const RESULTS = ["index.js", "index_bg.wasm"].map((name) => join(BUILD, name));
 /** Says what the results were made from. */
 const STAMP = join(BUILD, ".inputs");
+const AT_WORK = join(BUILD, ".at-work");
 
 /** Builds the Worker where it is not up to date. */
 export async function buildWorker() {
@@ -24,16 +26,29 @@ export async function buildWorker() {
   if (!npmPackages.done()) throw new Failure("npm's packages are not those of package-lock.json.\nWhat to do: npm run setup");
   await perform([rust, wasmTarget, cargoTools]);
   const env = wasmEnvironment();
-  // The hash is taken before the build: what changes meanwhile is built the next time.
-  const inputs = fingerprint(ROOT, [output("rustc", ["-vV"], env) ?? "", env.RUSTFLAGS ?? ""]);
-  if (RESULTS.every((path) => existsSync(path)) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === inputs) return;
-  log("[build] the Worker (about 2 minutes the first time, 30 s after a change)");
-  // worker-build makes its results aside and swaps them in, and waits for another that is at work.
-  await run(join(TOOLS, "bin", "worker-build"), ["--release", ".", "--locked"], {
-    env,
-    advice: "mend what the compiler complains about, then run the same again.",
-  });
-  writeFileSync(STAMP, inputs);
+  const facts = [output("rustc", ["-vV"], env) ?? "", env.RUSTFLAGS ?? ""];
+  if (upToDate(fingerprint(ROOT, facts))) return;
+  const build = async () => {
+    // The hash is taken before the build: what changes meanwhile is built the next time.
+    const inputs = fingerprint(ROOT, facts);
+    if (upToDate(inputs)) return;
+    log("[build] the Worker (about 2 minutes the first time, 30 s after a change)");
+    await run(join(TOOLS, "bin", "worker-build"), ["--release", ".", "--locked"], {
+      env,
+      advice: "mend what the compiler complains about, then run the same again.",
+    });
+    writeFileSync(STAMP, inputs);
+  };
+  // worker-build itself waits for another, but then does the work again, and of two that wait both begin.
+  await oneAtATime(AT_WORK, build, () => log("[build] the Worker: another process is at it, and this one waits"));
+}
+
+/**
+ * Whether the results were made from these inputs.
+ * @param {string} inputs
+ */
+function upToDate(inputs) {
+  return RESULTS.every((path) => existsSync(path)) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === inputs;
 }
 
 /**
