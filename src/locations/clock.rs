@@ -63,25 +63,33 @@ impl Measured {
 pub struct TooOld;
 
 /// Our clock and the phone's at the moment of a post.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Clocks {
     /// Ours, Unix milliseconds.
     at: Millis,
     /// The oldest time that is taken.
     oldest: Millis,
+    /// The longest time between two fixes of one backlog.
+    max_age: Millis,
     /// Ours less the phone's, where the phone says what its clock was when it sent.
     offset: Option<Millis>,
     /// Whether the phone counts seconds from 2001.
     seconds_from_2001: bool,
-    /// The newest time in the post that is ahead of ours, if one is.
-    newest_ahead: Option<Millis>,
+    /// The times in the post that are ahead of ours, in order.
+    ahead: Vec<Millis>,
 }
 
 impl Clocks {
     /// The clocks of a post that arrived `at` this time of ours. Fixes measured longer than `max_age` ago are too old.
     pub fn of(post: &Post, at: Millis, max_age: Millis) -> Self {
-        let mut clocks =
-            Self { at, oldest: at - max_age, offset: None, seconds_from_2001: false, newest_ahead: None };
+        let mut clocks = Self {
+            at,
+            oldest: at - max_age,
+            max_age,
+            offset: None,
+            seconds_from_2001: false,
+            ahead: Vec::new(),
+        };
         if let Some(sent_at) = post.sent_at {
             let mended = Some(from_seconds_2001(sent_at)).filter(|sent_at| clocks.is_plausible(*sent_at));
             clocks.seconds_from_2001 = mended.is_some();
@@ -92,7 +100,8 @@ impl Clocks {
             Entry::Bad(_) => None,
         });
         let times = fixes.map(|captured_at| clocks.mended(captured_at).0);
-        clocks.newest_ahead = times.filter(|time| clocks.is_ahead(*time)).max();
+        clocks.ahead = times.filter(|time| clocks.is_ahead(*time)).collect();
+        clocks.ahead.sort_unstable();
         clocks
     }
 
@@ -109,8 +118,7 @@ impl Clocks {
         let Some(said) = fix.captured_at() else { return Ok(Measured::as_said(None, self.at)) };
         let (captured_at, repaired) = self.mended(said);
         let measured = if self.is_ahead(captured_at) {
-            // The newest one of a phone's backlog is the one that may be of now.
-            let age = self.newest_ahead.map_or(0, |newest| newest - captured_at);
+            let age = self.newest_after(captured_at) - captured_at;
             Measured { effective: self.at - age, captured_at, clock: Some(Clock::Ahead) }
         } else {
             let clock = repaired.then_some(Clock::Repaired);
@@ -119,12 +127,23 @@ impl Clocks {
         if measured.effective < self.oldest { Err(TooOld) } else { Ok(measured) }
     }
 
+    /// The newest time of the backlog that a time ahead belongs to, which is the one that may be of now. A time that is longer after
+    /// all others than a fix is kept is none of their clock's: it must not make them too old.
+    fn newest_after(&self, time: Millis) -> Millis {
+        let later = self.ahead.iter().skip_while(|later| **later < time);
+        later.fold(time, |newest, later| if later - newest <= self.max_age { *later } else { newest })
+    }
+
     /// The time that was meant, and whether that is another one than was said.
     fn mended(&self, said: Millis) -> (Millis, bool) {
         let in_seconds = self.seconds_from_2001 && (0..SECONDS_MAX).contains(&said);
         let read = if in_seconds { from_seconds_2001(said) } else { said };
         let shift = self.offset.filter(|offset| offset.abs() > TOLERANCE).unwrap_or_default();
         let mended = read + shift;
+        // Nothing is measured after it was sent: then `sentAt` is no time of the clock that has given a time which is right as it is.
+        if self.is_ahead(mended) && self.is_plausible(said) {
+            return (said, false);
+        }
         if mended >= self.oldest {
             return (mended, mended != said);
         }

@@ -155,7 +155,9 @@ impl fmt::Display for Rejection {
             Reason::InSeconds => write!(f, "`{name}` looks like seconds; it is milliseconds"),
             Reason::TooOld => write!(f, "`{name}` is longer ago than this service keeps"),
             Reason::IdReused => {
-                write!(f, "`{name}` has been used before, for another position or another `capturedAt`")
+                f.write_str(
+                    "`id`, or else the `Idempotency-Key` at this place, has been used before, for another position or another `capturedAt`",
+                )
             }
             _ => write!(f, "`{name}` must be {}", field.rule()),
         }

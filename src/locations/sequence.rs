@@ -13,7 +13,7 @@ mod tests;
 /// Two fixes whose clocks are ahead by amounts that differ by no more than this come from one clock that runs on.
 const SAME_LEAD: Millis = 60_000;
 
-/// A fix that took no longer than this to arrive is held back by right clocks alone.
+/// A fix that took no longer than this to arrive is held back by its own kind of clock alone.
 const PROMPT: Millis = 60_000;
 
 /// The most drivers with a clock ahead that are remembered.
@@ -42,12 +42,12 @@ impl Mark<'_> {
         self.measured.captured_at - self.at
     }
 
-    /// Whether this was measured before `other`, a live fix whose clock is not ahead.
+    /// Whether this was measured before `other`, a live fix.
     ///
     /// One phone's own clock orders its fixes better than ours does: an offset holds the time that the post was under way
-    /// too, and where both fixes are from the future, all that ours says is when they came.
+    /// too, and of fixes from the future, all that ours says is when they came.
     fn is_before(&self, other: &Self) -> bool {
-        if self.driver == other.driver {
+        if self.driver == other.driver && !self.measured.is_ahead() {
             if self.has_same_clock(other) {
                 return self.said < other.said;
             }
@@ -58,21 +58,16 @@ impl Mark<'_> {
         self.measured.effective < other.measured.effective
     }
 
-    /// Whether one clock has given both times, as far as `sentAt` tells, and it took that to mend at least one of them.
+    /// Whether one clock has given both times, as far as `sentAt` tells.
     fn has_same_clock(&self, other: &Self) -> bool {
         let (Some(this), Some(that)) = (self.offset, other.offset) else { return false };
-        let close = (this - that).abs() <= TOLERANCE;
-        let read_alike = [self, other].iter().all(|mark| mark.is_as_said() || mark.is_by_sent_at());
-        close && read_alike && (self.is_by_sent_at() || other.is_by_sent_at())
+        (this - that).abs() <= TOLERANCE && self.is_read_plainly() && other.is_read_plainly()
     }
 
-    fn is_as_said(&self) -> bool {
-        self.said == Some(self.measured.captured_at)
-    }
-
-    fn is_by_sent_at(&self) -> bool {
-        let shifted = self.said.zip(self.offset).map(|(said, offset)| said + offset);
-        !self.is_as_said() && shifted == Some(self.measured.captured_at)
+    /// Whether the time is the one that was said, or that and the offset.
+    fn is_read_plainly(&self) -> bool {
+        let by = self.said.map(|said| self.measured.captured_at - said);
+        by == Some(0) || by.is_some() && by == self.offset
     }
 }
 
@@ -109,24 +104,23 @@ impl<'a> Markers<'a> {
     /// Whether a fix that has just been accepted is late: it was measured before what has moved the marker.
     ///
     /// - One whose clock is not ahead is compared with the last such, whatever came between: so a right clock is never held back
-    ///   by a wrong one. Only if it took more than a minute to arrive, with the last live fix of any clock too.
+    ///   by one that is ahead.
     /// - One whose clock is ahead is compared with its own driver's last such, by that clock, for as long as that has not
     ///   stepped.
+    /// - One that took more than a minute to arrive is compared with the last live fix, whatever the clocks.
     /// - What is from after our own clock's present, because that has gone back since, holds nothing back.
     pub fn hold_back(&self, fix: &Mark<'_>) -> bool {
         let at = fix.at;
-        if fix.measured.is_ahead() {
-            return self.ahead.is_some_and(|last| {
+        let holds = |last: Mark<'_>| last.measured.effective <= at + TOLERANCE && fix.is_before(&last);
+        let by_its_kind = match self.ahead {
+            Some(last) if fix.measured.is_ahead() => {
                 let runs_on = (fix.lead() - (last.captured_at - last.at)).abs() <= SAME_LEAD;
                 last.holds_at(at) && runs_on && fix.measured.captured_at < last.captured_at
-            });
-        }
+            }
+            _ => !fix.measured.is_ahead() && self.right.is_some_and(holds),
+        };
         let prompt = at - fix.measured.effective <= PROMPT;
-        let held_by = [self.right, self.live.filter(|_| !prompt)];
-        held_by
-            .into_iter()
-            .flatten()
-            .any(|last| last.measured.effective <= at + TOLERANCE && fix.is_before(&last))
+        by_its_kind || (!prompt && self.live.is_some_and(holds))
     }
 
     /// Goes on after a live fix.

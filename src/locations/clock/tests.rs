@@ -61,7 +61,31 @@ fn the_backlog_of_a_clock_ahead_stays_one() {
         [Some((MINUTE, AHEAD)), Some((0, AHEAD)), Some((HOUR, AHEAD)), Some((HOUR, None))],
         "what is not ahead is believed"
     );
-    assert_eq!(measured(None, &[NOW + 8 * YEAR, NOW + HOUR]), [Some((0, AHEAD)), None], "8 years before");
+    let days = |days, ago| NOW + days * DAY - ago;
+    assert_eq!(
+        measured(None, &[days(3, 0), days(3, DAY), days(3, DAY + 1), days(3, DAY + HOUR)]),
+        [Some((0, AHEAD)), Some((DAY, AHEAD)), None, None],
+        "and is too old in its turn"
+    );
+}
+
+#[test]
+fn one_time_that_is_far_ahead_makes_no_other_too_old() {
+    for far in [26 * HOUR, 8 * YEAR, 543 * YEAR] {
+        let fast = |ago| NOW + 40_000 - ago;
+        assert_eq!(
+            measured(None, &[fast(0), fast(1_000), NOW + far, fast(2_000), NOW]),
+            [Some((0, AHEAD)), Some((1_000, AHEAD)), Some((0, AHEAD)), Some((2_000, AHEAD)), Some((0, None))],
+            "{far}"
+        );
+    }
+}
+
+#[test]
+fn a_sent_at_that_cannot_be_of_the_same_clock_spoils_no_right_time() {
+    for no_time in [0, 1, -62_135_596_800_000, NOW - 30 * YEAR, NOW - 2 * HOUR] {
+        assert_eq!(one(Some(no_time), NOW - HOUR), Some((HOUR, None)), "{no_time}");
+    }
 }
 
 #[test]
@@ -117,11 +141,7 @@ fn seconds_from_2001_are_told_by_sent_at_too() {
     for slow in [0, HOUR] {
         assert_eq!(
             measured(Some(seconds(slow)), &[seconds(slow), seconds(slow + MINUTE), NOW - 1]),
-            [
-                Some((0, REPAIRED)),
-                Some((MINUTE, REPAIRED)),
-                if slow == 0 { Some((1, None)) } else { Some((0, AHEAD)) }
-            ],
+            [Some((0, REPAIRED)), Some((MINUTE, REPAIRED)), Some((1, None))],
             "{slow}"
         );
     }

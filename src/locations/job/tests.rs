@@ -361,6 +361,18 @@ fn the_backlog_of_a_fast_phone_that_says_so_is_painted_as_old_as_it_is() {
 }
 
 #[test]
+fn what_a_fast_phone_sends_again_with_something_older_moves_nothing_back() {
+    for ahead in [HOUR, 3 * DAY, 8 * 365 * DAY] {
+        let mut job = new_job();
+        let newest = json!({"lat": 1, "lng": 1, "capturedAt": NOW + ahead});
+        post(&mut job, newest.clone(), NOW);
+        let older = json!({"lat": 5, "lng": 5, "capturedAt": NOW + ahead - 2 * HOUR / 3});
+        assert_eq!(results(&mut job, json!([newest, older]), NOW + 1_000), ["1:duplicate", "2:late"]);
+        assert_eq!(state(&mut job)["lat"], 1.0);
+    }
+}
+
+#[test]
 fn a_time_in_the_year_2569_is_published_as_it_can_be_known() {
     let log = MemoryLog::default();
     let mut job = wake(log.clone());

@@ -80,6 +80,21 @@ fn what_took_over_a_minute_moves_nothing_back_behind_any_live_fix() {
 }
 
 #[test]
+fn the_backlog_of_a_clock_ahead_moves_nothing_back_either() {
+    let [d, e] = ["d", "e"].map(driver);
+    for lead in [HOUR, 72 * HOUR, 8 * YEAR] {
+        // The newest of its post is a duplicate: it was live before.
+        let newest = said(&d, NOW + lead, NOW);
+        for (ago, is_late) in [(61_000, true), (2 * HOUR, true)] {
+            let mut older = said(&d, NOW + lead - ago, NOW + 1);
+            older.measured.effective = NOW + 1 - ago;
+            assert_eq!(late(&[newest, older]), is_late, "{lead} {ago}");
+            assert!(late(&[said(&e, NOW - 60_000, NOW), older]), "{lead} {ago}: behind another's");
+        }
+    }
+}
+
+#[test]
 fn right_clocks_are_held_by_right_ones_whatever_came_between() {
     let [d, e] = ["d", "e"].map(driver);
     let between = said(&e, NOW + YEAR, NOW + 1);
@@ -142,6 +157,17 @@ fn a_clock_that_sent_at_tells_of_orders_its_own_fixes() {
         assert!(late(&[slow, next(&e)]), "{wrong}: another phone's");
         let overtaken = sent(&d, NOW - 1 - wrong, wrong + 25_000, NOW + 24_999);
         assert!(late(&[slow, overtaken]), "{wrong}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_a_little_fast_and_says_so_orders_its_own_fixes_too() {
+    let d = driver("d");
+    for fast in [1_000, 20_000, 30_000] {
+        let last = sent(&d, NOW + fast, -fast, NOW);
+        // Measured before, and come when the time that it says has passed.
+        assert!(late(&[last, sent(&d, NOW + fast - 500, -fast, NOW + 40_000)]), "{fast}");
+        assert!(!late(&[last, sent(&d, NOW + fast, -fast, NOW + 40_000)]), "{fast}");
     }
 }
 

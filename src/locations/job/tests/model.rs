@@ -120,10 +120,14 @@ fn times(post: &Posted, now: Millis) -> Vec<Option<Time>> {
     let meant = |said: Millis| {
         let by_offset = offset.filter(|offset| !(-30_000..=30_000).contains(offset));
         let shifted = said + by_offset.unwrap_or(0);
+        let plausible = |time: Millis| time >= now - DAY && time <= now + 30_000;
         let mut readings = vec![(shifted, by_offset.is_some(), by_offset.is_some())];
+        if shifted > now + 30_000 && plausible(said) {
+            return (said, false, false);
+        }
         if shifted < now - DAY {
             for read in [said + 7_168 * DAY, said + FROM_2001, said * 1_000 + FROM_2001] {
-                if read >= now - DAY && read <= now + 30_000 {
+                if plausible(read) {
                     readings.push((read, true, false));
                 }
             }
@@ -134,12 +138,21 @@ fn times(post: &Posted, now: Millis) -> Vec<Option<Time>> {
         Sent::Fix { captured_at, .. } => *captured_at,
         Sent::Nonsense => None,
     };
-    let newest =
-        post.fixes.iter().filter_map(said).map(|said| meant(said).0).filter(|at| *at > now + 30_000).max();
+    let mut ahead: Vec<Millis> = post.fixes.iter().filter_map(said).map(|said| meant(said).0).collect();
+    ahead.retain(|time| *time > now + 30_000);
+    ahead.sort();
+    // From one to the next of a backlog it is a day at most.
+    let newest = |of: Millis| {
+        let mut newest = of;
+        while let Some(next) = ahead.iter().find(|time| **time > newest && **time - newest <= DAY) {
+            newest = *next;
+        }
+        newest
+    };
     let time = |sent: &Sent| {
         let (meant, repaired, by_offset) = said(sent).map_or((now, false, false), meant);
         let ahead = meant > now + 30_000;
-        let effective = if ahead { now - (newest? - meant) } else { meant.min(now) };
+        let effective = if ahead { now - (newest(meant) - meant) } else { meant.min(now) };
         let clock = if ahead { Some("ahead") } else { repaired.then_some("repaired") };
         (effective >= now - DAY).then_some(Time { at: now, offset, meant, effective, clock, by_offset })
     };
@@ -232,7 +245,16 @@ impl Model {
 
     fn late(&self, driver: u8, said: Option<Millis>, this: &Time) -> bool {
         let mut live = self.kept.iter().enumerate().rev().filter(|(_, kept)| kept.live);
+        let any = live.clone().next().map(|(_, kept)| kept);
+        let slow = this.at - this.effective > 60_000;
         if this.ahead() {
+            if slow
+                && any.is_some_and(|last| {
+                    last.time.effective <= this.at + 30_000 && this.effective < last.time.effective
+                })
+            {
+                return true;
+            }
             let Some((at, last)) = live.find(|(_, kept)| kept.driver == driver && kept.time.ahead()) else {
                 return false;
             };
@@ -249,13 +271,11 @@ impl Model {
                 return false;
             }
             let by_one_phone = last.driver == driver;
-            let mended = |time: &Time| time.by_offset;
             let plain = |said: Option<Millis>, time: &Time| {
                 said.is_some() && (time.by_offset || time.clock != Some("repaired"))
             };
             if let (Some(a), Some(b), true) = (this.offset, last.time.offset, by_one_phone)
                 && (a - b).abs() <= 30_000
-                && (mended(this) || mended(&last.time))
                 && plain(said, this)
                 && plain(last.captured_at, &last.time)
             {
@@ -266,9 +286,8 @@ impl Model {
             }
             this.effective < last.time.effective
         };
-        let any = live.clone().next();
         let right = live.find(|kept| !kept.time.ahead());
-        right.is_some_and(after) || (this.at - this.effective > 60_000 && any.is_some_and(after))
+        right.is_some_and(after) || (slow && any.is_some_and(after))
     }
 
     fn live(&self) -> Option<(usize, &Kept)> {
