@@ -6,9 +6,10 @@ use super::answer::Answer;
 
 /// The request headers that a page may send: what ably-js and a driver's web app need, and what tracing in the page adds to every
 /// request (W3C Trace Context and Baggage, and Sentry).
-const REQUEST_HEADERS: [&str; 11] = [
+const REQUEST_HEADERS: [&str; 12] = [
     "authorization",
     "content-type",
+    "content-encoding",
     "accept",
     "idempotency-key",
     "x-ably-version",

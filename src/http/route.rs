@@ -32,7 +32,7 @@ pub enum RouteError {
 }
 
 impl Route {
-    /// What a page may try where there is no route, so that it can read as much.
+    /// What a page may try where there is no route, or none with that method, so that it can read as much.
     pub const ANY_METHOD: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
     /// Parses the path of a request, as the URL standard leaves it: it starts with `/`, and has no query.
@@ -60,6 +60,11 @@ impl Route {
             Self::Location(_) => "/api/jobs/{jobId}/location",
             Self::Ref(_) => "/api/refs/{ref}",
         }
+    }
+
+    /// Whether the route answers this method.
+    pub fn answers(&self, method: &str) -> bool {
+        self.methods().split(", ").any(|answered| answered == method)
     }
 
     /// The methods that the route answers, for `Allow`.

@@ -231,8 +231,10 @@ impl Service {
             return healthz(head.method).map(Step::Done);
         }
         // Before all that may be wrong: a browser whose preflight is refused lets no page read why.
-        if head.method == "OPTIONS" && (head.header)("access-control-request-method").is_some() {
-            let methods = route.as_ref().map_or(Route::ANY_METHOD, Route::methods);
+        let wanted = (head.header)("access-control-request-method").filter(|_| head.method == "OPTIONS");
+        if let Some(wanted) = wanted {
+            let methods = route.as_ref().ok().filter(|route| route.answers(&wanted)).map(Route::methods);
+            let methods = methods.unwrap_or(Route::ANY_METHOD);
             return Ok(Step::Done(self.cors().preflight(visit.origin.as_deref(), methods)));
         }
         let Ok(config) = &self.config else {
@@ -252,7 +254,7 @@ impl Service {
         if head.method == "OPTIONS" {
             return Ok(Step::Done(Answer::empty(204).with("allow", route.methods())));
         }
-        if !route.methods().split(", ").any(|method| method == head.method) {
+        if !route.answers(head.method) {
             return Err(refusal::method(&route));
         }
         let session =

@@ -8,7 +8,7 @@ import { Service, as, bearer, driverOf, session } from "./support/service.ts";
 const PAGE = "https://app.example";
 /** What ably-js, a driver's app, and tracing in a page send. */
 const REQUEST_HEADERS = [
-  "authorization", "content-type", "accept", "idempotency-key", "x-ably-version", "x-ably-clientid", "ably-agent",
+  "authorization", "content-type", "content-encoding", "accept", "idempotency-key", "x-ably-version", "x-ably-clientid", "ably-agent",
   "baggage", "sentry-trace", "traceparent", "tracestate",
 ];
 const LOCAL = "http://localhost:3000";
@@ -118,6 +118,19 @@ describe("CORS with a list", () => {
       }
     });
   }
+
+  test("a listed page may read that a route does not answer its method", async () => {
+    for (const path of ["/api/ably-token", "/api/jobs/a/location"]) {
+      for (const method of ["PUT", "PATCH", "DELETE"]) {
+        const headers = { origin: PAGE, "access-control-request-method": method };
+        const preflight = await service.send("OPTIONS", path, { headers });
+        assert.ok(words(permissions(preflight)["allow-methods"]).includes(method.toLowerCase()));
+        const answer = await service.send(method, path, { headers: { ...driverOf("a"), origin: PAGE } });
+        assert.equal(answer.status, 405);
+        assertShared(answer, PAGE);
+      }
+    }
+  });
 
   test("a listed page's cookie gets a token across origins", async () => {
     const headers = { origin: PAGE, cookie: `session=${session()}`, authorization: "cookie" };

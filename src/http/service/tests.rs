@@ -271,6 +271,10 @@ fn a_preflight_is_answered_before_all_that_may_be_wrong() {
             }
             assert_eq!(headers.contains(&"x-b3-traceid"), std::ptr::eq(service, &right));
 
+            let preflight = ask("OPTIONS", path).header("access-control-request-method", "DELETE");
+            let answer = preflight.header("origin", "https://app.example").answer(service);
+            assert_eq!(answer.header("access-control-allow-methods"), Some(any), "405 is to be read, too");
+
             let preflight = ask("OPTIONS", path).header("access-control-request-method", "POST");
             let answer = preflight.header("origin", "https://evil.example").answer(service);
             assert_eq!((answer.status, answer.header("access-control-allow-methods")), (204, None));
