@@ -177,13 +177,19 @@ impl Lines {
     /// Ably's own words stay out: they name the channel.
     fn publish_failed(&self, seq: u64, error: &PublishError, verdict: Verdict) {
         let grave = error.class == ErrorClass::BlamesAccess || verdict == Verdict::SetAside;
+        let (next, retry_at) = match verdict {
+            Verdict::SetAside => ("SetAside", None),
+            Verdict::Retry { at } => ("Retry", Some(at)),
+            Verdict::Stale => ("Stale", None),
+        };
         let line = json!({
             "level": if grave { "error" } else { "warn" },
             "code": "publish_failed",
             "ref": self.reference,
             "seq": seq,
             "cause": {"class": error.class.name(), "status": error.status, "code": error.code},
-            "next": format!("{verdict:?}"),
+            "next": next,
+            "retryAt": retry_at,
         });
         if grave {
             console_error!("{line}");

@@ -124,8 +124,9 @@ describe("failures on the way to Ably", { concurrency: true }, () => {
     const lines = () => service.logs().filter(({ text }) => text.includes(ref));
     await until("all three to be logged", () => lines().length === 3);
     const said = lines().map(({ level, text }) => {
-      const { next, ...line } = JSON.parse(text);
-      return [level, next.split(" ")[0], line];
+      const { next, retryAt, ...line } = JSON.parse(text);
+      assert.equal(retryAt !== null, next === "Retry");
+      return [level, next, line];
     });
     const line = (level: string, cause: object) => ({ level, code: "publish_failed", ref, seq: 1, cause });
     assert.deepEqual(said, [
