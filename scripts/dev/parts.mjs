@@ -66,8 +66,9 @@ export class Parts {
     for (const [input, print] of /** @type {const} */ ([[child.stdout, console.log], [child.stderr, console.error]])) {
       createInterface({ input }).on("line", (line) => {
         heard?.(line);
-        if (shown) print(line);
-        tail = [...tail, line].slice(-TAIL_LINES);
+        const fit = withoutSessions(line);
+        if (shown) print(fit);
+        tail = [...tail, fit].slice(-TAIL_LINES);
       });
     }
     /** @param {string} why */
@@ -91,4 +92,12 @@ export class Parts {
     this.#janitor.stdin.end();
     if (this.#janitor.exitCode === null && this.#janitor.signalCode === null) await once(this.#janitor, "exit");
   }
+}
+
+/**
+ * A line as it may stand in a terminal: Wrangler's errors quote URLs, with the session that somebody has put into a query.
+ * @param {string} line
+ */
+function withoutSessions(line) {
+  return line.replace(/\beyJ[\w-]+(\.[\w-]*){2,4}/g, "eyJ…");
 }

@@ -54,6 +54,15 @@ test("a part that ends by itself is the reason to stop, with what it said last",
   await parts.stop();
 });
 
+test("no session that a part quotes is shown", { timeout: 60_000 }, async () => {
+  const parts = new Parts();
+  const [jwt, jwe] = ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln-_", "eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVy.dGFn"];
+  const said = `http://127.0.0.1:8787/nowhere?a=${jwt}&b=${jwe} eyJust.a word`;
+  parts.start("A part", process.execPath, ["-e", `console.error(${JSON.stringify(said)}); process.exit(3)`], process.env);
+  await assert.rejects(parts.ended, ({ message }: Error) => message.endsWith("http://127.0.0.1:8787/nowhere?a=eyJ…&b=eyJ… eyJust.a word"));
+  await parts.stop();
+});
+
 test("a part that cannot be started is a reason to stop", { timeout: 60_000 }, async () => {
   const parts = new Parts();
   parts.start("A part", "towline-no-such-command", [], process.env);
