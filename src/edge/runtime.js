@@ -2,7 +2,7 @@
 
 // How much of a body that nobody wants is read all the same: bytes, and milliseconds.
 const UNWANTED_MAX = 1024 * 1024;
-const UNWANTED_MS = 1000;
+const UNWANTED_MS = 5000;
 
 // Reads a request's body of at most `limit` bytes: null for a longer one, of which no more is kept than that.
 export async function readBody(request, limit) {

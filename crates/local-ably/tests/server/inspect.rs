@@ -319,12 +319,13 @@ async fn what_is_shown_is_bounded_and_a_filter_finds_the_rest() {
 #[tokio::test]
 async fn a_filter_finds_connections_by_what_is_known_of_them() {
     let server = Server::start().await;
-    let query = format!("key={KEY}&clientId=Ann&agent=sdk-one");
+    // Names so long that no random id holds one by chance.
+    let query = format!("key={KEY}&clientId=Ann-of-the-filter&agent=sdk-number-one");
     let (mut ann, connected) = server.connect_with(Format::Json, &query).await;
     ann.attach("dispatch:7").await;
     let (_bob, _) = server.connect_with(Format::Json, &format!("key={SMALL_KEY}&clientId=bob")).await;
     let id = connected["connectionId"].as_str().unwrap();
-    for filter in [id, "ann", "SDK-one", "dispatch:7", "AbCdEf.root"] {
+    for filter in [id, "ann-of-the-filter", "SDK-number-one", "dispatch:7", "AbCdEf.root"] {
         let connections = look_at_app(&server, json!({"filter": filter})).await["app"]["connections"].clone();
         assert_eq!((&connections["connected"], &connections["matching"]), (&json!(2), &json!(1)), "{filter}");
         assert_eq!(connections["shown"][0]["id"], id, "{filter}");
