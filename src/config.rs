@@ -6,7 +6,7 @@ use ably::rest::{Endpoint, Hosts};
 use ably::{Key, Secret};
 
 use crate::http::cors::{Cors, Origins, RequestHeaders};
-use crate::tokens::{CookieRules, RulesError, SessionRules, Verifier};
+use crate::sessions::{CookieRules, RulesError, SessionRules, Verifier};
 
 /// All settings, checked.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! - [`http`]: paths, answers, and the steps from a request to its answer.
 //! - [`config`]: the settings, checked as a whole.
 //! - [`ids`]: the identifiers that every room shares, parsed once at the border.
+//! - [`sessions`]: who is asking: credentials → verification → session.
 //! - [`tokens`]: the first job: session → policy → capability → Ably token.
 //! - [`locations`]: the second job: fix → sequence → outbox → event.
 //!
@@ -13,6 +14,7 @@ pub mod config;
 pub mod http;
 pub mod ids;
 pub mod locations;
+pub mod sessions;
 pub mod tokens;
 
 #[cfg(target_arch = "wasm32")]

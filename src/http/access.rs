@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::refusal;
 use crate::ids::{JobId, UserId};
-use crate::tokens::{Role, Session};
+use crate::sessions::{Role, Session};
 
 /// Until jobs are registered, a driver's session names the jobs that they may post to. Answers whose fixes these are: nobody's yet
 /// where the back end posts.

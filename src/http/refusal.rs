@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::problem::Problem;
 use super::route::{Route, RouteError};
 use crate::locations::post::PostError;
-use crate::tokens::SessionError;
+use crate::sessions::SessionError;
 
 /// How long a caller should wait where a job's object cannot answer, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 2;

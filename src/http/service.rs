@@ -19,7 +19,8 @@ use crate::config::{Config, Misconfigured};
 use crate::ids::{FixId, JobId, JobRef, UserId};
 use crate::locations::post::{BODY_MAX, PostError};
 use crate::locations::{Identity, JobRequest, Post, Sender};
-use crate::tokens::{self, Credentials, Issued, Policy, Role, Session, SessionError, TokenParams};
+use crate::sessions::{Credentials, Role, Session, SessionError, session_token};
+use crate::tokens::{self, Issued, Policy, TokenParams};
 
 /// The longest body that any route reads, in bytes.
 pub const REQUEST_BODY_MAX: usize = BODY_MAX;
@@ -384,7 +385,7 @@ fn session(
         cookie: cookie.as_deref(),
         origin: visit.origin.as_deref(),
     };
-    let token = tokens::session_token(&credentials, config.session_cookie.as_ref())?;
+    let token = session_token(&credentials, config.session_cookie.as_ref())?;
     config.verifier.verify(token, moment.now_ms)
 }
 

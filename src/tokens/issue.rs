@@ -8,7 +8,7 @@ use ably::{ErrorInfo, JwtClaims, Key, TokenRequest};
 
 use super::params::{Format, TTL_MIN_MS, TokenParams};
 use super::policy::{Granted, Policy};
-use super::session::{Session, SessionError};
+use crate::sessions::{Session, SessionError};
 
 /// How long a token lives unless the client asks for less or the session ends before, in seconds. Short, since a token that was
 /// issued outlasts whatever changes about its user, unless it is revoked.

@@ -1,11 +1,9 @@
 //! The first job: a signed-in user gets an Ably token that carries exactly what their role and jobs allow.
 //!
-//! A request goes through four steps, each of which parses into a type that the next one takes:
+//! A verified [`Session`](crate::sessions::Session) goes through two steps, each of which parses into a type that the next one takes:
 //!
-//! 1. [`session_token`] finds the session token in a request's [`Credentials`].
-//! 2. [`Verifier::verify`] turns it into a [`Session`].
-//! 3. [`TokenParams::parse`] reads what the client asks for, none of which is believed.
-//! 4. [`issue()`] signs what the [`Policy`] grants to that session, and nothing more.
+//! 1. [`TokenParams::parse`] reads what the client asks for, none of which is believed.
+//! 2. [`issue()`] signs what the [`Policy`] grants to that session, and nothing more.
 //!
 //! Every refusal becomes an [`ably::ErrorInfo`], the shape that Ably's SDKs read. Its status decides what ably-js does with an
 //! `authUrl`: after 401 it keeps trying, since the session can be renewed; after 403 the connection is FAILED.
@@ -21,16 +19,22 @@
 //!
 //! A 401 never has code 40102 or 40171, which ably-js takes as final, nor 4014x, which it takes for a fault of an Ably token.
 
-mod credentials;
 mod issue;
 mod params;
 mod policy;
-mod session;
-mod verify;
 
-pub use credentials::{CookieRules, Credentials, session_token};
+use ably::ErrorInfo;
+
+use crate::sessions::SessionError;
+
 pub use issue::{Issued, TOKEN_LIFETIME_SECONDS, issue};
 pub use params::{Format, TokenParams};
 pub use policy::{Granted, Policy, Refusal};
-pub use session::{Role, Session, SessionError};
-pub use verify::{RulesError, SessionRules, Verifier};
+
+impl From<SessionError> for ErrorInfo {
+    /// The generic code of the status: Ably's narrower ones are about its own tokens, and ably-js acts on some of them.
+    fn from(error: SessionError) -> Self {
+        let status = error.status();
+        Self::new(u32::from(status) * 100, status, error.to_string())
+    }
+}

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use ably::ErrorInfo;
 
-use super::credentials::carries_jwt;
 use crate::ids::JobId;
+use crate::sessions::carries_jwt;
 
 /// The shortest lifetime that a client may ask for, in milliseconds: below it, a client does little but renew.
 pub(super) const TTL_MIN_MS: u64 = 60_000;

@@ -6,8 +6,8 @@ mod tests;
 use ably::{Capability, ChannelPattern, ErrorInfo, Operation, Operations};
 use thiserror::Error;
 
-use super::session::{Role, Session};
 use crate::ids::{JobId, UserId};
+use crate::sessions::{Role, Session};
 
 /// The policy of `policy.toml`. The build checks it (`crates/policy`) and compiles it to constants.
 ///

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::ids::{JobId, UserId};
-use crate::tokens::session::Role;
+use crate::sessions::Role;
 
 /// Unix seconds; requests are made half a second later.
 const NOW: u64 = 1_700_000_000;

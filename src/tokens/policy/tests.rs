@@ -127,6 +127,12 @@ fn runtime_grant(grant: &::policy::Grant) -> Grant {
 }
 
 #[test]
+fn the_policy_and_the_sessions_have_the_same_roles() {
+    let with_tokens = Role::ALL.iter().filter(|role| **role != Role::Service).map(|role| role.as_str());
+    assert!(with_tokens.eq(::policy::Role::ALL.iter().map(|role| role.as_str())));
+}
+
+#[test]
 fn a_role_without_channels_gets_no_token() {
     let policy = compile("[driver]\n\"a:{jobId}\" = [\"subscribe\"]\n").unwrap();
     assert_eq!(policy.grant(&session(Role::Admin, "u", &[]), None), Err(Refusal::Nothing));

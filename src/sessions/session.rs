@@ -1,8 +1,8 @@
 //! Who is asking: the verified session, and why there is none.
 
-use ably::ErrorInfo;
 use thiserror::Error;
 
+use super::role::Role;
 use crate::ids::{IdError, JobId, UserId};
 
 /// The longest session token, in bytes, and so the bound of its header, payload and claims.
@@ -11,42 +11,6 @@ pub(super) const SESSION_TOKEN_MAX: usize = 8 * 1024;
 pub(super) const SESSION_JOBS_MAX: usize = 50;
 /// How far the clock of a session's issuer may be ahead of ours, in seconds.
 pub(super) const LEEWAY_SECONDS: u64 = 5;
-
-/// What a user is to the platform. It decides, with the policy, what a token allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Drives to jobs and posts fixes.
-    Driver,
-    /// Sees all jobs and hands them out.
-    Dispatcher,
-    /// Waits for the truck.
-    Customer,
-    /// Runs the platform.
-    Admin,
-    /// The platform's own back end. It gets no Ably token.
-    Service,
-}
-
-impl Role {
-    /// Every role.
-    pub const ALL: &[Self] = &[Self::Driver, Self::Dispatcher, Self::Customer, Self::Admin, Self::Service];
-
-    /// The role as it stands in a session's `role` claim.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Driver => "driver",
-            Self::Dispatcher => "dispatcher",
-            Self::Customer => "customer",
-            Self::Admin => "admin",
-            Self::Service => "service",
-        }
-    }
-
-    /// The role of that name, in exactly that spelling.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|role| role.as_str() == text)
-    }
-}
 
 /// A session that has been verified: everything here is vouched for by whoever holds `SESSION_SECRET`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +70,7 @@ pub enum SessionError {
     #[error("`sub` of the session: {}", IdError::User)]
     Subject,
     /// `role` is missing or unknown.
-    #[error("`role` of the session is one of driver, dispatcher, customer, admin, service")]
+    #[error("`role` of the session is one of {}", Role::names())]
     Role,
     /// `jobs` is something else than a list of job ids.
     #[error("`jobs` of the session is a list of at most {SESSION_JOBS_MAX} job ids: {}", IdError::Job)]
@@ -174,13 +138,5 @@ impl SessionError {
             Self::Expired => "session_expired",
             Self::Ended => "session_ended",
         }
-    }
-}
-
-impl From<SessionError> for ErrorInfo {
-    /// The generic code of the status: Ably's narrower ones are about its own tokens, and ably-js acts on some of them.
-    fn from(error: SessionError) -> Self {
-        let status = error.status();
-        Self::new(u32::from(status) * 100, status, error.to_string())
     }
 }

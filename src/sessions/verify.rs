@@ -20,7 +20,8 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::session::{LEEWAY_SECONDS, Role, SESSION_JOBS_MAX, SESSION_TOKEN_MAX, Session, SessionError};
+use super::role::Role;
+use super::session::{LEEWAY_SECONDS, SESSION_JOBS_MAX, SESSION_TOKEN_MAX, Session, SessionError};
 use crate::ids::{JobId, UserId};
 
 /// The shortest session secret, in bytes: HS256's own output (RFC 7518, 3.2).
@@ -100,7 +101,8 @@ impl Verifier {
         Ok(Self { keys, rules })
     }
 
-    /// Verifies a session token at a time, given in Unix milliseconds.
+    /// Verifies a session token at a time, given in Unix milliseconds. The result is known at once: HS256 needs no key but those
+    /// that are configured.
     ///
     /// Whatever makes a session unacceptable for good is reported before its having expired: a session is only worth renewing
     /// if nothing else is wrong with it.

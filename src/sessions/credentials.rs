@@ -65,7 +65,7 @@ pub fn session_token<'a>(
 }
 
 /// Whether a form-encoded text (a query, or a form) has a name or a value that looks like a JWT.
-pub(super) fn carries_jwt(form: &str) -> bool {
+pub fn carries_jwt(form: &str) -> bool {
     form_urlencoded::parse(form.as_bytes()).any(|(name, value)| {
         // A value may well be `Bearer eyJ…`.
         name.split_whitespace().chain(value.split_whitespace()).any(looks_like_jwt)

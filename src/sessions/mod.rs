@@ -1,0 +1,17 @@
+//! Who is asking. Both jobs of the service start here, and this room knows neither.
+//!
+//! 1. [`session_token`] finds the session token in a request's [`Credentials`].
+//! 2. [`Verifier::verify`] turns it into a [`Session`], with a [`Role`].
+//!
+//! A [`SessionError`] knows whether the session can be renewed (401) or not (403). In which shape a route says so is the route's
+//! own matter.
+
+mod credentials;
+mod role;
+mod session;
+mod verify;
+
+pub use credentials::{CookieRules, Credentials, carries_jwt, session_token};
+pub use role::Role;
+pub use session::{Session, SessionError};
+pub use verify::{RulesError, SessionRules, Verifier};
