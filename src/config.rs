@@ -8,7 +8,8 @@ use ably::{Key, Secret};
 use crate::http::cors::{Cors, Origins, RequestHeaders};
 use crate::sessions::{CookieRules, RulesError, SessionRules, Verifier};
 
-/// All settings, checked.
+/// The settings of the front: who may ask, and what signs tokens. Those of the jobs' objects are checked with them, and kept by
+/// the objects alone.
 #[derive(Debug)]
 pub struct Config {
     /// Verifies sessions.
@@ -17,12 +18,17 @@ pub struct Config {
     pub session_cookie: Option<CookieRules>,
     /// The key that signs tokens.
     pub token_key: Key,
-    /// The key that publishes: the same one unless a second is configured.
+    /// The pages that may call the service from another origin.
+    pub cors: Cors,
+}
+
+/// The settings of a job's object: what accepting and publishing need, and no secret of the sessions.
+#[derive(Debug)]
+pub struct JobConfig {
+    /// The key that publishes: the one that signs tokens unless a second is configured.
     pub publish_key: Key,
     /// Where Ably's REST API is.
     pub ably: Hosts,
-    /// The pages that may call the service from another origin.
-    pub cors: Cors,
     /// The oldest fix that is taken, in milliseconds between capture and acceptance.
     pub max_fix_age_ms: u64,
 }
@@ -51,7 +57,11 @@ struct Reader<'a> {
     bad: Vec<BadSetting>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { get, bad: Vec::new() }
+    }
+
     fn optional<T, E: fmt::Display>(
         &mut self,
         variable: &'static str,
@@ -87,18 +97,17 @@ impl Reader<'_> {
 }
 
 impl Config {
-    /// Reads all settings from named variables.
+    /// Reads all settings from named variables, those of the jobs' objects included.
     ///
     /// # Errors
     /// [`Misconfigured`] with every setting that does not hold, so that one look at the log is enough.
     pub fn load(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
-        let mut reader = Reader { get, bad: Vec::new() };
+        let mut reader = Reader::new(get);
         let origins = reader.optional("CORS_ORIGINS", Origins::parse).unwrap_or_default();
         let headers = reader.optional("CORS_HEADERS", RequestHeaders::parse).unwrap_or_default();
         let cors = Cors::new(origins, &headers);
         let token_key = reader.required("ABLY_API_KEY", Key::parse);
-        let publish_key = reader.optional("ABLY_PUBLISH_KEY", Key::parse);
-        let ably = reader.optional("ABLY_REST_URL", Endpoint::parse).map_or_else(Hosts::ably, Hosts::only);
+        let job = JobConfig::read(&mut reader, token_key.as_ref());
         let secret = reader.required("SESSION_SECRET", any_secret);
         let previous_secret = reader.optional("SESSION_SECRET_PREVIOUS", any_secret);
         let issuer = reader.optional("SESSION_ISSUER", any_text);
@@ -106,22 +115,16 @@ impl Config {
         let cookie_name = reader.optional("SESSION_COOKIE", cookie_name);
         let max_hours = reader.number("SESSION_MAX_HOURS", 1..=24 * 30, 24);
         let renewal_seconds = reader.number("SESSION_RENEWAL_SECONDS", 0..=86_400, 300);
-        let max_fix_age_hours = reader.number("MAX_FIX_AGE_HOURS", 1..=24 * 365, 24);
 
         for (variable, secret) in [("SESSION_SECRET", &secret), ("SESSION_SECRET_PREVIOUS", &previous_secret)]
         {
-            let keys = [&token_key, &publish_key].into_iter().flatten();
+            let keys = token_key.iter().chain(job.as_ref().map(|job| &job.publish_key));
             let is_a_key = |secret: &Secret| {
                 keys.into_iter().any(|key| secret == key.secret() || *secret == key.expose())
             };
             if secret.as_ref().is_some_and(is_a_key) {
                 reader.refuse(variable, "is not the secret of an Ably key".to_owned());
             }
-        }
-        if let (Some(token), Some(publish)) = (&token_key, &publish_key)
-            && token.name().app_id() != publish.name().app_id()
-        {
-            reader.refuse("ABLY_PUBLISH_KEY", "belongs to the same Ably app as ABLY_API_KEY".to_owned());
         }
 
         let verifier = secret.and_then(|secret| {
@@ -134,14 +137,40 @@ impl Config {
                 verifier,
                 session_cookie: cookie_name
                     .map(|name| CookieRules { name, origins: cors.origins().as_slice().to_vec() }),
-                publish_key: publish_key.unwrap_or_else(|| token_key.clone()),
                 token_key,
-                ably,
                 cors,
-                max_fix_age_ms: max_fix_age_hours * 3_600_000,
             }),
             _ => Err(Misconfigured { settings: reader.bad, cors }),
         }
+    }
+}
+
+impl JobConfig {
+    /// Reads the settings of a job's object from named variables.
+    ///
+    /// # Errors
+    /// Every one of them that does not hold.
+    pub fn load(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<BadSetting>> {
+        let mut reader = Reader::new(get);
+        let token_key = reader.required("ABLY_API_KEY", Key::parse);
+        match Self::read(&mut reader, token_key.as_ref()) {
+            Some(config) if reader.bad.is_empty() => Ok(config),
+            _ => Err(reader.bad),
+        }
+    }
+
+    /// Nothing where there is no key to publish with. The reader keeps what is wrong.
+    fn read(reader: &mut Reader<'_>, token_key: Option<&Key>) -> Option<Self> {
+        let publish_key = reader.optional("ABLY_PUBLISH_KEY", Key::parse);
+        let ably = reader.optional("ABLY_REST_URL", Endpoint::parse).map_or_else(Hosts::ably, Hosts::only);
+        let max_fix_age_hours = reader.number("MAX_FIX_AGE_HOURS", 1..=24 * 365, 24);
+        if let (Some(token), Some(publish)) = (token_key, &publish_key)
+            && token.name().app_id() != publish.name().app_id()
+        {
+            reader.refuse("ABLY_PUBLISH_KEY", "belongs to the same Ably app as ABLY_API_KEY".to_owned());
+        }
+        let publish_key = publish_key.or_else(|| token_key.cloned())?;
+        Some(Self { publish_key, ably, max_fix_age_ms: max_fix_age_hours * 3_600_000 })
     }
 }
 
@@ -172,12 +201,19 @@ mod tests {
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-    fn load(settings: &[(&str, &str)]) -> Result<Config, Misconfigured> {
+    fn variable(settings: &[(&str, &str)], name: &str) -> Option<String> {
         let base = [("ABLY_API_KEY", "app.key:secret"), ("SESSION_SECRET", SECRET)];
-        let find = |list: &[(&str, &str)], name: &str| {
-            list.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
-        };
-        Config::load(&|name| find(settings, name).or_else(|| find(&base, name)))
+        let find =
+            |list: &[(&str, &str)]| list.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        find(settings).or_else(|| find(&base))
+    }
+
+    fn load(settings: &[(&str, &str)]) -> Result<Config, Misconfigured> {
+        Config::load(&|name| variable(settings, name))
+    }
+
+    fn load_job(settings: &[(&str, &str)]) -> Result<JobConfig, Vec<BadSetting>> {
+        JobConfig::load(&|name| variable(settings, name))
     }
 
     fn refused(settings: &[(&str, &str)]) -> Vec<&'static str> {
@@ -186,9 +222,9 @@ mod tests {
 
     #[test]
     fn a_key_and_a_secret_are_enough() {
-        let config = load(&[]).unwrap();
-        assert_eq!(config.publish_key, config.token_key);
-        assert_eq!(config.max_fix_age_ms, 86_400_000);
+        let (config, job) = (load(&[]).unwrap(), load_job(&[]).unwrap());
+        assert_eq!(job.publish_key, config.token_key);
+        assert_eq!(job.max_fix_age_ms, 86_400_000);
         assert!(config.session_cookie.is_none());
         assert_eq!(*config.cors.origins(), Origins::default());
     }
@@ -212,6 +248,29 @@ mod tests {
                 assert_eq!(refused(&[(variable, value)]), [variable], "{value:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_object_reads_what_it_needs_and_no_secret_of_the_sessions() {
+        for (variable, value) in [
+            ("ABLY_API_KEY", "x"),
+            ("ABLY_PUBLISH_KEY", "other.key:secret"),
+            ("ABLY_REST_URL", "http://ably.example"),
+            ("MAX_FIX_AGE_HOURS", "0"),
+        ] {
+            let bad = load_job(&[(variable, value)]).unwrap_err();
+            assert_eq!(bad.iter().map(|bad| bad.variable).collect::<Vec<_>>(), [variable]);
+        }
+        JobConfig::load(&|name| {
+            assert!(!name.starts_with("SESSION") && !name.starts_with("CORS"), "{name}");
+            variable(&[], name)
+        })
+        .unwrap();
+        let own = load_job(&[("ABLY_PUBLISH_KEY", "app.other:secret"), ("MAX_FIX_AGE_HOURS", "1")]).unwrap();
+        assert_eq!(
+            (own.publish_key, own.max_fix_age_ms),
+            (Key::parse("app.other:secret").unwrap(), 3_600_000)
+        );
     }
 
     #[test]
@@ -258,7 +317,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let shown = format!("{:?}", load(&[]).unwrap());
+        let shown = format!("{:?} {:?}", load(&[]).unwrap(), load_job(&[]).unwrap());
         assert!(!shown.contains(SECRET) && !shown.contains(":secret"), "{shown}");
     }
 }

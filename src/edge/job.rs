@@ -14,7 +14,7 @@ use worker::worker_sys::DurableObjectState;
 use worker::{Delay, console_error, console_warn};
 
 use super::runtime::{ObjectSql, now_ms, variable};
-use crate::config::Config;
+use crate::config::JobConfig;
 use crate::ids::JobId;
 use crate::locations::event::Message;
 use crate::locations::log::LogError;
@@ -56,7 +56,7 @@ impl Job {
     pub fn new(state: DurableObjectState, env: JsValue) -> Result<Self, JsValue> {
         let log = Lines { reference: state.id()?.to_string()? };
         let config =
-            Config::load(&|name| variable(&env, name)).map_err(|_| log.fault("misconfigured", None))?;
+            JobConfig::load(&|name| variable(&env, name)).map_err(|_| log.fault("misconfigured", None))?;
         let sql = SqlLog::new(ObjectSql(state.storage()?.sql()));
         let core = Core::wake(sql, config.max_fix_age_ms as Millis).map_err(|error| log.storage(&error))?;
         let ably = RestClient::new(config.ably, config.publish_key, Timeouts::default(), Runtime)
