@@ -1,6 +1,6 @@
 //! Towline: an edge service that issues Ably tokens and sequences drivers' locations.
 //!
-//! - [`http`]: paths, answers, and the steps from a request to its answer.
+//! - [`http`]: the endpoints, and the steps from a request to its answer.
 //! - [`config`]: the settings, checked as a whole.
 //! - [`ids`]: the identifiers that every room shares, parsed once at the border.
 //! - [`sessions`]: who is asking: credentials → verification → session.

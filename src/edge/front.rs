@@ -12,7 +12,10 @@ use super::runtime::{
 };
 use crate::config::Config;
 use crate::http::answer::Answer;
-use crate::http::service::{Head, Moment, NoBody, REQUEST_BODY_MAX, Service, Step, Unreachable, Visit};
+use crate::http::problem::Problem;
+use crate::http::service::{Service, Visit};
+use crate::http::step::{Head, Moment, NoBody, Object, REQUEST_BODY_MAX, Step, Unreachable};
+use crate::locations::{JobRefusal, Reply};
 
 /// What the runtime's `fetch` handler is: one for all requests of an isolate. It keeps settings and nothing of any request.
 #[wasm_bindgen]
@@ -45,47 +48,69 @@ impl Front {
         let moment = Moment { now_ms: now_ms(), request_id: random_id() };
         let (method, url, headers) = (request.method(), request.url(), request.headers());
         let head = Head { method: &method, url: &url, header: &|name| headers.get(name) };
-        let (visit, step) = self.0.service.open(&head, &moment);
-        if let Step::Done(answer) = step {
-            return self.0.conclude(&request, answer, &visit, &moment);
-        }
+        let (visit, next) = self.0.service.open(&head, &moment);
+        let step = match next {
+            Ok(Step::Done(answer)) => return self.0.conclude(&request, Ok(answer), &visit, &moment),
+            Err(problem) => return self.0.conclude(&request, Err(problem), &visit, &moment),
+            Ok(step) => step,
+        };
         let inner = Rc::clone(&self.0);
         future_to_promise(async move {
-            let answer = inner.follow(step, &request, &moment).await;
-            Ok(inner.conclude(&request, answer, &visit, &moment))
+            let outcome = inner.follow(step, &request, &moment).await;
+            Ok(inner.conclude(&request, outcome, &visit, &moment))
         })
         .into()
     }
 }
 
 impl Inner {
-    async fn follow(&self, mut step: Step, request: &Request, moment: &Moment) -> Answer {
+    /// Does what the steps ask for, until there is an answer.
+    async fn follow(&self, mut step: Step, request: &Request, moment: &Moment) -> Result<Answer, Problem> {
         loop {
             step = match step {
-                Step::Done(answer) => return answer,
-                Step::ReadBody(wanted) => {
+                Step::Done(answer) => return Ok(answer),
+                Step::ReadBody(then) => {
                     let body = match JsFuture::from(read_body(request, REQUEST_BODY_MAX as u32)).await {
                         Ok(body) if body.is_null() => Err(NoBody::TooLong),
                         Ok(body) => Ok(Uint8Array::from(body).to_vec()),
                         Err(_) => Err(NoBody::BrokeOff),
                     };
-                    self.service.with_body(wanted, body.as_deref().map_err(|why| *why), moment)
+                    then(body.as_deref().map_err(|why| *why))?
                 }
-                Step::Call { job, request } => {
-                    let said = text(call_job(&self.jobs, job.as_str(), &request)).await;
-                    let said = said.and_then(|said| said.ok_or_else(no_text));
-                    Step::Done(self.service.called(noted(said, moment)))
-                }
-                Step::Identify { reference, request } => {
-                    let said = text(call_ref(&self.jobs, reference.as_str(), &request)).await;
-                    Step::Done(self.service.identified(&reference, noted(said, moment)))
+                Step::Call { object, request, then } => {
+                    let reply = self.call(&object, &request).await;
+                    if let Err(Unreachable(reason)) = &reply {
+                        object_failed(reason, moment);
+                    }
+                    then(reply)?
                 }
             }
         }
     }
 
-    fn conclude(&self, request: &Request, answer: Answer, visit: &Visit, moment: &Moment) -> JsValue {
-        let answer = self.service.finish(answer, visit);
+    /// What an object replies, once it does. Where no object can be, there is one that has kept nothing.
+    async fn call(&self, object: &Object, request: &str) -> Result<Reply, Unreachable> {
+        let failed = |error: JsValue| Unreachable(describe(&error));
+        let called = match object {
+            Object::Job(job) => call_job(&self.jobs, job.as_str(), request),
+            Object::Ref(reference) => call_ref(&self.jobs, reference.as_str(), request),
+        };
+        let called = called.map_err(failed)?;
+        if called.is_null() {
+            return Ok(Reply::Refusal(JobRefusal::Unknown));
+        }
+        let said = JsFuture::from(called.unchecked_into::<Promise>()).await.map_err(failed)?;
+        Reply::from_text(said.as_string().unwrap_or_default()).map_err(|error| Unreachable(error.to_string()))
+    }
+
+    fn conclude(
+        &self,
+        request: &Request,
+        outcome: Result<Answer, Problem>,
+        visit: &Visit,
+        moment: &Moment,
+    ) -> JsValue {
+        let answer = self.service.finish(outcome, visit);
         let line = self.service.log_line(&answer, visit, now_ms().saturating_sub(moment.now_ms));
         if answer.status >= 500 {
             console_error!("{line}")
@@ -96,28 +121,10 @@ impl Inner {
     }
 }
 
-/// What an object answers, once it does; nothing where there was none to ask.
-async fn text(called: Result<JsValue, JsValue>) -> Result<Option<String>, Unreachable> {
-    let failed = |error: JsValue| Unreachable(describe(&error));
-    let called = called.map_err(failed)?;
-    if called.is_null() {
-        return Ok(None);
-    }
-    let said = JsFuture::from(called.unchecked_into::<Promise>()).await.map_err(failed)?;
-    said.as_string().map(Some).ok_or_else(no_text)
-}
-
-fn no_text() -> Unreachable {
-    Unreachable("the object answered no text".to_owned())
-}
-
 /// Logs why an object did not answer.
-fn noted<T>(said: Result<T, Unreachable>, moment: &Moment) -> Result<T, Unreachable> {
-    if let Err(Unreachable(reason)) = &said {
-        let line = serde_json::json!({
-            "level": "error", "requestId": moment.request_id, "code": "object_failed", "reason": reason,
-        });
-        console_error!("{line}");
-    }
-    said
+fn object_failed(reason: &str, moment: &Moment) {
+    let line = serde_json::json!({
+        "level": "error", "requestId": moment.request_id, "code": "object_failed", "reason": reason,
+    });
+    console_error!("{line}");
 }

@@ -64,16 +64,16 @@ impl Job {
         Ok(Self(Rc::new(Inner { core: RefCell::new(core), ably, timer: Cell::new(None), log })))
     }
 
-    /// Answers a [`JobRequest`] with the body of the HTTP answer. Nothing here awaits: what is written is written as one, and the
-    /// runtime lets neither the answer nor a publish out before it is durable.
+    /// Answers a [`JobRequest`] with the text of a [`Reply`](crate::locations::Reply). Nothing here awaits: what is written is written
+    /// as one, and the runtime lets neither the answer nor a publish out before it is durable.
     pub fn call(&self, request: &str) -> Result<String, JsValue> {
         let log = &self.0.log;
         let request: JobRequest =
             serde_json::from_str(request).map_err(|error| log.fault("request_unreadable", Some(&error)))?;
-        let answer = self.0.core.borrow_mut().handle(request, now());
-        let answer = answer.map_err(|error| log.storage(&error))?;
+        let reply = self.0.core.borrow_mut().handle(request, now());
+        let reply = reply.map_err(|error| log.storage(&error))?;
         Inner::pump(&self.0);
-        serde_json::to_string(&answer).map_err(|error| log.fault("answer_failed", Some(&error)))
+        reply.into_text().map_err(|error| log.fault("answer_failed", Some(&error)))
     }
 }
 

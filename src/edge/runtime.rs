@@ -31,7 +31,7 @@ extern "C" {
     /// Reads a body: a `Uint8Array`, or `null` beyond the limit in bytes. Rejects where the client went away.
     #[wasm_bindgen(js_name = readBody)]
     pub fn read_body(request: &Request, limit: u32) -> Promise;
-    /// Sends a job's object a request; resolves to the text that it answers.
+    /// Sends a job's object a request; resolves to the text of its reply.
     #[wasm_bindgen(js_name = callJob, catch)]
     pub fn call_job(jobs: &JsValue, job_id: &str, request: &str) -> Result<JsValue, JsValue>;
     /// The same to the object of an id; `null` where no object of a job can have it.

@@ -1,7 +1,5 @@
 //! What the service answers, before it becomes a response of the runtime.
 
-use ably::ErrorInfo;
-
 /// An answer: status, headers and text. Adapters turn it into a response and change nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -26,7 +24,7 @@ impl Answer {
         }
     }
 
-    /// An answer in JSON.
+    /// An answer whose body is JSON already.
     pub fn json(status: u16, body: impl Into<String>) -> Self {
         Self::new(status, "application/json", body)
     }
@@ -34,16 +32,6 @@ impl Answer {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: String::new(), code: None }
-    }
-
-    /// An error in Ably's shape.
-    ///
-    /// The content type is exactly `application/json`, else ably-js on Node ignores the body; the code is in a header too, else
-    /// ably-js in a browser does.
-    pub fn ably_error(error: ErrorInfo, code: &'static str) -> Self {
-        let (status, ably_code) = (error.status_code, error.code.to_string());
-        let body = serde_json::to_string(&error.into_body()).unwrap_or_default();
-        Self { code: Some(code), ..Self::json(status, body) }.with("x-ably-errorcode", ably_code)
     }
 
     /// The same answer with one more header.

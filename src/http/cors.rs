@@ -124,7 +124,7 @@ impl Cors {
     }
 
     /// Answers `OPTIONS`. A page that is not listed gets no permission, and its browser says so.
-    pub fn preflight(&self, origin: Option<&str>, methods: &'static str) -> Answer {
+    pub fn preflight(&self, origin: Option<&str>, methods: &str) -> Answer {
         let answer = Answer::empty(204);
         match origin.filter(|origin| self.origins.contain(origin)) {
             Some(_) => answer

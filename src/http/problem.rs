@@ -1,116 +1,209 @@
-//! RFC 9457 problem details.
+//! What can go wrong with a request: every problem of the service, and nowhere else what it is called.
 
+use ably::ErrorInfo;
 use serde::Serialize;
 
-use super::answer::Answer;
+use super::path::PathError;
+use crate::ids::IdError;
+use crate::locations::post::PostError;
+use crate::sessions::SessionError;
 
-/// Problems' types start with this. What follows is stable, and is documented in the README.
-pub const TYPE_PREFIX: &str = "urn:towline:problem:";
+/// How long a caller should wait where a job's object cannot answer, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 2;
 
-/// A problem: what went wrong, explained to whoever can change it.
+/// A problem. None quotes what was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The HTTP status.
-    pub status: u16,
-    /// The stable name, as in the last part of `type`.
-    pub name: &'static str,
-    /// What the name means, the same at each occurrence.
-    pub title: &'static str,
-    /// What went wrong this time; it quotes nothing that the caller sent.
-    pub detail: Option<String>,
-    /// The stable code of what exactly is wrong, where the name alone does not tell what to mend.
-    pub reason: Option<&'static str>,
-    /// The field of the body that is to blame, if one is.
-    pub field: Option<&'static str>,
-    /// When to try again, in seconds.
-    pub retry_after: Option<u32>,
+pub enum Problem {
+    /// A path that leads nowhere.
+    Path(PathError),
+    /// A method that the route does not have.
+    Method {
+        /// Those that it has, as in `Allow`.
+        allow: String,
+    },
+    /// A setting is missing or wrong.
+    Misconfigured,
+    /// A mistake of ours.
+    Internal,
+    /// A job's object that does not answer.
+    Unavailable,
+    /// No session.
+    Session(SessionError),
+    /// A job that is none of the session's: the same whether or not there is one.
+    NotAParticipant,
+    /// A role that posts no locations.
+    NotADriver,
+    /// A role that does not run the platform.
+    NotAnOperator,
+    /// A body with a `Content-Encoding`.
+    ContentEncoding,
+    /// A body that is longer than any route reads.
+    TooLarge,
+    /// A body that broke off.
+    Incomplete,
+    /// A body that is no post.
+    Post(PostError),
+    /// An `Idempotency-Key` that is none.
+    IdempotencyKey(IdError),
+    /// A reference of no job.
+    UnknownRef,
+    /// Parameters of a token in another shape than a form.
+    NotAForm,
+    /// A form that is not UTF-8.
+    FormNotUtf8,
+    /// A token that the session does not get, or not with these parameters.
+    Token(ErrorInfo),
 }
 
-#[derive(Serialize)]
-struct Wire<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
+/// What there is to say of a problem, in whatever shape.
+pub(super) struct Facts {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The stable name.
+    pub(super) name: &'static str,
+    /// What the name means, the same at each occurrence.
+    pub(super) title: &'static str,
+    /// The stable code of what exactly is wrong, where the name alone does not tell what to mend.
+    pub(super) reason: Option<&'static str>,
+    /// What went wrong this time.
+    pub(super) detail: Option<String>,
+    /// The field of the body that is to blame, if one is.
+    pub(super) field: Option<&'static str>,
+    /// The header that the status asks for, its name in lower case.
+    pub(super) header: Option<(&'static str, String)>,
+}
+
+impl Facts {
+    fn new(status: u16, name: &'static str, title: &'static str) -> Self {
+        Self { status, name, title, reason: None, detail: None, field: None, header: None }
+    }
+
+    fn reason(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+
+    fn detail(self, detail: impl ToString) -> Self {
+        Self { detail: Some(detail.to_string()), ..self }
+    }
+
+    fn header(self, name: &'static str, value: impl Into<String>) -> Self {
+        Self { header: Some((name, value.into())), ..self }
+    }
 }
 
 impl Problem {
-    /// A problem that is explained by its title.
-    pub const fn new(status: u16, name: &'static str, title: &'static str) -> Self {
-        Self { status, name, title, reason: None, detail: None, field: None, retry_after: None }
-    }
-
-    /// With what exactly is wrong.
-    #[must_use]
-    pub fn reason(mut self, reason: &'static str) -> Self {
-        self.reason = Some(reason);
-        self
-    }
-
-    /// With what went wrong this time.
-    #[must_use]
-    pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
-        self
-    }
-
-    /// With the field to blame.
-    #[must_use]
-    pub fn field(mut self, field: Option<&'static str>) -> Self {
-        self.field = field;
-        self
-    }
-
-    /// With the time to wait.
-    #[must_use]
-    pub const fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
-        self
-    }
-}
-
-impl From<Problem> for Answer {
-    fn from(problem: Problem) -> Self {
-        let body = serde_json::to_string(&Wire {
-            r#type: format!("{TYPE_PREFIX}{}", problem.name),
-            title: problem.title,
-            status: problem.status,
-            reason: problem.reason,
-            detail: problem.detail.as_deref(),
-            field: problem.field,
-        });
-        let mut answer = Self::new(problem.status, "application/problem+json", body.unwrap_or_default());
-        answer.code = Some(problem.name);
-        match problem.retry_after {
-            Some(seconds) => answer.with("retry-after", seconds.to_string()),
-            None => answer,
+    /// Status, name, and all that explains it.
+    pub(super) fn facts(&self) -> Facts {
+        match self {
+            Self::Path(PathError::NotFound) => Facts::new(404, "not_found", "There is no such route"),
+            Self::Path(error @ (PathError::EncodedId | PathError::Id(_))) => {
+                let reason = if *error == PathError::EncodedId { "percent_encoded" } else { INVALID_ID };
+                Facts::new(400, INVALID_ID, "An id in the path is not valid").reason(reason).detail(error)
+            }
+            Self::Method { allow } => {
+                Facts::new(405, "method_not_allowed", "The route does not answer this method")
+                    .header("allow", allow)
+            }
+            Self::Misconfigured => {
+                let title = "The service is misconfigured; its log names the setting";
+                Facts::new(503, "misconfigured", title)
+            }
+            Self::Internal => Facts::new(500, "internal", "The service has made a mistake"),
+            Self::Unavailable => {
+                let title = "The job cannot be reached just now: try again, a retry repeats nothing";
+                Facts::new(503, "unavailable", title).header("retry-after", RETRY_AFTER_SECONDS.to_string())
+            }
+            Self::Session(error) => {
+                let (status, name) = (error.status(), error.name());
+                let facts = Facts::new(status, name, "The session is not accepted").detail(error);
+                match status {
+                    400 => facts.reason(name),
+                    401 => facts.header("www-authenticate", "Bearer"),
+                    _ => facts,
+                }
+            }
+            Self::NotAParticipant => {
+                Facts::new(403, "not_a_participant", "The session does not take part in this job")
+            }
+            Self::NotADriver => {
+                let title = "Only the job's driver, or the back end for them, posts locations";
+                Facts::new(403, "not_a_driver", title)
+            }
+            Self::NotAnOperator => {
+                let title = "Only an admin or the back end sees how the service is doing";
+                Facts::new(403, "not_an_operator", title)
+            }
+            Self::ContentEncoding => {
+                Facts::new(415, "content_encoding", "A body is sent without Content-Encoding")
+            }
+            Self::TooLarge => post(&PostError::TooLarge),
+            Self::Incomplete => Facts::new(408, "incomplete_body", "The body broke off before its end"),
+            Self::Post(error) => post(error),
+            Self::IdempotencyKey(rule) => {
+                Facts::new(400, "invalid_idempotency_key", "The Idempotency-Key is not valid")
+                    .reason(INVALID_ID)
+                    .detail(rule)
+            }
+            Self::UnknownRef => Facts::new(404, "unknown_ref", "There is no job with this reference"),
+            Self::NotAForm => Facts::new(415, "content_type", "The body is not a form")
+                .detail("the parameters of a token are form-encoded"),
+            Self::FormNotUtf8 => token(400, "the form is not UTF-8"),
+            Self::Token(error) => token(error.status_code, &error.message),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What is wrong with an id, as a name and as a reason.
+const INVALID_ID: &str = "invalid_id";
 
-    #[test]
-    fn a_problem_has_the_members_of_the_rfc() {
-        let answer = Answer::from(
-            Problem::new(503, "unavailable", "Try again").detail("soon").field(Some("lat")).retry_after(2),
-        );
-        assert_eq!(answer.status, 503);
-        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-        assert_eq!(answer.header("retry-after"), Some("2"));
-        assert_eq!(answer.code, Some("unavailable"));
-        assert_eq!(
-            serde_json::from_str::<serde_json::Value>(&answer.body).unwrap(),
-            serde_json::json!({
-                "type": "urn:towline:problem:unavailable", "title": "Try again", "status": 503, "detail": "soon", "field": "lat"
-            })
-        );
+fn post(error: &PostError) -> Facts {
+    let facts = match error {
+        PostError::TooLarge | PostError::TooMany => {
+            Facts::new(413, "too_large", "A post is at most 64 KiB long and holds at most 100 fixes")
+        }
+        PostError::Invalid(_) => Facts::new(400, "invalid_fix", "The fix is not valid"),
+        PostError::Empty
+        | PostError::NotUtf8
+        | PostError::ByteOrderMark
+        | PostError::NotJson { .. }
+        | PostError::SentAt(_) => Facts::new(400, "invalid_post", "The post is not valid"),
+    };
+    Facts { field: error.field().map(|field| field.name()), ..facts.reason(error.reason()).detail(error) }
+}
+
+fn token(status: u16, detail: &str) -> Facts {
+    Facts::new(status, "token_refused", "The token is refused").detail(detail)
+}
+
+impl From<PathError> for Problem {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
     }
+}
+
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl From<PostError> for Problem {
+    fn from(error: PostError) -> Self {
+        Self::Post(error)
+    }
+}
+
+impl From<ErrorInfo> for Problem {
+    /// Ably's errors are those of a token.
+    fn from(error: ErrorInfo) -> Self {
+        Self::Token(error)
+    }
+}
+
+/// Writes JSON.
+///
+/// # Errors
+/// [`Problem::Internal`], where the value has none.
+pub(super) fn json(value: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_string(value).map_err(|_| Problem::Internal)
 }

@@ -9,7 +9,7 @@ use super::fix::{Field, Fix, Reason, Rejection};
 use super::log::{Body, Life, Log, LogError, Row, Sought, Time, Waking};
 use super::outbox::{Failure, Next, Outbox, ROWS_MAX, Verdict};
 use super::post::{Entry, Post};
-use super::protocol::{Identity, JobAnswer, JobRequest, NoState, Outcome, PostAnswer};
+use super::protocol::{Identity, JobAnswer, JobRefusal, JobRequest, NoState, Outcome, PostAnswer, Reply};
 use super::sequence::{Alive, Mark, Markers, Sequence, ahead_after};
 use crate::ids::JobId;
 
@@ -99,14 +99,15 @@ impl<L: Log> Job<L> {
     ///
     /// # Errors
     /// [`LogError`], when nothing of a post is accepted.
-    pub fn handle(&mut self, request: JobRequest, now: Millis) -> Result<JobAnswer, LogError> {
-        match request {
-            JobRequest::Post { job, post } => self.post(job, post, now).map(JobAnswer::Post),
-            JobRequest::State { job } => self.state(job),
-            JobRequest::Identify => {
-                Ok(JobAnswer::Identity(Identity { job_id: self.sequence.job().cloned() }))
-            }
-        }
+    pub fn handle(&mut self, request: JobRequest, now: Millis) -> Result<Reply<JobAnswer>, LogError> {
+        Ok(Reply::Answer(match request {
+            JobRequest::Post { job, post } => JobAnswer::Post(self.post(job, post, now)?),
+            JobRequest::State { job } => self.state(job)?,
+            JobRequest::Identify => match self.sequence.job() {
+                Some(job) => JobAnswer::Identity(Identity { job_id: job.clone() }),
+                None => return Ok(Reply::Refusal(JobRefusal::Unknown)),
+            },
+        }))
     }
 
     /// What the outbox needs at `now`.

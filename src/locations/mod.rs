@@ -19,7 +19,7 @@ pub mod sequence;
 pub use fix::{DedupeId, Field, Fix, Reason, Rejection};
 pub use job::{Job, Step};
 pub use post::{Post, PostError, Sender};
-pub use protocol::{Identity, JobAnswer, JobRequest};
+pub use protocol::{Identity, JobAnswer, JobRefusal, JobRequest, Reply};
 
 /// A time in Unix milliseconds, or a length of time in milliseconds.
 pub type Millis = i64;

@@ -1,9 +1,10 @@
 //! What the Worker and a job's object say to each other.
 //!
-//! A request travels as JSON text over RPC. Identity and job reach the object in it and in nothing else. The answer is
-//! the text of the HTTP answer's body, so that the Worker has nothing to read.
+//! A request travels as JSON text over RPC. Identity and job reach the object in it and in nothing else. What comes back is the
+//! text of a [`Reply`]. A stream is no text: it is a response to the object's `fetch`.
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::clock::Clock;
 use super::event::Updated;
@@ -31,7 +32,59 @@ pub enum JobRequest {
     Identify,
 }
 
-/// What the object answers; all but [`Identity`] are serialised as the body of a 200.
+/// What an object says to a request that it has understood; `A` is [`JobAnswer`] where it is made, and JSON where it is read.
+///
+/// Its text is that of the answer as it is, so that the Worker passes it on unread, or a `!` and the refusal. An answer is a JSON
+/// object and begins with `{`, so neither can be taken for the other, nor anything else for a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply<A = String> {
+    /// What was asked for.
+    Answer(A),
+    /// Why it is not done.
+    Refusal(JobRefusal),
+}
+
+/// Why an object does not do what it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobRefusal {
+    /// It has kept nothing, and so does not know which job it is.
+    Unknown,
+}
+
+/// A text that is no [`Reply`]: a fault of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the object's text is no reply")]
+pub struct NoReply;
+
+impl Reply<JobAnswer> {
+    /// The text that travels.
+    ///
+    /// # Errors
+    /// Where the answer cannot be written as JSON.
+    pub fn into_text(self) -> Result<String, serde_json::Error> {
+        match self {
+            Self::Answer(answer) => serde_json::to_string(&answer),
+            Self::Refusal(refusal) => serde_json::to_string(&refusal).map(|refusal| format!("!{refusal}")),
+        }
+    }
+}
+
+impl Reply {
+    /// Reads the text that an object has sent. An answer stays the text that it is.
+    ///
+    /// # Errors
+    /// [`NoReply`]
+    pub fn from_text(text: String) -> Result<Self, NoReply> {
+        match text.strip_prefix('!') {
+            Some(refusal) => serde_json::from_str(refusal).map(Self::Refusal).map_err(|_| NoReply),
+            None if text.starts_with('{') => Ok(Self::Answer(text)),
+            None => Err(NoReply),
+        }
+    }
+}
+
+/// What the object answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum JobAnswer {
@@ -126,6 +179,27 @@ pub struct NoState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
-    /// Whose object this is; `null` where it has kept nothing, as then it does not know.
-    pub job_id: Option<JobId>,
+    /// Whose object this is.
+    pub job_id: JobId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_read_as_it_was_said() {
+        let job_id = JobId::parse("a").unwrap();
+        let answer = Reply::Answer(JobAnswer::Identity(Identity { job_id })).into_text().unwrap();
+        assert_eq!(Reply::from_text(answer), Ok(Reply::Answer(r#"{"jobId":"a"}"#.to_owned())));
+        let refusal = Reply::<JobAnswer>::Refusal(JobRefusal::Unknown);
+        assert_eq!(Reply::from_text(refusal.into_text().unwrap()), Ok(Reply::Refusal(JobRefusal::Unknown)));
+    }
+
+    #[test]
+    fn another_text_is_no_reply() {
+        for text in ["", "!", "!{}", "!\"other\"", "null", "[]", "\"{}\"", " {}", "Error: {}"] {
+            assert_eq!(Reply::from_text(text.to_owned()), Err(NoReply), "{text}");
+        }
+    }
 }

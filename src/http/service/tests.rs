@@ -3,6 +3,10 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::http::step::{NoBody, Object, Unreachable};
+use crate::ids::{JobId, JobRef};
+use crate::locations::post::Entry;
+use crate::locations::{JobRefusal, JobRequest, Reply};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_compact::alg::{Hs256, Hs256Key};
@@ -51,7 +55,7 @@ impl Asked {
         self.header("authorization", format!("Bearer {session}"))
     }
 
-    fn open(&self, service: &Service) -> (Visit, Step) {
+    fn open(&self, service: &Service) -> (Visit, Next) {
         let get = |name: &str| {
             self.headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.clone())
         };
@@ -59,10 +63,30 @@ impl Asked {
     }
 
     fn answer(&self, service: &Service) -> Answer {
-        let (visit, step) = self.open(service);
-        let Step::Done(answer) = step else { panic!("the request went on") };
-        service.finish(answer, &visit)
+        let (visit, next) = self.open(service);
+        ended(service, &visit, next)
     }
+
+    /// What becomes of the request, whose body is wanted, with that body.
+    fn with_body(&self, service: &Service, body: Result<&[u8], NoBody>) -> (Visit, Next) {
+        let (visit, next) = self.open(service);
+        let Ok(Step::ReadBody(then)) = next else { panic!("the body is wanted") };
+        (visit, then(body))
+    }
+}
+
+/// The answer of a request that goes no further.
+fn ended(service: &Service, visit: &Visit, next: Next) -> Answer {
+    let outcome = match next {
+        Ok(Step::Done(answer)) => Ok(answer),
+        Err(problem) => Err(problem),
+        Ok(_) => panic!("the request went on"),
+    };
+    service.finish(outcome, visit)
+}
+
+fn is_wanted(next: &Next) -> bool {
+    matches!(next, Ok(Step::ReadBody(_)))
 }
 
 fn moment() -> Moment {
@@ -117,8 +141,14 @@ fn the_path_comes_before_the_session_and_the_session_before_the_body() {
     assert_eq!(nobody.header("www-authenticate"), Some("Bearer"));
     let driver = ask("POST", "/api/jobs/a/location").header("content-encoding", "gzip").as_("driver", &["a"]);
     assert_eq!(driver.answer(&service).status, 415);
-    let (_, step) = ask("POST", "/api/jobs/a/location").as_("driver", &["a"]).open(&service);
-    assert!(matches!(step, Step::ReadBody(Body::Fixes { driver: Some(_), key: None, .. })));
+    let driver = ask("POST", "/api/jobs/a/location").as_("driver", &["a"]);
+    let Ok(Step::Call { request, .. }) = driver.with_body(&service, Ok(br#"{"lat":1,"lng":2}"#)).1 else {
+        panic!("a call")
+    };
+    let request: JobRequest = serde_json::from_str(&request).unwrap();
+    let JobRequest::Post { post, .. } = request else { panic!("a post") };
+    let [Entry::Fix(fix)] = &post.entries[..] else { panic!("a fix") };
+    assert_eq!((post.driver.as_str(), fix.id()), ("driver-1", None));
 }
 
 #[test]
@@ -139,9 +169,9 @@ fn no_object_is_touched_for_one_who_has_no_business_with_the_job() {
     for (role, jobs) in
         [("driver", &["a"][..]), ("customer", &["a"]), ("dispatcher", &[]), ("admin", &[]), ("service", &[])]
     {
-        let (_, step) = ask("GET", "/api/jobs/a/location").as_(role, jobs).open(&service);
-        let Step::Call { job, request } = step else { panic!("{role} is a participant") };
-        assert_eq!(job.as_str(), "a");
+        let (_, next) = ask("GET", "/api/jobs/a/location").as_(role, jobs).open(&service);
+        let Ok(Step::Call { object, request, .. }) = next else { panic!("{role} is a participant") };
+        assert_eq!(object, Object::Job(JobId::parse("a").unwrap()));
         assert_eq!(request, r#"{"state":{"job":"a"}}"#);
     }
 }
@@ -150,14 +180,12 @@ fn no_object_is_touched_for_one_who_has_no_business_with_the_job() {
 fn a_post_reaches_the_object_with_the_sessions_identity() {
     let service = service(&[]);
     let fixes = br#"{"lat":1,"lng":2,"driver":"somebody-else","jobId":"b"}"#;
-    let (_, step) =
-        ask("POST", "/api/jobs/a/location").as_("driver", &["a"]).header("x-user-id", "x").open(&service);
-    let Step::ReadBody(wanted) = step else { panic!("the body is wanted") };
-    let Step::Call { job, request } = service.with_body(wanted, Ok(fixes), &moment()) else {
+    let asked = ask("POST", "/api/jobs/a/location").as_("driver", &["a"]).header("x-user-id", "x");
+    let Ok(Step::Call { object, request, .. }) = asked.with_body(&service, Ok(fixes)).1 else {
         panic!("a call")
     };
     let request: Value = serde_json::from_str(&request).unwrap();
-    assert_eq!(job.as_str(), "a");
+    assert_eq!(object, Object::Job(JobId::parse("a").unwrap()));
     assert_eq!(
         (&request["post"]["job"], &request["post"]["post"]["driver"]),
         (&json!("a"), &json!("driver-1"))
@@ -188,15 +216,17 @@ fn a_body_that_is_no_post_is_explained() {
         (Ok(br#"{"lat":91,"lng":0}"#.to_vec()), 400, "invalid_fix", json!("out_of_range"), json!("lat")),
         (Ok(b"7".to_vec()), 400, "invalid_fix", json!("not_an_object"), json!(null)),
     ] {
-        let (_, step) = ask("POST", "/api/jobs/a/location").as_("driver", &["a"]).open(&service);
-        let Step::ReadBody(wanted) = step else { panic!("the body is wanted") };
-        match service.with_body(wanted, sent.as_deref().map_err(|why| *why), &moment()) {
-            Step::Done(answer) => {
+        let asked = ask("POST", "/api/jobs/a/location").as_("driver", &["a"]);
+        match asked.with_body(&service, sent.as_deref().map_err(|why| *why)) {
+            (visit, Err(problem)) => {
+                let answer = service.finish(Err(problem), &visit);
                 assert_eq!((answer.status, answer.code), (status, Some(name)), "{sent:?}");
                 let problem = body(&answer);
                 assert_eq!((&problem["reason"], &problem["field"]), (&reason, &field), "{sent:?}");
             }
-            step => assert_eq!((status, matches!(step, Step::Call { .. })), (200, true), "{sent:?}"),
+            (_, next) => {
+                assert_eq!((status, matches!(next, Ok(Step::Call { .. }))), (200, true), "{sent:?}")
+            }
         }
     }
 }
@@ -236,9 +266,13 @@ fn identity_is_no_encoding() {
             ("x", true),
         ] {
             let asked = ask("POST", path).header("content-encoding", coding).as_("driver", &["a"]);
-            match asked.open(&service).1 {
-                Step::Done(answer) => assert_eq!((answer.status, encoded), (415, true), "{coding}"),
-                step => assert!(matches!(step, Step::ReadBody(_)) && !encoded, "{coding}"),
+            let (visit, next) = asked.open(&service);
+            match next {
+                Err(problem) => {
+                    let answer = service.finish(Err(problem), &visit);
+                    assert_eq!((answer.status, encoded), (415, true), "{coding}");
+                }
+                next => assert!(is_wanted(&next) && !encoded, "{coding}"),
             }
         }
     }
@@ -288,17 +322,20 @@ fn operators_learn_which_job_a_reference_is() {
     let service = service(&[]);
     let path = format!("/api/refs/{}", "0a".repeat(32));
     for role in ["admin", "service"] {
-        let Step::Identify { reference, request } = ask("GET", &path).as_(role, &[]).open(&service).1 else {
-            panic!("the object is asked")
+        let identified = |reply: Result<Reply, Unreachable>| {
+            let (visit, next) = ask("GET", &path).as_(role, &[]).open(&service);
+            let Ok(Step::Call { object, request, then }) = next else { panic!("the object is asked") };
+            assert_eq!(object, Object::Ref(JobRef::parse("0a".repeat(32)).unwrap()));
+            assert_eq!(serde_json::from_str::<JobRequest>(&request).unwrap(), JobRequest::Identify);
+            ended(&service, &visit, then(reply))
         };
-        assert_eq!(serde_json::from_str::<JobRequest>(&request).unwrap(), JobRequest::Identify);
-        let answer = service.identified(&reference, Ok(Some(r#"{"jobId":"a"}"#.to_owned())));
+        let answer = identified(Ok(Reply::Answer(r#"{"jobId":"a"}"#.to_owned())));
         assert_eq!((answer.status, body(&answer)), (200, json!({"ref": "0a".repeat(32), "jobId": "a"})));
-        for nothing in [None, Some(r#"{"jobId":null}"#.to_owned())] {
-            let answer = service.identified(&reference, Ok(nothing));
-            assert_eq!((answer.status, answer.code), (404, Some("unknown_ref")));
-        }
-        assert_eq!(service.identified(&reference, Err(Unreachable("why".to_owned()))).status, 503);
+        let answer = identified(Ok(Reply::Refusal(JobRefusal::Unknown)));
+        assert_eq!((answer.status, answer.code), (404, Some("unknown_ref")));
+        let answer = identified(Ok(Reply::Answer("{}".to_owned())));
+        assert_eq!((answer.status, answer.code), (500, Some("internal")));
+        assert_eq!(identified(Err(Unreachable("why".to_owned()))).status, 503);
     }
     for role in ["driver", "customer", "dispatcher"] {
         let answer = ask("GET", &path).as_(role, &["a"]).answer(&service);
@@ -314,9 +351,9 @@ fn operators_learn_which_job_a_reference_is() {
 fn a_form_that_did_not_arrive_is_refused_in_ablys_shape() {
     let service = service(&[]);
     for (why, status, code) in [(NoBody::TooLong, 413, "40009"), (NoBody::BrokeOff, 408, "40000")] {
-        let (_, step) = ask("POST", "/api/ably-token").as_("driver", &["a"]).open(&service);
-        let Step::ReadBody(wanted) = step else { panic!("the form is wanted") };
-        let Step::Done(answer) = service.with_body(wanted, Err(why), &moment()) else { panic!("refused") };
+        let asked = ask("POST", "/api/ably-token").as_("driver", &["a"]);
+        let (visit, next) = asked.with_body(&service, Err(why));
+        let answer = ended(&service, &visit, next);
         assert_eq!((answer.status, answer.header("x-ably-errorcode")), (status, Some(code)), "{why:?}");
     }
 }
@@ -339,11 +376,9 @@ fn a_token_is_a_jwt_unless_a_token_request_is_asked_for_by_name() {
     assert_eq!(request.header("content-type"), Some("application/json"));
     assert_eq!(body(&request)["keyName"], "app.key");
 
-    let (_, step) = ask("POST", "/api/ably-token").as_("driver", &["a", "b"]).open(&service);
-    let Step::ReadBody(wanted) = step else { panic!("the form is wanted") };
-    let Step::Done(posted) = service.with_body(wanted, Ok(b"format=token-request&jobId=b"), &moment()) else {
-        panic!("an answer")
-    };
+    let asked = ask("POST", "/api/ably-token").as_("driver", &["a", "b"]);
+    let (visit, next) = asked.with_body(&service, Ok(b"format=token-request&jobId=b"));
+    let posted = ended(&service, &visit, next);
     let capability: Value = serde_json::from_str(body(&posted)["capability"].as_str().unwrap()).unwrap();
     assert_eq!(capability["dispatch:job:b"], json!(["subscribe"]));
     assert_eq!(capability["dispatch:job:a"], Value::Null);
@@ -356,7 +391,7 @@ fn parameters_in_another_shape_than_a_form_are_refused_rather_than_overlooked() 
     assert_eq!(asked.header("content-type", "application/json").answer(&service).status, 415);
     let asked = ask("POST", "/api/ably-token").as_("driver", &["a"]);
     let form = asked.header("content-type", "application/x-www-form-urlencoded; charset=UTF-8");
-    assert!(matches!(form.open(&service).1, Step::ReadBody(_)));
+    assert!(is_wanted(&form.open(&service).1));
 }
 
 #[test]
@@ -397,8 +432,25 @@ fn a_method_that_a_route_does_not_have_is_told_which_it_has() {
 }
 
 #[test]
+fn the_answer_of_an_object_is_passed_on_as_it_is_and_its_refusal_is_no_success() {
+    let service = service(&[]);
+    let replied = |reply: Reply| {
+        let (visit, next) = ask("GET", "/api/jobs/a/location").as_("admin", &[]).open(&service);
+        let Ok(Step::Call { then, .. }) = next else { panic!("a call") };
+        ended(&service, &visit, then(Ok(reply)))
+    };
+    let answer = replied(Reply::Answer("{ \"seq\":1}".to_owned()));
+    assert_eq!((answer.status, answer.body.as_str()), (200, "{ \"seq\":1}"));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(replied(Reply::Refusal(JobRefusal::Unknown)).status, 500);
+}
+
+#[test]
 fn an_object_that_does_not_answer_is_a_503_that_tells_nothing() {
-    let answer = service(&[]).called(Err(Unreachable("inner detail".to_owned())));
+    let service = service(&[]);
+    let (visit, next) = ask("GET", "/api/jobs/a/location").as_("admin", &[]).open(&service);
+    let Ok(Step::Call { then, .. }) = next else { panic!("a call") };
+    let answer = ended(&service, &visit, then(Err(Unreachable("inner detail".to_owned()))));
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")));
     assert!(!answer.body.contains("inner detail"));
 }
@@ -407,8 +459,8 @@ fn an_object_that_does_not_answer_is_a_503_that_tells_nothing() {
 fn a_log_line_names_no_one_and_nowhere() {
     let service = service(&[]);
     let asked = ask("GET", "/api/jobs/job-7/location?lat=48.2").as_("driver", &["other"]);
-    let (visit, step) = asked.open(&service);
-    let Step::Done(answer) = step else { panic!("refused") };
+    let (visit, next) = asked.open(&service);
+    let answer = ended(&service, &visit, next);
     let line = service.log_line(&answer, &visit, 3);
     assert_eq!(
         serde_json::from_str::<Value>(&line).unwrap(),

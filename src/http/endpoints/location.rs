@@ -1,0 +1,34 @@
+//! `POST`, `GET /api/jobs/{jobId}/location`: a driver's fixes; the last live one, for who takes part in the job.
+
+use crate::http::access;
+use crate::http::answer::Answer;
+use crate::http::problem::Problem;
+use crate::http::step::{Asked, Next, Object, Step, Unreachable};
+use crate::ids::{FixId, JobId};
+use crate::locations::{JobRefusal, JobRequest, Post, Reply, Sender};
+
+pub(super) fn post(asked: Asked<'_>, job: JobId) -> Next {
+    let driver = access::driver_of(asked.session, &job)?;
+    asked.head.unencoded()?;
+    let key = (asked.head.header)("idempotency-key").map(FixId::parse).transpose();
+    let key = key.map_err(Problem::IdempotencyKey)?;
+    Ok(Step::read_body(move |body| {
+        let sender = driver.as_ref().map_or(Sender::Service, Sender::Driver);
+        let post = Post::parse(body?, sender, key.as_ref())?;
+        Step::call(Object::Job(job.clone()), &JobRequest::Post { job, post }, answer)
+    }))
+}
+
+pub(super) fn get(asked: Asked<'_>, job: JobId) -> Next {
+    access::participant(&asked.session, &job)?;
+    Step::call(Object::Job(job.clone()), &JobRequest::State { job }, answer)
+}
+
+/// The object's answer is ours, as it is.
+fn answer(reply: Result<Reply, Unreachable>) -> Next {
+    match reply? {
+        Reply::Answer(body) => Ok(Step::Done(Answer::json(200, body))),
+        // It was told which job it is.
+        Reply::Refusal(JobRefusal::Unknown) => Err(Problem::Internal),
+    }
+}

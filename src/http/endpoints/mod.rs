@@ -1,0 +1,154 @@
+//! The table of endpoints, one file each. Routing, `Allow` and the preflights come from it and from nowhere else.
+
+mod ably_token;
+mod healthz;
+mod location;
+mod refs;
+
+#[cfg(test)]
+mod tests;
+
+use super::path::{self, PathError};
+use super::problem::Problem;
+use super::shape::Shape;
+use super::step::{Asked, Next};
+use crate::ids::{JobId, JobRef};
+
+/// All of them. Of two templates that match a path, the first counts.
+static ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        path: "/healthz",
+        problems: Shape::Details,
+        handlers: Handlers::Open(&[("GET", healthz::get)]),
+    },
+    Endpoint {
+        path: "/api/ably-token",
+        problems: Shape::Ably,
+        handlers: Handlers::Plain(&[("GET", ably_token::get), ("POST", ably_token::post)]),
+    },
+    Endpoint {
+        path: "/api/jobs/{jobId}/location",
+        problems: Shape::Details,
+        handlers: Handlers::Job(&[("GET", location::get), ("POST", location::post)]),
+    },
+    Endpoint {
+        path: "/api/refs/{ref}",
+        problems: Shape::Details,
+        handlers: Handlers::Ref(&[("GET", refs::get)]),
+    },
+];
+
+/// What the service does under one path.
+pub(super) struct Endpoint {
+    /// The template of the path: what a log may say of it.
+    pub(super) path: &'static str,
+    /// How its callers read what went wrong.
+    pub(super) problems: Shape,
+    handlers: Handlers,
+}
+
+/// A handler for each method. A `GET` answers `HEAD` as well.
+type Methods<F> = &'static [(&'static str, F)];
+
+/// The handlers, by the ids that are in the path.
+#[derive(Clone, Copy)]
+enum Handlers {
+    /// For anyone: no session, no settings, no other origin's page.
+    Open(Methods<fn() -> Next>),
+    /// No id.
+    Plain(Methods<fn(Asked<'_>) -> Next>),
+    /// `{jobId}`
+    Job(Methods<fn(Asked<'_>, JobId) -> Next>),
+    /// `{ref}`
+    Ref(Methods<fn(Asked<'_>, JobRef) -> Next>),
+}
+
+/// A handler, with the ids of the path.
+#[derive(Debug)]
+pub(super) enum Handler {
+    Open(fn() -> Next),
+    Plain(fn(Asked<'_>) -> Next),
+    Job(fn(Asked<'_>, JobId) -> Next, JobId),
+    Ref(fn(Asked<'_>, JobRef) -> Next, JobRef),
+}
+
+impl Handler {
+    /// Hands it a request.
+    pub(super) fn answer(self, asked: Asked<'_>) -> Next {
+        match self {
+            Self::Open(handler) => handler(),
+            Self::Plain(handler) => handler(asked),
+            Self::Job(handler, job) => handler(asked, job),
+            Self::Ref(handler, reference) => handler(asked, reference),
+        }
+    }
+}
+
+/// Where a request goes.
+pub(super) struct Found {
+    pub(super) endpoint: &'static Endpoint,
+    /// Nothing where the endpoint does not answer the method.
+    pub(super) handler: Option<Handler>,
+}
+
+/// Finds the endpoint of a path, which starts with `/` and has no query, and its handler of a method.
+///
+/// # Errors
+/// [`PathError`], whatever the method is.
+pub(super) fn find(path: &str, method: &str) -> Result<Found, PathError> {
+    let endpoint = ENDPOINTS.iter().find(|endpoint| path::matches(endpoint.path, path));
+    let endpoint = endpoint.ok_or(PathError::NotFound)?;
+    let mut ids = path::ids(endpoint.path, path);
+    let mut next_id = || path::undecoded(ids.next().unwrap_or_default());
+    let handler = match endpoint.handlers {
+        Handlers::Open(methods) => answering(methods, method).map(Handler::Open),
+        Handlers::Plain(methods) => answering(methods, method).map(Handler::Plain),
+        Handlers::Job(methods) => {
+            let job = JobId::parse(next_id()?)?;
+            answering(methods, method).map(|handler| Handler::Job(handler, job))
+        }
+        Handlers::Ref(methods) => {
+            let reference = JobRef::parse(next_id()?)?;
+            answering(methods, method).map(|handler| Handler::Ref(handler, reference))
+        }
+    };
+    Ok(Found { endpoint, handler })
+}
+
+fn answering<F: Copy>(methods: Methods<F>, method: &str) -> Option<F> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    methods.iter().find(|(name, _)| *name == method).map(|(_, handler)| *handler)
+}
+
+impl Endpoint {
+    /// Whether it is for anyone, whatever the settings are.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.handlers, Handlers::Open(_))
+    }
+
+    /// The methods that it answers, as in `Allow`.
+    pub(super) fn methods(&self) -> String {
+        let mut methods = match self.handlers {
+            Handlers::Open(methods) => names(methods),
+            Handlers::Plain(methods) => names(methods),
+            Handlers::Job(methods) => names(methods),
+            Handlers::Ref(methods) => names(methods),
+        };
+        if !self.is_open() {
+            methods.push("OPTIONS");
+        }
+        methods.join(", ")
+    }
+
+    /// The problem with a method that it does not answer.
+    pub(super) fn other_method(&self) -> Problem {
+        Problem::Method { allow: self.methods() }
+    }
+}
+
+fn names<F>(methods: Methods<F>) -> Vec<&'static str> {
+    methods
+        .iter()
+        .flat_map(|(name, _)| [*name].into_iter().chain((*name == "GET").then_some("HEAD")))
+        .collect()
+}
