@@ -14,4 +14,10 @@ export class Job extends DurableObject {
   call(request) {
     return this.rust.call(request);
   }
+  alarm() {
+    return this.rust.alarm();
+  }
+  fetch(request) {
+    return this.rust.fetch(request);
+  }
 }

@@ -13,8 +13,9 @@ use wasm_bindgen_futures::spawn_local;
 use worker::worker_sys::DurableObjectState;
 use worker::{Delay, console_error, console_warn};
 
-use super::runtime::{ObjectSql, now_ms, variable};
+use super::runtime::{ObjectSql, Request, now_ms, response, variable};
 use crate::config::JobConfig;
+use crate::http::answer::Answer;
 use crate::ids::JobId;
 use crate::locations::event::Message;
 use crate::locations::log::LogError;
@@ -74,6 +75,17 @@ impl Job {
         let reply = reply.map_err(|error| log.storage(&error))?;
         Inner::pump(&self.0);
         reply.into_text().map_err(|error| log.fault("answer_failed", Some(&error)))
+    }
+
+    /// The object's alarm: looks after the outbox.
+    pub fn alarm(&self) {
+        Inner::pump(&self.0);
+    }
+
+    /// Answers a request that is passed on as it is, which is how a stream is asked for: its answer is a response, not a text.
+    /// Nothing is streamed yet.
+    pub fn fetch(&self, request: Request) -> JsValue {
+        response(&request, &Answer::empty(404))
     }
 }
 
