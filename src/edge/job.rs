@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ably::rest::{ErrorClass, PublishBody, PublishError, PublishMessage, RestClient, Surroundings, Timeouts};
+use ably::rest::{ErrorClass, PublishError, RestClient, Surroundings, Timeouts};
 use js_sys::Math;
 use serde_json::json;
 use wasm_bindgen::prelude::*;
@@ -16,12 +16,10 @@ use worker::{Delay, console_error, console_warn};
 use super::runtime::{ObjectSql, Request, now_ms, response, variable};
 use crate::config::JobConfig;
 use crate::http::answer::Answer;
-use crate::ids::JobId;
-use crate::locations::event::Message;
 use crate::locations::log::LogError;
 use crate::locations::log::sql::SqlLog;
-use crate::locations::outbox::{Failure, Verdict};
-use crate::locations::{Job as Core, JobRequest, Millis, Step};
+use crate::locations::outbox::Verdict;
+use crate::locations::{Job as Core, JobRequest, Millis, Need, Publication};
 
 /// A job's object. The runtime keeps at most one per job, and calls it by RPC.
 #[wasm_bindgen]
@@ -93,16 +91,16 @@ impl Inner {
     /// Does what the outbox needs now. It may be called at any time and any number of times: the outbox itself sees to it that one
     /// publish is in flight.
     fn pump(this: &Rc<Self>) {
-        let step = this.core.borrow_mut().next(now());
-        match step {
-            Ok(Step::Publish { seq, job, message }) => {
+        let need = this.core.borrow_mut().next(now());
+        match need {
+            Ok(Need::Publish(publication)) => {
                 let this = Rc::clone(this);
                 spawn_local(async move {
-                    this.publish(seq, &job, message).await;
+                    this.publish(publication).await;
                     Self::pump(&this);
                 });
             }
-            Ok(Step::Wait { until }) if this.timer.get().is_none_or(|set| until < set) => {
+            Ok(Need::Wait { until }) if this.timer.get().is_none_or(|set| until < set) => {
                 this.timer.set(Some(until));
                 let this = Rc::clone(this);
                 spawn_local(async move {
@@ -114,50 +112,24 @@ impl Inner {
                     Self::pump(&this);
                 });
             }
-            Ok(Step::Wait { .. } | Step::Idle) => {}
+            Ok(Need::Wait { .. } | Need::Nothing) => {}
             Err(error) => {
                 this.log.storage(&error);
             }
         }
     }
 
-    async fn publish(&self, seq: u64, job: &JobId, message: Message) {
-        let channel = format!("dispatch:job:{job}");
-        let message = PublishMessage {
-            id: message.id,
-            name: message.name.to_owned(),
-            data: message.data,
-            encoding: Some(message.encoding.to_owned()),
-            extras: None,
+    async fn publish(&self, Publication { ticket, channel, body }: Publication) {
+        let Err(error) = self.ably.publish(&channel, &body).await else {
+            self.core.borrow_mut().published(ticket, now());
+            return;
         };
-        let result = match PublishBody::one(&message) {
-            Ok(body) => self.ably.publish(&channel, &body).await,
-            Err(error) => {
-                // Texts always serialise; were one not to, the message would never be taken.
-                self.log.fault("message_unwritable", Some(&error));
-                self.core.borrow_mut().failed(seq, Failure::Message, now(), 0.0);
-                return;
+        let verdict = self.core.borrow_mut().failed(ticket, &error, now(), Math::random());
+        match verdict {
+            Ok(verdict) => self.log.publish_failed(ticket.seq, &error, verdict),
+            Err(fault) => {
+                self.log.storage(&fault);
             }
-        };
-        match result {
-            Ok(_) => self.core.borrow_mut().published(seq, now()),
-            Err(error) => {
-                let verdict = self.core.borrow_mut().failed(seq, failure(&error), now(), Math::random());
-                self.log.publish_failed(seq, &error, verdict);
-            }
-        }
-    }
-}
-
-/// What the outbox is to make of the REST client's error.
-fn failure(error: &PublishError) -> Failure {
-    match error.class {
-        ErrorClass::BlamesMessage => Failure::Message,
-        ErrorClass::BlamesAccess => Failure::Credentials,
-        ErrorClass::Unknown => Failure::Unknown,
-        ErrorClass::Throttled { retry_after } | ErrorClass::Transient { retry_after } => {
-            let retry_after = retry_after.and_then(|wait| Millis::try_from(wait.as_millis()).ok());
-            Failure::Transient { retry_after }
         }
     }
 }
@@ -188,9 +160,9 @@ impl Lines {
     /// Logs a publish that Ably has not taken: an error where somebody has to act, or where the message is lost to subscribers.
     /// Ably's own words stay out: they name the channel.
     fn publish_failed(&self, seq: u64, error: &PublishError, verdict: Verdict) {
-        let grave = error.class == ErrorClass::BlamesAccess || verdict == Verdict::SetAside;
+        let grave = error.class == ErrorClass::BlamesAccess || matches!(verdict, Verdict::SetAside { .. });
         let (next, retry_at) = match verdict {
-            Verdict::SetAside => ("SetAside", None),
+            Verdict::SetAside { .. } => ("SetAside", None),
             Verdict::Retry { at } => ("Retry", Some(at)),
             Verdict::Stale => ("Stale", None),
         };

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::post::{Entry, Post};
+use super::post::Post;
 use super::{Fix, Millis};
 
 #[cfg(test)]
@@ -95,11 +95,7 @@ impl Clocks {
             clocks.seconds_from_2001 = mended.is_some();
             clocks.offset = Some(at - mended.unwrap_or(sent_at));
         }
-        let fixes = post.entries.iter().filter_map(|entry| match entry {
-            Entry::Fix(fix) => fix.captured_at(),
-            Entry::Bad(_) => None,
-        });
-        let times = fixes.map(|captured_at| clocks.mended(captured_at).0);
+        let times = post.fixes().filter_map(Fix::captured_at).map(|said| clocks.mended(said).0);
         clocks.ahead = times.filter(|time| clocks.is_ahead(*time)).collect();
         clocks.ahead.sort_unstable();
         clocks

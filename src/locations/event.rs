@@ -1,28 +1,12 @@
 //! What subscribers of a job's channel receive.
 
+use ably::rest::PublishMessage;
 use serde::Serialize;
 
 use super::clock::{Clock, Measured};
-use super::log::{Life, Row};
+use super::log::{Content, Kept, Row};
 use super::{Fix, Millis};
 use crate::ids::JobId;
-
-/// The longest `data` of a message, in bytes. Ably's limit for a whole message is 64 KiB.
-pub const DATA_MAX: usize = 60 * 1024;
-
-/// A message as Ably's REST interface takes it. The same row makes the same bytes, however often.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Message {
-    /// By it Ably recognises a retry: `{jobId}/{epoch}.{seq}`. A job id has no `/`, and no `:`, by which Ably numbers the
-    /// messages of an array.
-    pub id: String,
-    /// The event.
-    pub name: &'static str,
-    /// JSON text.
-    pub data: String,
-    /// Always `json`.
-    pub encoding: &'static str,
-}
 
 /// `[seq, effective time, lat, lng]`.
 pub type Backfill = (u64, Millis, f64, f64);
@@ -73,10 +57,10 @@ pub struct Updated {
 
 impl Updated {
     /// One live fix by itself.
-    pub fn of(life: &Life, seq: u64, fix: &Fix, measured: Measured, ts: Millis) -> Self {
+    pub fn of(job: &JobId, epoch: u64, seq: u64, fix: &Fix, measured: Measured, ts: Millis) -> Self {
         Self {
-            job_id: life.job.clone(),
-            epoch: life.epoch,
+            job_id: job.clone(),
+            epoch,
             seq,
             from_seq: seq,
             head_seq: None,
@@ -106,38 +90,61 @@ struct Backfilled<'a> {
     backfill: Vec<Backfill>,
 }
 
-impl Message {
-    /// The message that stands for a post.
-    ///
-    /// # Errors
-    /// Where the data cannot be serialised; with these types that does not happen.
-    pub fn of(life: &Life, row: &Row) -> serde_json::Result<Self> {
-        let (seq, from_seq, ts) = (row.seq, row.first_seq(), row.body.ts);
-        let head = row.head();
-        let backfill = row
-            .fixes()
-            .filter(|(seq, ..)| Some(*seq) != head)
-            .map(|(seq, fix, measured)| (seq, measured.effective, fix.lat(), fix.lng()))
-            .collect();
-        let (name, data) = match head.and_then(|seq| Some((seq, row.fix(seq)?))) {
-            Some((head_seq, (fix, measured))) => {
-                let updated = Updated {
-                    seq,
-                    from_seq,
-                    head_seq: Some(head_seq).filter(|head_seq| *head_seq != seq),
-                    backfill,
-                    ..Updated::of(life, head_seq, fix, measured, ts)
-                };
-                ("location.updated", serde_json::to_string(&updated)?)
-            }
-            None => {
-                let backfilled =
-                    Backfilled { job_id: &life.job, epoch: life.epoch, from_seq, seq, ts, backfill };
-                ("location.backfilled", serde_json::to_string(&backfilled)?)
-            }
-        };
-        Ok(Self { id: format!("{}/{}.{seq}", life.job, life.epoch), name, data, encoding: "json" })
-    }
+/// The channel on which a job's events come.
+pub fn channel(job: &JobId) -> String {
+    format!("dispatch:job:{job}")
+}
+
+/// The message that a row stands for, and its channel; nothing where this build does not know what the row is. The same row makes the
+/// same bytes, however often.
+///
+/// # Errors
+/// Where the data cannot be serialised; with these types that does not happen.
+pub fn message(job: &JobId, row: &Row) -> serde_json::Result<Option<(String, PublishMessage)>> {
+    let message = |id, name: &str, data| PublishMessage {
+        id,
+        name: name.to_owned(),
+        data,
+        encoding: Some("json".to_owned()),
+        extras: None,
+    };
+    Ok(match &row.content {
+        Content::Fixes(_) => {
+            let (name, data) = of_fixes(job, row)?;
+            // A job id has no `/`, and no `:`, by which Ably numbers the messages of an array.
+            Some((channel(job), message(format!("{job}/{}.{}", row.epoch, row.seq), name, data)))
+        }
+        Content::Message(ready) => {
+            Some((ready.channel.clone(), message(ready.id.clone(), &ready.name, ready.data.clone())))
+        }
+        Content::Unknown => None,
+    })
+}
+
+/// The name and the data of the event that stands for a post.
+fn of_fixes(job: &JobId, row: &Row) -> serde_json::Result<(&'static str, String)> {
+    let (seq, from_seq, ts, epoch) = (row.seq, row.first_seq(), row.ts, row.epoch);
+    let head = row.head();
+    let others = row.fixes().filter(|kept| head.is_none_or(|head| head.n != kept.n));
+    let backfill = others
+        .map(|Kept { seq, fix, measured, .. }| (seq, measured.effective, fix.lat(), fix.lng()))
+        .collect();
+    Ok(match head {
+        Some(head) => {
+            let updated = Updated {
+                seq,
+                from_seq,
+                head_seq: Some(head.seq).filter(|head_seq| *head_seq != seq),
+                backfill,
+                ..Updated::of(job, epoch, head.seq, head.fix, head.measured, ts)
+            };
+            ("location.updated", serde_json::to_string(&updated)?)
+        }
+        None => {
+            let backfilled = Backfilled { job_id: job, epoch, from_seq, seq, ts, backfill };
+            ("location.backfilled", serde_json::to_string(&backfilled)?)
+        }
+    })
 }
 
 #[cfg(test)]
@@ -145,24 +152,25 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::locations::log::Body;
+    use crate::locations::log::{Pointers, Ready};
+
+    fn row(content: Content) -> Row {
+        let pointers = Pointers { live: Some(21), ..Pointers::default() };
+        Row { n: 22, epoch: 9, seq: 12, ts: 5, pointers, content }
+    }
 
     #[test]
     fn the_heads_own_seq_is_told_where_it_is_not_the_last() {
-        let life = Life { job: JobId::parse("a.b").unwrap(), epoch: 9 };
-        let fixes = json!([
-            [8, 10.0, 0.0, null, null, null, null, null],
-            [7, 20.0, 0.0, "id", 1.5, 2.5, 3.5, 4.5],
-            [3, 30.0, 0.0, null, null, null, null, null],
-        ]);
-        let times = json!([
-            {"fix": 1, "clock": "repaired", "capturedAt": 4, "effective": 4},
-            {"fix": 2, "clock": "ahead", "capturedAt": 90_000, "effective": 3},
-        ]);
-        let body = json!({"ts": 5, "driver": "d", "live": 11, "fixes": fixes, "times": times});
-        let body: Body = serde_json::from_value(body).unwrap();
-        let message = Message::of(&life, &Row { seq: 12, cap: Some(8), body }).unwrap();
-        assert_eq!((message.id.as_str(), message.name), ("a.b/9.12", "location.updated"));
+        let accepted = r#"{"driver":"d",
+            "fixes":[[8,10,0,null,null,null,null,null],[7,20,0,"id",1.5,2.5,3.5,4.5],[3,30,0,null,null,null,null,null]],
+            "times":[
+                {"fix":1,"clock":"repaired","capturedAt":4,"effective":4},
+                {"fix":2,"clock":"ahead","capturedAt":90000,"effective":3}
+            ]}"#;
+        let row = row(Content::Fixes(serde_json::from_str(accepted).unwrap()));
+        let (channel, message) = message(&JobId::parse("a.b").unwrap(), &row).unwrap().unwrap();
+        assert_eq!(channel, "dispatch:job:a.b");
+        assert_eq!((message.id.as_str(), message.name.as_str()), ("a.b/9.12", "location.updated"));
         assert_eq!(
             serde_json::from_str::<Value>(&message.data).unwrap(),
             json!({
@@ -172,5 +180,20 @@ mod tests {
                 "backfill": [[10, 5, 10.0, 0.0], [12, 3, 30.0, 0.0]],
             })
         );
+    }
+
+    #[test]
+    fn a_message_that_is_ready_is_sent_as_it_is() {
+        let texts = ["notifications:user:ann", "an.event", "an/id", r#"{"a":1}"#];
+        let [channel, name, id, data] = texts.map(str::to_owned);
+        let row = row(Content::Message(Ready { channel, name, id, data }));
+        let (channel, message) = message(&JobId::parse("a.b").unwrap(), &row).unwrap().unwrap();
+        assert_eq!([&channel, &message.name, &message.id, &message.data], texts.each_ref());
+    }
+
+    #[test]
+    fn positions_come_where_the_policy_thinks_they_do() {
+        let pattern = policy::JOB_CHANNEL.replace("{jobId}", "a.b");
+        assert_eq!(channel(&JobId::parse("a.b").unwrap()), pattern);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::de::{self, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::Millis;
@@ -191,7 +193,7 @@ impl DedupeId {
 /// not know is absent.
 ///
 /// As JSON, for storage and between Worker and object, it is the array
-/// `[capturedAt, lat, lng, id, speed, heading, accuracy, altitude]`, of which the SQL of the log reads the first four.
+/// `[capturedAt, lat, lng, id, speed, heading, accuracy, altitude]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fix {
     captured_at: Option<Millis>,
@@ -276,8 +278,6 @@ impl Fix {
     }
 }
 
-type Numbers = (Option<f64>, Option<f64>, Option<f64>, Option<f64>);
-
 impl Serialize for Fix {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (
@@ -296,11 +296,41 @@ impl Serialize for Fix {
 
 impl<'de> Deserialize<'de> for Fix {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (captured_at, lat, lng, id, speed, heading, accuracy, altitude) =
-            Deserialize::deserialize(deserializer)?;
-        let (speed, heading, accuracy, altitude): Numbers = (speed, heading, accuracy, altitude);
-        Self { captured_at, lat, lng, id, speed, heading, accuracy, altitude }
-            .checked()
-            .map_err(de::Error::custom)
+        deserializer.deserialize_seq(KeptFix)
     }
+}
+
+/// Reads a fix as it is kept. An element that is not there is unknown, and one beyond those that this build knows is passed over:
+/// so that the array grows at its end, and older and newer builds read each other's.
+struct KeptFix;
+
+impl<'de> Visitor<'de> for KeptFix {
+    type Value = Fix;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fix as an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Fix, A::Error> {
+        let no_place = || de::Error::custom("a fix without a place");
+        let fix = Fix {
+            captured_at: elements.next_element::<Option<Millis>>()?.flatten(),
+            lat: number(&mut elements)?.ok_or_else(no_place)?,
+            lng: number(&mut elements)?.ok_or_else(no_place)?,
+            id: elements.next_element::<Option<DedupeId>>()?.flatten(),
+            speed: number(&mut elements)?,
+            heading: number(&mut elements)?,
+            accuracy: number(&mut elements)?,
+            altitude: number(&mut elements)?,
+        };
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        fix.checked().map_err(de::Error::custom)
+    }
+}
+
+/// Reads the next element, a number or `null`. Rust reads exactly the float that was written; serde_json needs tables for that which
+/// are a twentieth of the wasm.
+fn number<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Option<f64>, A::Error> {
+    let text = elements.next_element::<&RawValue>()?.map(RawValue::get).filter(|text| *text != "null");
+    text.map(|text| text.parse().map_err(de::Error::custom)).transpose()
 }

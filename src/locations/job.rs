@@ -1,80 +1,78 @@
 //! A job's object: the state machine that accepts fixes and publishes them.
+//!
+//! What it keeps to, whatever fails and whenever it sleeps:
+//!
+//! - **No gaps.** Within an epoch the seqs of accepted fixes are 1, 2, 3 …, and so are the `n` of all that leaves, from one life to
+//!   the next. Neither is given out twice.
+//! - **What commits together.** A post is one row: its fixes, their seqs, the pointers to what is live, what a retry is recognised by,
+//!   and how far the outbox has come. A message that is given up, and the position after it, are two writes without a pause. What
+//!   is in memory follows only what is written.
+//! - **What is on disk before what.** Nothing here waits, and the runtime lets nothing out before what was written is durable: so a
+//!   seq that was answered, published or shown is on disk; and a message that goes out again is made of the same row, and has the
+//!   same bytes. Only the position may be behind, by what Ably recognises as a double.
+//! - **Acceptance never goes back.** The times of rows never decrease, whatever our clock does.
+//! - **`live ≤ n`.** What is live is among what is accepted. Whether a fix is live is decided once, when it is accepted.
 
-use std::collections::HashMap;
+use ably::rest::{PublishBody, PublishError};
 
 use super::Millis;
 use super::clock::{Clocks, Measured, TOLERANCE};
-use super::event::{Message, Updated};
-use super::fix::{Field, Fix, Reason, Rejection};
-use super::log::{Body, Life, Log, LogError, Row, Sought, Time, Waking};
-use super::outbox::{Failure, Next, Outbox, ROWS_MAX, Verdict};
+use super::dedupe::{self, Fate, Index, caps_after};
+use super::event::{self, Updated};
+use super::fix::Fix;
+use super::log::{Accepted, Content, Life, Log, LogError, Pointers, Row, SetAside, Time};
+use super::outbox::{Next, Outbox, ROWS_MAX, Verdict};
 use super::post::{Entry, Post};
 use super::protocol::{Identity, JobAnswer, JobRefusal, JobRequest, NoState, Outcome, PostAnswer, Reply};
-use super::sequence::{Alive, Mark, Markers, Sequence, ahead_after};
+use super::sequence::{Alive, Before, Mark, Markers, Sequence, ahead_after};
 use crate::ids::JobId;
 
 #[cfg(test)]
 mod tests;
 
-/// What the caller has to do next for the outbox.
+/// What the outbox needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum Need {
     /// Publish this, then say how it went by [`Job::published`] or [`Job::failed`]. Until then there is no other.
-    Publish {
-        /// What the message is known by here: the last seq that it stands for.
-        seq: u64,
-        /// Whose channel it goes to.
-        job: JobId,
-        /// The message.
-        message: Message,
-    },
+    Publish(Publication),
     /// Ask again at that time, or after the next accepted post, whichever comes first.
     Wait {
         /// Unix milliseconds.
         until: Millis,
     },
     /// Ask again after the next accepted post, or when the publish in flight has ended.
-    Idle,
+    Nothing,
+}
+
+/// A message on its way to Ably.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// What it is known by here.
+    pub ticket: Ticket,
+    /// Where it goes.
+    pub channel: String,
+    /// What is sent.
+    pub body: PublishBody,
+}
+
+/// Names a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    /// The last `n` that it stands for.
+    n: u64,
+    /// The last seq that it stands for.
+    pub seq: u64,
 }
 
 /// One job: its sequence, what it keeps, and its outbox.
-///
-/// Nothing in it waits. Whatever [`handle`](Job::handle) writes for a post, it writes without a pause, so that the
-/// storage makes it durable as one; and whatever it answers or publishes has been written before.
 #[derive(Debug)]
 pub struct Job<L> {
     log: L,
     /// Fixes measured longer ago than this are refused.
     max_fix_age: Millis,
     sequence: Sequence,
+    index: Index,
     outbox: Outbox,
-}
-
-/// What a retry is recognised by. A fix with neither `id` nor `capturedAt` has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Key<'a> {
-    Id(&'a str),
-    /// `capturedAt` and the bits of `lat` and `lng`, which are finite and have but one zero.
-    Place(Millis, u64, u64),
-}
-
-impl<'a> Key<'a> {
-    fn of(fix: &'a Fix) -> Option<Self> {
-        match fix.id() {
-            Some(id) => Some(Self::Id(id.as_str())),
-            None => fix.captured_at().map(|at| Self::Place(at, fix.lat().to_bits(), fix.lng().to_bits())),
-        }
-    }
-}
-
-/// What is to become of an entry, before seqs are given out.
-enum Fate {
-    /// It gets a seq.
-    Fresh(Measured),
-    /// The same as the fresh entry at this earlier index.
-    Twin(usize),
-    /// Whatever else happens.
-    Known(Outcome),
 }
 
 impl<L: Log> Job<L> {
@@ -82,17 +80,11 @@ impl<L: Log> Job<L> {
     ///
     /// # Errors
     /// [`LogError`]
-    pub fn wake(log: L, max_fix_age: Millis) -> Result<Self, LogError> {
-        let unborn = |after_epoch| (Sequence::Unborn { after_epoch }, Outbox::default());
-        let (sequence, outbox) = match log.wake()? {
-            Waking::Untouched => unborn(None),
-            Waking::Ended { epoch } => unborn(Some(epoch)),
-            Waking::Alive { life, last, position } => {
-                let outbox = Outbox::resume(position, last.seq);
-                (Sequence::Alive(Box::new(Alive::from_last(&log, life, &last)?)), outbox)
-            }
-        };
-        Ok(Self { log, max_fix_age, sequence, outbox })
+    pub fn wake(mut log: L, max_fix_age: Millis) -> Result<Self, LogError> {
+        let waking = log.wake()?;
+        let (sequence, position) = Sequence::wake(&log, waking)?;
+        let outbox = Outbox::resume(position, sequence.last_n());
+        Ok(Self { log, max_fix_age, sequence, index: Index::default(), outbox })
     }
 
     /// Answers a request at `now`, Unix milliseconds.
@@ -114,18 +106,23 @@ impl<L: Log> Job<L> {
     ///
     /// # Errors
     /// [`LogError`], where waiting rows cannot be read or the position not be written.
-    pub fn next(&mut self, now: Millis) -> Result<Step, LogError> {
-        let Sequence::Alive(alive) = &self.sequence else { return Ok(Step::Idle) };
+    pub fn next(&mut self, now: Millis) -> Result<Need, LogError> {
+        let Some(job) = self.sequence.job() else { return Ok(Need::Nothing) };
         loop {
             match self.outbox.next(now) {
                 Next::Publish(row) => {
-                    let message =
-                        Message::of(&alive.life, row).map_err(|_| LogError::Damaged("a message to be"))?;
-                    return Ok(Step::Publish { seq: row.seq, job: alive.life.job.clone(), message });
+                    let unwritable = |_| LogError::Damaged("a message to be");
+                    let ticket = Ticket { n: row.n, seq: row.seq };
+                    let Some((channel, message)) = event::message(job, row).map_err(unwritable)? else {
+                        self.outbox.published(ticket.n, now);
+                        continue;
+                    };
+                    let body = PublishBody::one(&message).map_err(unwritable)?;
+                    return Ok(Need::Publish(Publication { ticket, channel, body }));
                 }
                 Next::Read { after } => {
                     let rows = self.log.rows_after(after, ROWS_MAX)?;
-                    if rows.first().is_none_or(|row| row.first_seq() != after + 1) {
+                    if rows.first().is_none_or(|row| row.first_n() != after + 1) {
                         return Err(LogError::Damaged("rows that wait are gone"));
                     }
                     self.outbox.refill(rows);
@@ -134,28 +131,47 @@ impl<L: Log> Job<L> {
                     self.log.confirm(position)?;
                     self.outbox.confirmed();
                 }
-                Next::Wait { until } => return Ok(Step::Wait { until }),
-                Next::Idle => return Ok(Step::Idle),
+                Next::Wait { until } => return Ok(Need::Wait { until }),
+                Next::Idle => return Ok(Need::Nothing),
             }
         }
     }
 
-    /// Notes that Ably has confirmed the message that ends at `seq`.
-    pub fn published(&mut self, seq: u64, now: Millis) {
-        self.outbox.published(seq, now);
+    /// Notes that Ably has confirmed a publication.
+    pub fn published(&mut self, ticket: Ticket, now: Millis) {
+        self.outbox.published(ticket.n, now);
     }
 
-    /// Notes that publishing the message that ends at `seq` has failed; `jitter` is random, from 0 to 1.
-    pub fn failed(&mut self, seq: u64, failure: Failure, now: Millis, jitter: f64) -> Verdict {
-        self.outbox.failed(seq, failure, now, jitter)
+    /// Notes that a publication has failed; `jitter` is random, from 0 to 1.
+    ///
+    /// # Errors
+    /// [`LogError`], where it is given up and that cannot be written down: then it goes out again after a sleep.
+    pub fn failed(
+        &mut self,
+        ticket: Ticket,
+        error: &PublishError,
+        now: Millis,
+        jitter: f64,
+    ) -> Result<Verdict, LogError> {
+        let verdict = self.outbox.failed(ticket.n, error.class, now, jitter);
+        if let Verdict::SetAside { first_n } = verdict {
+            let PublishError { class, status, code, .. } = error;
+            let cause =
+                serde_json::json!({"class": class.name(), "status": status, "code": code}).to_string();
+            let message = SetAside { first_n, last_n: ticket.n, ts: now, cause };
+            self.log.set_aside(&message, self.outbox.position())?;
+            self.outbox.confirmed();
+        }
+        Ok(verdict)
     }
 
     fn state(&self, job: JobId) -> Result<JobAnswer, LogError> {
-        let Some(alive) = self.sequence.of_job(&job)? else {
-            return Ok(JobAnswer::NoState(NoState { job_id: job, epoch: None, seq: 0 }));
+        let alive = self.sequence.of_job(&job)?;
+        let Some((alive, live)) = alive.and_then(|alive| Some((alive, alive.live.as_ref()?))) else {
+            return Ok(JobAnswer::NoState(NoState { job_id: job, epoch: self.sequence.epoch(), seq: 0 }));
         };
-        let live = &alive.live;
-        let updated = Updated::of(&alive.life, live.seq, &live.fix, live.measured, live.ts);
+        let epoch = alive.life.epoch;
+        let updated = Updated::of(&job, epoch, live.seq, &live.fix, live.measured, live.ts);
         Ok(JobAnswer::State(Box::new(updated)))
     }
 
@@ -165,7 +181,12 @@ impl<L: Log> Job<L> {
         let ts = alive.map_or(now, |alive| alive.ts.max(now));
         let at = if ts - now <= TOLERANCE { ts } else { now };
         let clocks = Clocks::of(&post, at, self.max_fix_age);
-        let fates = self.fates(alive, &post, &clocks)?;
+        let pointers = self.sequence.pointers();
+        let earlier = match self.sequence.last_n() {
+            0 => Vec::new(),
+            _ => dedupe::earlier(&mut self.index, &self.log, pointers, &post)?,
+        };
+        let fates = dedupe::fates(&post, &earlier, &clocks);
 
         let mut outcomes: Vec<(usize, Outcome)> = Vec::with_capacity(fates.len());
         let mut fresh: Vec<(usize, Fix, Measured)> = Vec::new();
@@ -183,12 +204,12 @@ impl<L: Log> Job<L> {
 
         fresh.sort_by_key(|(index, _, measured)| (measured.effective, measured.captured_at, *index));
         let driver = &post.driver;
-        let mut seq = alive.map_or(0, |alive| alive.seq);
+        let (mut n, mut seq) = (self.sequence.last_n(), alive.map_or(0, |alive| alive.seq));
         let mut markers = alive.map_or_else(Markers::default, |alive| alive.markers(driver));
         for (index, fix, measured) in &fresh {
-            seq += 1;
+            (n, seq) = (n + 1, seq + 1);
             let (measured, said) = (*measured, fix.captured_at());
-            let mark = Mark { seq, driver, at, offset: clocks.offset(), said, measured };
+            let mark = Mark { n, driver, at, offset: clocks.offset(), said, measured };
             let clock = measured.clock;
             outcomes.push((
                 *index,
@@ -204,17 +225,17 @@ impl<L: Log> Job<L> {
         }
         outcomes.sort_unstable_by_key(|(index, _)| *index);
 
-        if let (Some(live), false) = (markers.live.map(|mark| mark.seq), fresh.is_empty()) {
-            let right = markers.right.map(|mark| mark.seq).filter(|right| *right != live);
-            let ahead = ahead_after(alive.map_or(&[], Alive::ahead), driver, markers.ahead, at);
+        if !fresh.is_empty() {
+            let live = markers.live.map(|mark| mark.n);
+            let right = markers.right.map(|mark| mark.n).filter(|right| Some(*right) != live);
+            let ahead = ahead_after(&pointers.ahead, driver, markers.ahead, at);
             let times = fresh.iter().enumerate();
             let times = times.filter_map(|(index, (.., measured))| Time::kept(index, *measured)).collect();
             let fixes: Vec<Fix> = fresh.into_iter().map(|(_, fix, _)| fix).collect();
-            let latest = fixes.iter().filter_map(Fix::captured_at).max();
-            let cap = alive.and_then(|alive| alive.cap).max(latest);
+            let pointers = Pointers { live, right, ahead, ..caps_after(pointers.times(), &fixes, at) };
             let (at, offset) = (Some(at).filter(|at| *at != ts), clocks.offset());
-            let body = Body { ts, at, offset, driver: post.driver, live, right, ahead, fixes, times };
-            self.write(&job, Row { seq, cap, body })?;
+            let accepted = Accepted { at, offset, driver: post.driver, fixes, times };
+            self.write(&job, Fresh { n, seq, ts, pointers, accepted })?;
         }
         Ok(PostAnswer {
             ok: true,
@@ -224,86 +245,40 @@ impl<L: Log> Job<L> {
         })
     }
 
-    /// Writes an accepted post. What is in memory follows only what is written.
-    fn write(&mut self, job: &JobId, row: Row) -> Result<(), LogError> {
-        match &mut self.sequence {
+    /// Writes an accepted post, in the life that there is or in a new one.
+    fn write(&mut self, job: &JobId, fresh: Fresh) -> Result<(), LogError> {
+        let Fresh { n, seq, ts, pointers, accepted } = fresh;
+        let prints = accepted.prints();
+        let row = |epoch| Row { n, epoch, seq, ts, pointers, content: Content::Fixes(accepted) };
+        let row = match &mut self.sequence {
             Sequence::Alive(alive) => {
-                self.log.append(&row, self.outbox.position())?;
+                let row = row(alive.life.epoch);
+                self.log.append(&row, &prints, self.outbox.position())?;
                 alive.follow(&row);
+                row
             }
-            Sequence::Unborn { after_epoch } => {
-                let began = u64::try_from(row.body.ts / 1000).unwrap_or_default();
-                let epoch = after_epoch.map_or(began, |after| began.max(after + 1));
+            Sequence::Unborn(Before { life, n, .. }) => {
+                let began = u64::try_from(ts / 1000).unwrap_or_default();
+                let epoch = life.as_ref().map_or(began, |last| began.max(last.epoch + 1));
                 let life = Life { job: job.clone(), epoch };
-                self.log.begin(&life)?;
-                self.log.append(&row, self.outbox.position())?;
+                self.log.begin(&life, *n + 1)?;
+                let row = row(epoch);
+                self.log.append(&row, &prints, self.outbox.position())?;
                 self.sequence = Sequence::Alive(Box::new(Alive::from_last(&self.log, life, &row)?));
+                row
             }
-        }
+        };
+        self.index.follow(&prints, n);
         self.outbox.push(row);
         Ok(())
     }
+}
 
-    /// Decides on each entry of a post, by what was accepted before and by the entries before it.
-    fn fates(&self, alive: Option<&Alive>, post: &Post, clocks: &Clocks) -> Result<Vec<Fate>, LogError> {
-        let rows = match alive {
-            Some(alive) => self.earlier(alive, post)?,
-            None => Vec::new(),
-        };
-        let fixes = rows.iter().flat_map(Row::fixes);
-        let before: HashMap<Key<'_>, (u64, &Fix)> =
-            fixes.filter_map(|(seq, fix, _)| Some((Key::of(fix)?, (seq, fix)))).collect();
-        let mut here: HashMap<Key<'_>, (usize, &Fix)> = HashMap::new();
-        let reused = Rejection::of(Field::Id, Reason::IdReused);
-        let fates = post.entries.iter().enumerate().map(|(index, entry)| {
-            let fix = match entry {
-                Entry::Fix(fix) => fix,
-                Entry::Bad(rejection) => return Fate::Known(Outcome::rejected(index, *rejection)),
-            };
-            let key = Key::of(fix);
-            if let Some((seq, original)) = key.and_then(|key| before.get(&key)) {
-                return Fate::Known(match fix.same_measurement(original) {
-                    true => Outcome::Duplicate { seq: *seq },
-                    false => Outcome::rejected(index, reused),
-                });
-            }
-            if let Some((first, original)) = key.and_then(|key| here.get(&key)) {
-                return match fix.same_measurement(original) {
-                    true => Fate::Twin(*first),
-                    false => Fate::Known(Outcome::rejected(index, reused)),
-                };
-            }
-            // Only here: a retry gets its seq back however long it has taken.
-            let Ok(measured) = clocks.measure(fix) else {
-                let too_old = Rejection::of(Field::CapturedAt, Reason::TooOld);
-                return Fate::Known(Outcome::rejected(index, too_old));
-            };
-            if let Some(key) = key {
-                here.insert(key, (index, fix));
-            }
-            Fate::Fresh(measured)
-        });
-        Ok(fates.collect())
-    }
-
-    /// The rows that may hold fixes of this post, found by one look-up; by none where a new fix is later than all before.
-    fn earlier(&self, alive: &Alive, post: &Post) -> Result<Vec<Row>, LogError> {
-        let mut sought = Sought::default();
-        for entry in &post.entries {
-            let Entry::Fix(fix) = entry else { continue };
-            match Key::of(fix) {
-                Some(Key::Id(id)) => sought.ids.push(id),
-                Some(Key::Place(at, ..)) if Some(at) <= alive.cap => {
-                    sought.places.push((at, fix.lat(), fix.lng()));
-                }
-                _ => {}
-            }
-        }
-        if sought.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut rows = self.log.find(&sought)?;
-        rows.retain(|row| row.body.driver == post.driver);
-        Ok(rows)
-    }
+/// The row to be of an accepted post, but for its epoch.
+struct Fresh {
+    n: u64,
+    seq: u64,
+    ts: Millis,
+    pointers: Pointers,
+    accepted: Accepted,
 }

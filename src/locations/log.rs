@@ -1,9 +1,13 @@
-//! What a job keeps: a log of one row a post, and how far Ably has confirmed it.
+//! What a job keeps: a log of one row a post, which lives its sequence has had, and how far Ably has confirmed the log.
+//!
+//! `n` orders all that leaves, one for each fix and for each message that is none; seqs count the fixes of one life. What a row
+//! says of all rows before it are its [`Pointers`], so that whoever wakes need not read those.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::clock::{Clock, Measured};
+use super::dedupe::Print;
 use super::sequence::Ahead;
 use super::{Fix, Millis};
 use crate::ids::{JobId, UserId};
@@ -13,7 +17,7 @@ pub mod sql;
 #[cfg(test)]
 pub(super) mod memory;
 
-/// Which life of which job's sequence the log holds.
+/// Which life of which job's sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Life {
     /// The job.
@@ -22,26 +26,63 @@ pub struct Life {
     pub epoch: u64,
 }
 
-/// The accepted fixes of one post: one row of the log.
+/// One row of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// The seq of the last of its fixes. The others count down from it.
+    /// Its place among all that leaves; of a post, that of its last fix, from which the others count down.
+    pub n: u64,
+    /// The epoch of the life that it belongs to.
+    pub epoch: u64,
+    /// The last seq of that life, up to the end of this row.
     pub seq: u64,
-    /// The latest `capturedAt`, as sent, in this and all earlier rows. A fix without an `id` that was measured later than
-    /// that cannot be a duplicate.
-    pub cap: Option<Millis>,
-    /// The rest, as JSON.
-    pub body: Body,
+    /// When it was accepted. It never decreases from one row to the next.
+    pub ts: Millis,
+    /// What it says of all rows up to its own end.
+    pub pointers: Pointers,
+    /// What it holds.
+    pub content: Content,
 }
 
-/// What a row keeps as JSON. `fixes` are also read by the log's SQL. Fields are added without a rewrite: one that is not there
-/// says what it says by its absence.
+/// What a row says of all rows up to its own end.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pointers {
+    /// The latest `capturedAt`, as sent, of all but the [`far`](Self::far) ones.
+    pub cap: Option<Millis>,
+    /// The earliest `capturedAt` of those that were so far ahead of our clock that they say nothing of any other fix. A fix without
+    /// an `id` that was measured after `cap` and before `far` was not accepted before.
+    pub far: Option<Millis>,
+    /// The `n` of the last live fix.
+    pub live: Option<u64>,
+    /// The `n` of the last live fix whose clock is not ahead, where that is another one.
+    pub right: Option<u64>,
+    /// The last live fix of each driver whose clock was ahead within the last minute.
+    pub ahead: Vec<(UserId, Ahead)>,
+}
+
+impl Pointers {
+    /// What they say of the times of fixes, and nothing of what is live.
+    pub fn times(&self) -> Self {
+        Self { cap: self.cap, far: self.far, ..Self::default() }
+    }
+}
+
+/// What a row holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// The accepted fixes of one post.
+    Fixes(Accepted),
+    /// A message that is ready to be sent, of whatever kind: whoever wrote it, this build or a newer one, knew what it says.
+    Message(Ready),
+    /// Nothing that this build knows, or could send.
+    Unknown,
+}
+
+/// The accepted fixes of one post, as JSON. Fields are added without a rewrite: one that is not there says what it says by its
+/// absence, and one that is not known is passed over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Body {
-    /// When the post was accepted. It never decreases from one row to the next.
-    pub ts: Millis,
-    /// Our clock at the acceptance, where that is not `ts`: it has gone back by more than a little.
+pub struct Accepted {
+    /// Our clock at the acceptance, where that is not [`Row::ts`]: it has gone back by more than a little.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Millis>,
     /// Our clock less the phone's, where the post said what the phone's was.
@@ -49,19 +90,24 @@ pub struct Body {
     pub offset: Option<Millis>,
     /// Whose fixes these are.
     pub driver: UserId,
-    /// The seq of the last live fix up to the end of this row.
-    pub live: u64,
-    /// The seq of the last live fix whose clock is not ahead, where that is not `live`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub right: Option<u64>,
-    /// The last live fix of each driver whose clock was ahead within the last minute.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ahead: Vec<(UserId, Ahead)>,
     /// The fixes in the order of their seqs; never empty.
     pub fixes: Vec<Fix>,
     /// The times of those fixes that were not measured when the phone says, in the order of the fixes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub times: Vec<Time>,
+}
+
+/// A message as it is to be sent, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// The channel.
+    pub channel: String,
+    /// The event.
+    pub name: String,
+    /// By it Ably recognises a retry.
+    pub id: String,
+    /// JSON text.
+    pub data: String,
 }
 
 /// When a fix was measured, where that is not when the phone says.
@@ -86,57 +132,108 @@ impl Time {
     }
 }
 
-impl Body {
-    /// Our clock at the acceptance.
-    pub fn at(&self) -> Millis {
-        self.at.unwrap_or(self.ts)
+/// A fix of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Kept<'a> {
+    /// Its place among all that leaves.
+    pub n: u64,
+    /// Its place in its life.
+    pub seq: u64,
+    /// The fix.
+    pub fix: &'a Fix,
+    /// When it was measured.
+    pub measured: Measured,
+}
+
+impl Row {
+    /// Its place among all that leaves, of a post that of its first fix.
+    pub fn first_n(&self) -> u64 {
+        let more = match &self.content {
+            Content::Fixes(accepted) => (accepted.fixes.len() as u64).saturating_sub(1),
+            Content::Message(_) | Content::Unknown => 0,
+        };
+        self.n.saturating_sub(more)
     }
 
-    /// When the fix at `index` was measured.
-    fn measured(&self, index: usize, fix: &Fix) -> Measured {
+    /// The seq of the first of its fixes.
+    pub fn first_seq(&self) -> u64 {
+        (self.seq + 1).saturating_sub(self.accepted().map_or(0, |accepted| accepted.fixes.len() as u64))
+    }
+
+    /// Its fixes, where it holds some.
+    pub fn accepted(&self) -> Option<&Accepted> {
+        match &self.content {
+            Content::Fixes(accepted) => Some(accepted),
+            Content::Message(_) | Content::Unknown => None,
+        }
+    }
+
+    /// Its fixes, in order.
+    pub fn fixes(&self) -> impl Iterator<Item = Kept<'_>> {
+        let accepted = self.accepted();
+        let fixes = accepted.into_iter().flat_map(|accepted| {
+            let measured = |(index, fix)| (fix, accepted.measured(index, fix, self.ts));
+            accepted.fixes.iter().enumerate().map(measured)
+        });
+        let places = (self.first_n()..).zip(self.first_seq()..);
+        places.zip(fixes).map(|((n, seq), (fix, measured))| Kept { n, seq, fix, measured })
+    }
+
+    /// The fix at this place, if it is in this row.
+    pub fn fix(&self, n: u64) -> Option<Kept<'_>> {
+        let index = usize::try_from(n.checked_sub(self.first_n())?).ok()?;
+        self.fixes().nth(index)
+    }
+
+    /// The newest live fix of this row, if any of it is live.
+    pub fn head(&self) -> Option<Kept<'_>> {
+        self.fix(self.pointers.live?)
+    }
+}
+
+impl Accepted {
+    /// Our clock at the acceptance, in a row with this time.
+    pub fn at(&self, ts: Millis) -> Millis {
+        self.at.unwrap_or(ts)
+    }
+
+    /// What its fixes are recognised by.
+    pub fn prints(&self) -> Vec<Print> {
+        self.fixes.iter().filter_map(|fix| Print::of(&self.driver, fix)).collect()
+    }
+
+    fn measured(&self, index: usize, fix: &Fix, ts: Millis) -> Measured {
         let time = self.times.binary_search_by_key(&index, |time| time.fix).ok();
         match time.and_then(|at| self.times.get(at)) {
             Some(&Time { clock, captured_at, effective, .. }) => {
                 Measured { effective, captured_at, clock: Some(clock) }
             }
-            None => Measured::as_said(fix.captured_at(), self.at()),
+            None => Measured::as_said(fix.captured_at(), self.at(ts)),
         }
-    }
-}
-
-impl Row {
-    /// The seq of the first of its fixes.
-    pub fn first_seq(&self) -> u64 {
-        (self.seq + 1).saturating_sub(self.body.fixes.len() as u64)
-    }
-
-    /// Its fixes with their seqs and times, in order.
-    pub fn fixes(&self) -> impl Iterator<Item = (u64, &Fix, Measured)> {
-        let fixes = self.body.fixes.iter().enumerate();
-        (self.first_seq()..).zip(fixes).map(|(seq, (index, fix))| (seq, fix, self.body.measured(index, fix)))
-    }
-
-    /// The fix that has this seq, and when it was measured, if it is in this row.
-    pub fn fix(&self, seq: u64) -> Option<(&Fix, Measured)> {
-        let index = usize::try_from(seq.checked_sub(self.first_seq())?).ok()?;
-        let fix = self.body.fixes.get(index)?;
-        Some((fix, self.body.measured(index, fix)))
-    }
-
-    /// The seq of the newest live fix of this row, if any of it is live.
-    pub fn head(&self) -> Option<u64> {
-        Some(self.body.live).filter(|live| *live >= self.first_seq())
     }
 }
 
 /// How far the outbox has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
-    /// Every seq up to this one has been confirmed by Ably, or set aside.
+    /// Every `n` up to this one has been confirmed by Ably, or set aside.
     pub sent: u64,
-    /// The last seq of the message that was in flight, if one was. Whatever is published next ends at the same seq, so
-    /// that it is the same message.
+    /// The last `n` of the message that was in flight, if one was. Whatever is published next ends at the same `n`, so that it is
+    /// the same message.
     pub infl: Option<u64>,
+}
+
+/// A message that Ably refuses for good, so that what it stands for has not reached subscribers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// The first `n` that it stands for.
+    pub first_n: u64,
+    /// The last.
+    pub last_n: u64,
+    /// When it was given up, Unix milliseconds.
+    pub ts: Millis,
+    /// Why, as JSON: class, status and code.
+    pub cause: String,
 }
 
 /// What a job's object finds when it wakes.
@@ -144,45 +241,15 @@ pub struct Position {
 pub enum Waking {
     /// Nothing was ever accepted.
     Untouched,
-    /// There was a life, and its rows are gone.
-    Ended {
-        /// The epoch that the next one must exceed.
-        epoch: u64,
-    },
-    /// A life with at least one row.
-    Alive {
-        /// Which.
+    /// A life has begun.
+    Begun {
+        /// The last one.
         life: Life,
-        /// Its last row.
-        last: Box<Row>,
-        /// How far Ably has confirmed it, as far as that was written down.
+        /// The last row, which may be of an earlier life. There is none where all were deleted.
+        last: Option<Box<Row>>,
+        /// How far Ably has confirmed the log, as far as that was written down.
         position: Position,
     },
-}
-
-/// Fixes that may have been accepted before. All are looked up together, since each look-up may read the whole log.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Sought<'a> {
-    /// Fixes by their ids.
-    pub ids: Vec<&'a str>,
-    /// Fixes by `capturedAt`, `lat` and `lng`.
-    pub places: Vec<(Millis, f64, f64)>,
-}
-
-impl Sought<'_> {
-    /// Whether there is nothing to look up.
-    pub fn is_empty(&self) -> bool {
-        self.ids.is_empty() && self.places.is_empty()
-    }
-
-    /// Rows whose [`cap`](Row::cap) is earlier hold none of them; none where every row might.
-    pub fn since(&self) -> Option<Millis> {
-        if self.ids.is_empty() {
-            self.places.iter().map(|(captured_at, ..)| *captured_at).min()
-        } else {
-            None
-        }
-    }
 }
 
 /// Why the log cannot be read or written. For our own log, never for a caller.
@@ -191,9 +258,9 @@ pub enum LogError {
     /// The storage refused.
     #[error("storage: {0}")]
     Storage(#[from] sql::SqlError),
-    /// A newer version of this service has written it.
-    #[error("the log has schema version {0}, which this build does not know")]
-    Version(i64),
+    /// A newer version of this service has written it, and says that it takes something to touch it which this build has not.
+    #[error("a newer build has written the log, and this one does not know {0}")]
+    Newer(String),
     /// What was read is not what is ever written.
     #[error("the log is damaged: {0}")]
     Damaged(&'static str),
@@ -207,7 +274,7 @@ impl LogError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Storage(_) => "storage_failed",
-            Self::Version(_) => "storage_newer",
+            Self::Newer(_) => "storage_newer",
             Self::Damaged(_) => "storage_damaged",
             Self::OtherJob => "storage_foreign",
         }
@@ -216,23 +283,24 @@ impl LogError {
 
 /// What a job is kept in. All of it is synchronous: writes with nothing awaited between them become durable together.
 pub trait Log {
-    /// Reads what is needed to go on. Creates nothing.
+    /// Reads what is needed to go on. It creates nothing, but brings what an older build has written into today's form.
     ///
     /// # Errors
     /// [`LogError`]
-    fn wake(&self) -> Result<Waking, LogError>;
+    fn wake(&mut self) -> Result<Waking, LogError>;
 
-    /// Begins a life: makes the tables where there are none. [`append`](Log::append) follows at once.
+    /// Begins a life whose first row will be at `first_n`: makes the tables where there are none. [`append`](Log::append) follows
+    /// at once.
     ///
     /// # Errors
     /// [`LogError`]; what was written until then does not count as a life.
-    fn begin(&mut self, life: &Life) -> Result<(), LogError>;
+    fn begin(&mut self, life: &Life, first_n: u64) -> Result<(), LogError>;
 
-    /// Adds a row and, with it, how far the outbox has come.
+    /// Adds a row and, with it, what its fixes are recognised by and how far the outbox has come.
     ///
     /// # Errors
     /// [`LogError`]; the row is not there then.
-    fn append(&mut self, row: &Row, position: Position) -> Result<(), LogError>;
+    fn append(&mut self, row: &Row, prints: &[Print], position: Position) -> Result<(), LogError>;
 
     /// Writes down how far the outbox has come, without a row.
     ///
@@ -240,15 +308,27 @@ pub trait Log {
     /// [`LogError`]
     fn confirm(&mut self, position: Position) -> Result<(), LogError>;
 
-    /// The rows that hold any of the fixes sought, whoever posted them, in order.
+    /// Writes down that a message is given up, and how far the outbox has come with that.
     ///
     /// # Errors
     /// [`LogError`]
-    fn find(&self, sought: &Sought<'_>) -> Result<Vec<Row>, LogError>;
+    fn set_aside(&mut self, message: &SetAside, position: Position) -> Result<(), LogError>;
 
-    /// At most `limit` rows with fixes after this seq, in order.
+    /// Tells what all fixes in the log are recognised by, each with the `n` of its row.
     ///
     /// # Errors
     /// [`LogError`]
-    fn rows_after(&self, seq: u64, limit: u32) -> Result<Vec<Row>, LogError>;
+    fn prints(&self, each: &mut dyn FnMut(Print, u64)) -> Result<(), LogError>;
+
+    /// The rows that end at these `n`, in order, and no other.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn rows(&self, ns: &[u64]) -> Result<Vec<Row>, LogError>;
+
+    /// At most `limit` rows that end after this `n`, in order.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn rows_after(&self, n: u64, limit: u32) -> Result<Vec<Row>, LogError>;
 }

@@ -2,11 +2,12 @@
 //!
 //! - [`post`] reads a body into [`fix`]es, at the border.
 //! - [`protocol`] is what the Worker and a job's object say to each other.
-//! - [`job`] is the object's state machine: dedupe, [`clock`], [`sequence`], write, answer; and from the same place the
+//! - [`job`] is the object's state machine: [`dedupe`], [`clock`], [`sequence`], write, answer; and from the same place the
 //!   [`outbox`], which publishes what was written as [`event`]s.
 //! - [`log`] is what a job keeps, over the SQL of a Durable Object.
 
 pub mod clock;
+pub mod dedupe;
 pub mod event;
 pub mod fix;
 pub mod job;
@@ -17,7 +18,7 @@ pub mod protocol;
 pub mod sequence;
 
 pub use fix::{DedupeId, Field, Fix, Reason, Rejection};
-pub use job::{Job, Step};
+pub use job::{Job, Need, Publication};
 pub use post::{Post, PostError, Sender};
 pub use protocol::{Identity, JobAnswer, JobRefusal, JobRequest, Reply};
 

@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use ably::rest::ErrorClass;
+
 use super::Millis;
 use super::log::{Position, Row};
 
@@ -24,36 +26,20 @@ const QUIET: Millis = 5_000;
 const UNSAVED_MAX: Millis = 30_000;
 
 const TRANSIENT: Backoff = Backoff { first: 500, longest: 60_000 };
-const CREDENTIALS: Backoff = Backoff { first: 5_000, longest: 60_000 };
+const ACCESS: Backoff = Backoff { first: 5_000, longest: 60_000 };
 const UNKNOWN: Backoff = Backoff { first: 600_000, longest: 600_000 };
 
 /// How often a message is held for a reason that nobody knows, before it is the message that is to blame.
 const HELD_MAX: u32 = 2;
 
-/// The longest `Retry-After` that is honoured.
-const RETRY_AFTER_MAX: Millis = 600_000;
-
-/// Why a publish failed, by what is to be done about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// It blames the message (400 with 40000–40099, or 413): it will never be taken.
-    Message,
-    /// It blames key, token or account (401, 403, 404, 4011x): nothing will be taken until somebody has mended that.
-    Credentials,
-    /// A 4xx that says neither. Twice the queue is held, in case somebody mends it; then the message goes.
-    Unknown,
-    /// Anything that may be over soon: no answer, a redirect, 429, 5xx.
-    Transient {
-        /// How long Ably asks to wait.
-        retry_after: Option<Millis>,
-    },
-}
-
 /// What follows from a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The message is set aside for good, and those behind it go on.
-    SetAside,
+    SetAside {
+        /// The first `n` that it stands for.
+        first_n: u64,
+    },
     /// The same message goes out again, no sooner than at `at`.
     Retry {
         /// Unix milliseconds.
@@ -68,9 +54,9 @@ pub enum Verdict {
 pub enum Next<'a> {
     /// Publish this row. It is in flight from now on.
     Publish(&'a Row),
-    /// Read more rows after this seq, hand them to [`Outbox::refill`], and ask again.
+    /// Read more rows after this `n`, hand them to [`Outbox::refill`], and ask again.
     Read {
-        /// The last seq that is not needed.
+        /// The last `n` that is not needed.
         after: u64,
     },
     /// Write this position down, say so by [`Outbox::confirmed`], and ask again.
@@ -87,9 +73,9 @@ pub enum Next<'a> {
 /// The outbox of one job.
 #[derive(Debug, Clone, Default)]
 pub struct Outbox {
-    /// Rows after `position.sent` without a gap, perhaps not all of them.
+    /// Rows after `position.sent`, without a gap, perhaps not all of them.
     rows: VecDeque<Row>,
-    /// The last seq in the log.
+    /// The last `n` in the log.
     last: u64,
     position: Position,
     /// The `sent` that is on disk.
@@ -126,8 +112,8 @@ impl Outbox {
 
     /// Takes a row that has just been written, together with [`position`](Self::position).
     pub fn push(&mut self, row: Row) {
-        let follows = row.first_seq() == self.last_in_memory() + 1;
-        self.last = row.seq;
+        let follows = row.first_n() == self.last_in_memory() + 1;
+        self.last = row.n;
         self.saved = self.position.sent;
         if follows && self.rows.len() < ROWS_MAX as usize {
             self.rows.push_back(row);
@@ -163,42 +149,37 @@ impl Outbox {
             };
         }
         let Some(row) = self.rows.front() else { return Next::Read { after: self.position.sent } };
-        self.position.infl = Some(row.seq);
+        self.position.infl = Some(row.n);
         self.not_before = now + SPACING;
         Next::Publish(row)
     }
 
-    /// Notes that Ably has confirmed the message that ends at `seq`.
-    pub fn published(&mut self, seq: u64, now: Millis) {
+    /// Notes that Ably has confirmed the message that ends at `n`, or that there is nothing to be sent there.
+    pub fn published(&mut self, n: u64, now: Millis) {
         self.follow_clock(now);
-        if self.position.infl == Some(seq) {
-            self.done(seq, now);
+        if self.position.infl == Some(n) {
+            self.done(n, now);
         }
     }
 
-    /// Notes that the publish of the message that ends at `seq` has failed. `jitter`, from 0 to 1, spreads the retries
-    /// of many objects.
-    pub fn failed(&mut self, seq: u64, failure: Failure, now: Millis, jitter: f64) -> Verdict {
+    /// Notes that the publish of the message that ends at `n` has failed. `jitter`, from 0 to 1, spreads the retries of many objects.
+    pub fn failed(&mut self, n: u64, class: ErrorClass, now: Millis, jitter: f64) -> Verdict {
         self.follow_clock(now);
-        if self.position.infl != Some(seq) {
+        if self.position.infl != Some(n) {
             return Verdict::Stale;
         }
-        let wait = match failure {
-            Failure::Message => {
-                self.done(seq, now);
-                return Verdict::SetAside;
-            }
-            Failure::Unknown if self.held == HELD_MAX => {
-                self.done(seq, now);
-                return Verdict::SetAside;
-            }
-            Failure::Unknown => {
+        let wait = match class {
+            ErrorClass::BlamesMessage => return self.give_up(n, now),
+            // Twice the queue is held, in case somebody mends what is wrong; then the message goes.
+            ErrorClass::Unknown if self.held == HELD_MAX => return self.give_up(n, now),
+            ErrorClass::Unknown => {
                 self.held += 1;
                 UNKNOWN.delay(self.failures, jitter)
             }
-            Failure::Credentials => CREDENTIALS.delay(self.failures, jitter),
-            Failure::Transient { retry_after } => {
-                let asked = retry_after.unwrap_or_default().clamp(0, RETRY_AFTER_MAX);
+            ErrorClass::BlamesAccess => ACCESS.delay(self.failures, jitter),
+            ErrorClass::Throttled { retry_after } | ErrorClass::Transient { retry_after } => {
+                let asked = retry_after.unwrap_or_default().as_millis();
+                let asked = Millis::try_from(asked).unwrap_or(Millis::MAX / 4);
                 // Never sooner than Ably asks; and it asks everybody at once, so not all of them as soon as that.
                 TRANSIENT.delay(self.failures, jitter).max(asked + share(asked / 2, jitter))
             }
@@ -210,11 +191,17 @@ impl Outbox {
         Verdict::Retry { at }
     }
 
-    fn done(&mut self, seq: u64, now: Millis) {
+    fn give_up(&mut self, n: u64, now: Millis) -> Verdict {
+        let first_n = self.position.sent + 1;
+        self.done(n, now);
+        Verdict::SetAside { first_n }
+    }
+
+    fn done(&mut self, n: u64, now: Millis) {
         if self.saved == self.position.sent {
             self.unsaved_since = now;
         }
-        self.position = Position { sent: seq, infl: None };
+        self.position = Position { sent: n, infl: None };
         self.rows.pop_front();
         self.confirmed_at = now;
         self.failures = 0;
@@ -231,7 +218,7 @@ impl Outbox {
     }
 
     fn last_in_memory(&self) -> u64 {
-        self.rows.back().map_or(self.position.sent, |row| row.seq)
+        self.rows.back().map_or(self.position.sent, |row| row.n)
     }
 }
 

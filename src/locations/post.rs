@@ -160,6 +160,14 @@ impl Post {
         };
         Ok(Self { driver, sent_at, entries })
     }
+
+    /// The entries that are fixes.
+    pub fn fixes(&self) -> impl Iterator<Item = &Fix> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Fix(fix) => Some(fix),
+            Entry::Bad(_) => None,
+        })
+    }
 }
 
 fn batch(locations: &RawValue) -> Result<Vec<&RawValue>, PostError> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::{Measured, TOLERANCE};
-use super::log::{Life, Log, LogError, Row};
+use super::log::{Life, Log, LogError, Pointers, Position, Row, Waking};
 use super::{Fix, Millis};
 use crate::ids::{JobId, UserId};
 
@@ -22,8 +22,8 @@ const AHEAD_MAX: usize = 16;
 /// A fix as the rules of lateness see it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mark<'a> {
-    /// Its place in the sequence.
-    pub seq: u64,
+    /// Its place among all that leaves.
+    pub n: u64,
     /// Whose it is.
     pub driver: &'a UserId,
     /// Our clock at the acceptance.
@@ -137,13 +137,21 @@ impl<'a> Markers<'a> {
 /// Where the job's sequence stands, as the log has it.
 #[derive(Debug)]
 pub enum Sequence {
-    /// No fix is accepted yet, in the life that would have to exceed this epoch.
-    Unborn {
-        /// The epoch of the last life, if there was one.
-        after_epoch: Option<u64>,
-    },
+    /// No fix is accepted yet in the life that comes next.
+    Unborn(Before),
     /// There is a last row.
     Alive(Box<Alive>),
+}
+
+/// What a life that has no fix yet comes after.
+#[derive(Debug, Default)]
+pub struct Before {
+    /// The job and the epoch of the last life, if there was one.
+    pub life: Option<Life>,
+    /// The last `n` that was given out.
+    pub n: u64,
+    /// The times of the fixes that are still kept: [`Pointers::cap`] and [`Pointers::far`].
+    pub times: Pointers,
 }
 
 /// A sequence that has begun. Its fields are what the last row of the log says.
@@ -151,18 +159,18 @@ pub enum Sequence {
 pub struct Alive {
     /// Which life of which job.
     pub life: Life,
+    /// The last `n`.
+    pub n: u64,
     /// The last seq.
     pub seq: u64,
-    /// The latest `capturedAt` as sent.
-    pub cap: Option<Millis>,
     /// The last time of acceptance.
     pub ts: Millis,
-    /// The last live fix.
-    pub live: Live,
+    /// What the last row says of all.
+    pub pointers: Pointers,
+    /// The last live fix; nothing where it is not kept any more.
+    pub live: Option<Live>,
     /// The last live one whose clock was not ahead, where that is another one.
     right: Option<Live>,
-    /// The last live fix of each driver whose clock was ahead within the last minute.
-    ahead: Vec<(UserId, Ahead)>,
 }
 
 /// A live fix as it is kept in memory.
@@ -176,12 +184,35 @@ pub struct Live {
     pub fix: Fix,
     /// When it was measured.
     pub measured: Measured,
+    n: u64,
     driver: UserId,
     at: Millis,
     offset: Option<Millis>,
 }
 
 impl Sequence {
+    /// Where it stands for whoever has just woken.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn wake(log: &impl Log, waking: Waking) -> Result<(Self, Position), LogError> {
+        let Waking::Begun { life, last, position } = waking else {
+            return Ok((Self::Unborn(Before::default()), Position::default()));
+        };
+        let sequence = match last {
+            Some(last) if last.epoch == life.epoch => {
+                Self::Alive(Box::new(Alive::from_last(log, life, &last)?))
+            }
+            // No row says how far this life had come, so it is over: seqs that were seen must not come again.
+            last => {
+                let n = last.as_ref().map_or(0, |last| last.n).max(position.sent);
+                let times = last.map(|last| last.pointers.times()).unwrap_or_default();
+                Self::Unborn(Before { life: Some(life), n, times })
+            }
+        };
+        Ok((sequence, position))
+    }
+
     /// The sequence of this job, where it has begun.
     ///
     /// # Errors
@@ -189,58 +220,77 @@ impl Sequence {
     pub fn of_job(&self, job: &JobId) -> Result<Option<&Alive>, LogError> {
         match self {
             Self::Alive(alive) if alive.life.job == *job => Ok(Some(alive)),
-            Self::Alive(_) => Err(LogError::OtherJob),
-            Self::Unborn { .. } => Ok(None),
+            Self::Unborn(Before { life, .. }) if life.as_ref().is_none_or(|life| life.job == *job) => {
+                Ok(None)
+            }
+            Self::Alive(_) | Self::Unborn(_) => Err(LogError::OtherJob),
         }
     }
 
-    /// The job, once a fix is accepted.
+    /// The job, once a life has begun.
     pub fn job(&self) -> Option<&JobId> {
         match self {
             Self::Alive(alive) => Some(&alive.life.job),
-            Self::Unborn { .. } => None,
+            Self::Unborn(before) => before.life.as_ref().map(|life| &life.job),
         }
     }
 
-    /// The epoch, once a fix is accepted.
+    /// The epoch, once a fix is accepted in it.
     pub fn epoch(&self) -> Option<u64> {
         match self {
             Self::Alive(alive) => Some(alive.life.epoch),
-            Self::Unborn { .. } => None,
+            Self::Unborn(_) => None,
+        }
+    }
+
+    /// The last `n` that was given out.
+    pub fn last_n(&self) -> u64 {
+        match self {
+            Self::Alive(alive) => alive.n,
+            Self::Unborn(before) => before.n,
+        }
+    }
+
+    /// What is said of all rows so far.
+    pub fn pointers(&self) -> &Pointers {
+        match self {
+            Self::Alive(alive) => &alive.pointers,
+            Self::Unborn(before) => &before.times,
         }
     }
 }
 
 impl Alive {
-    /// Where the sequence stands after its last row. The live fixes may be in earlier ones.
+    /// Where the sequence stands after its last row. The live fixes may be in earlier ones, or in none that is still kept: then
+    /// nothing is as old as to be held back by them.
     ///
     /// # Errors
     /// [`LogError`]
     pub fn from_last(log: &impl Log, life: Life, last: &Row) -> Result<Self, LogError> {
-        let find = |seq: u64| match Live::of(last, seq) {
-            Some(live) => Ok(live),
-            None => {
-                let row = log.rows_after(seq.saturating_sub(1), 1)?.into_iter().next();
-                row.and_then(|row| Live::of(&row, seq)).ok_or(LogError::Damaged("a live fix is gone"))
+        let find = |n: u64| match Live::of(last, n) {
+            None if n < last.n => {
+                let row = log.rows_after(n.saturating_sub(1), 1)?.into_iter().next();
+                Ok::<_, LogError>(row.and_then(|row| Live::of(&row, n)))
             }
+            live => Ok(live),
         };
-        let live = find(last.body.live)?;
-        let right = last.body.right.map(find).transpose()?;
-        let ahead = last.body.ahead.clone();
-        Ok(Self { life, seq: last.seq, cap: last.cap, ts: last.body.ts, live, right, ahead })
+        let live = last.pointers.live.map(find).transpose()?.flatten();
+        let right = last.pointers.right.map(find).transpose()?.flatten();
+        let Row { n, seq, ts, .. } = *last;
+        Ok(Self { life, n, seq, ts, pointers: last.pointers.clone(), live, right })
     }
 
     /// Goes on to the row that was just written.
     pub fn follow(&mut self, row: &Row) {
+        self.n = row.n;
         self.seq = row.seq;
-        self.cap = row.cap;
-        self.ts = row.body.ts;
-        self.ahead = row.body.ahead.clone();
-        if let Some(live) = Live::of(row, row.body.live) {
-            let before = std::mem::replace(&mut self.live, live);
-            self.right = row.body.right.and_then(|seq| {
-                Live::of(row, seq)
-                    .or_else(|| Some(before).filter(|before| before.seq == seq))
+        self.ts = row.ts;
+        self.pointers = row.pointers.clone();
+        if let Some(live) = row.pointers.live.and_then(|n| Live::of(row, n)) {
+            let before = self.live.replace(live);
+            self.right = row.pointers.right.and_then(|n| {
+                Live::of(row, n)
+                    .or_else(|| before.filter(|before| before.n == n))
                     .or_else(|| self.right.take())
             });
         }
@@ -248,19 +298,10 @@ impl Alive {
 
     /// What makes a fix of this driver late.
     pub fn markers(&self, driver: &UserId) -> Markers<'_> {
-        let live = self.live.mark();
+        let live = self.live.as_ref().map(Live::mark);
         let right = self.right.as_ref().map(Live::mark);
-        let ahead = self.ahead.iter().find(|(whose, _)| whose == driver).map(|(_, ahead)| *ahead);
-        Markers {
-            live: Some(live),
-            right: right.or(Some(live).filter(|live| !live.measured.is_ahead())),
-            ahead,
-        }
-    }
-
-    /// The last live fix of each driver whose clock was ahead within the last minute.
-    pub fn ahead(&self) -> &[(UserId, Ahead)] {
-        &self.ahead
+        let ahead = self.pointers.ahead.iter().find(|(whose, _)| whose == driver).map(|(_, ahead)| *ahead);
+        Markers { live, right: right.or(live.filter(|live| !live.measured.is_ahead())), ahead }
     }
 }
 
@@ -282,23 +323,24 @@ pub fn ahead_after(
 }
 
 impl Live {
-    /// The fix of this seq, if it is in this row.
-    fn of(row: &Row, seq: u64) -> Option<Self> {
-        let (fix, measured) = row.fix(seq)?;
+    /// The fix at this place, if it is in this row.
+    fn of(row: &Row, n: u64) -> Option<Self> {
+        let (kept, accepted) = (row.fix(n)?, row.accepted()?);
         Some(Self {
-            seq,
-            ts: row.body.ts,
-            fix: fix.clone(),
-            measured,
-            driver: row.body.driver.clone(),
-            at: row.body.at(),
-            offset: row.body.offset,
+            seq: kept.seq,
+            ts: row.ts,
+            fix: kept.fix.clone(),
+            measured: kept.measured,
+            n,
+            driver: accepted.driver.clone(),
+            at: accepted.at(row.ts),
+            offset: accepted.offset,
         })
     }
 
     fn mark(&self) -> Mark<'_> {
         Mark {
-            seq: self.seq,
+            n: self.n,
             driver: &self.driver,
             at: self.at,
             offset: self.offset,

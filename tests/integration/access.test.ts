@@ -92,7 +92,7 @@ describe("access to jobs", () => {
     };
     assert.deepEqual(await tables(), []);
     await service.post(job, { lat: 1, lng: 1 });
-    assert.deepEqual((await tables()).sort(), ["log", "meta"]);
+    assert.deepEqual((await tables()).sort(), ["lives", "log", "meta", "set_aside", "tasks"]);
   });
 
   test("a refusal arrives however long the body that nobody wants, and however many come at once", async () => {

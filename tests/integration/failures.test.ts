@@ -86,8 +86,10 @@ describe("failures on the way to Ably", { concurrency: true }, () => {
       await post(job, 1, 2, 3);
       await service.ably.arrived(job, 3);
       assert.deepEqual(seqs(job), [1, 2, 3]);
-      // It stays in the trail.
+      // It stays in the trail, and it is written down why nobody has seen it.
       assert.deepEqual((await service.sql(job, "SELECT seq FROM log ORDER BY seq")).map(({ seq }) => seq), [1, 2, 3]);
+      const [{ cause, ...range }, ...more] = await service.sql(job, "SELECT first_n, last_n, cause FROM set_aside");
+      assert.deepEqual([range, JSON.parse(cause), more], [{ first_n: 1, last_n: 1 }, { class: "message", status, code }, []]);
     });
   }
 

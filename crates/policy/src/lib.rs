@@ -20,6 +20,12 @@ pub use pattern::{Pattern, PatternError, Segment};
 /// The policy's file name, as errors give it. It sits at the root of the repository.
 pub const FILE: &str = "policy.toml";
 
+/// The channel on which the service publishes a job's positions.
+pub const JOB_CHANNEL: &str = "dispatch:job:{jobId}";
+
+/// All of these.
+const JOB_CHANNELS: &str = "dispatch:job:*";
+
 /// A role that can get a token. `service` is none of them: the platform's back end gets no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {

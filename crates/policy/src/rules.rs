@@ -4,16 +4,10 @@ use std::fmt;
 
 use ably::{ChannelPattern, Operation};
 
-use crate::{Grant, Pattern, PolicyError, Role, Segment};
+use crate::{Grant, JOB_CHANNEL, JOB_CHANNELS, Pattern, PolicyError, Role, Segment};
 
 /// Operations that reach beyond a role's own work, and so are refused unless they are marked as intended.
 const NEED_A_MARK: &[Operation] = &[Operation::PushAdmin, Operation::Stats, Operation::PrivilegedHeaders];
-
-/// The channels on which the service publishes a job's positions.
-const JOB_CHANNEL: &str = "dispatch:job:{jobId}";
-
-/// These and all below them.
-const JOB_CHANNELS: &str = "dispatch:job:*";
 
 /// Channels that a grant is held against.
 struct Neighbour<'a> {

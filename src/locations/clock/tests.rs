@@ -1,6 +1,7 @@
 use super::*;
 use crate::ids::UserId;
 use crate::locations::Sender;
+use crate::locations::post::Entry;
 
 /// 2026-11-28T00:00:00Z.
 const NOW: Millis = 1_795_824_000_000;

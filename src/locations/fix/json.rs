@@ -33,7 +33,7 @@ pub(in crate::locations) struct Fields<'a> {
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
-enum Key {
+enum Name {
     Lat,
     Lng,
     Speed,
@@ -50,20 +50,20 @@ enum Key {
 }
 
 impl<'a> Fields<'a> {
-    fn slot(&mut self, key: Key) -> Option<(Field, &mut Option<&'a RawValue>)> {
-        Some(match key {
-            Key::Lat => (Field::Lat, &mut self.lat),
-            Key::Lng => (Field::Lng, &mut self.lng),
-            Key::Speed => (Field::Speed, &mut self.speed),
-            Key::Heading => (Field::Heading, &mut self.heading),
-            Key::Accuracy => (Field::Accuracy, &mut self.accuracy),
-            Key::Altitude => (Field::Altitude, &mut self.altitude),
-            Key::CapturedAt => (Field::CapturedAt, &mut self.captured_at),
-            Key::Id => (Field::Id, &mut self.id),
-            Key::Locations => (Field::Locations, &mut self.locations),
-            Key::Driver => (Field::Driver, &mut self.driver),
-            Key::SentAt => (Field::SentAt, &mut self.sent_at),
-            Key::Unknown => return None,
+    fn slot(&mut self, name: Name) -> Option<(Field, &mut Option<&'a RawValue>)> {
+        Some(match name {
+            Name::Lat => (Field::Lat, &mut self.lat),
+            Name::Lng => (Field::Lng, &mut self.lng),
+            Name::Speed => (Field::Speed, &mut self.speed),
+            Name::Heading => (Field::Heading, &mut self.heading),
+            Name::Accuracy => (Field::Accuracy, &mut self.accuracy),
+            Name::Altitude => (Field::Altitude, &mut self.altitude),
+            Name::CapturedAt => (Field::CapturedAt, &mut self.captured_at),
+            Name::Id => (Field::Id, &mut self.id),
+            Name::Locations => (Field::Locations, &mut self.locations),
+            Name::Driver => (Field::Driver, &mut self.driver),
+            Name::SentAt => (Field::SentAt, &mut self.sent_at),
+            Name::Unknown => return None,
         })
     }
 
@@ -166,8 +166,8 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Fields::default();
-        while let Some(key) = map.next_key::<Key>()? {
-            match fields.slot(key) {
+        while let Some(name) = map.next_key::<Name>()? {
+            match fields.slot(name) {
                 Some((field, slot)) => {
                     let repeated = slot.replace(map.next_value()?).is_some();
                     if repeated {

@@ -1,3 +1,4 @@
+use ably::rest::ErrorClass;
 use serde_json::{Value, json};
 
 use super::*;
@@ -72,19 +73,29 @@ fn fix_at(captured_at: Millis) -> Value {
     json!({"lat": 1.5, "lng": 2.5, "capturedAt": captured_at})
 }
 
+/// What a publication holds.
+#[derive(serde::Deserialize)]
+struct PublishedMessage {
+    id: String,
+    name: String,
+    data: String,
+    encoding: String,
+}
+
 /// Publishes all that waits, successfully: name, id and data of each message.
 fn drain<L: Log>(job: &mut Job<L>, mut now: Millis) -> Vec<(String, String, Value)> {
     let mut published = Vec::new();
     loop {
         match job.next(now).unwrap() {
-            Step::Publish { seq, job: to, message } => {
-                assert_eq!((to, message.encoding), (job_id(), "json"));
+            Need::Publish(Publication { ticket, channel, body }) => {
+                let message: PublishedMessage = serde_json::from_str(body.as_str()).unwrap();
+                assert_eq!((channel.as_str(), message.encoding.as_str()), ("dispatch:job:job-1", "json"));
                 let data = serde_json::from_str(&message.data).unwrap();
-                published.push((message.name.to_owned(), message.id, data));
-                job.published(seq, now);
+                published.push((message.name, message.id, data));
+                job.published(ticket, now);
             }
-            Step::Wait { until } => now = until,
-            Step::Idle => return published,
+            Need::Wait { until } => now = until,
+            Need::Nothing => return published,
         }
     }
 }
@@ -120,7 +131,7 @@ fn fixes_of_a_post_are_ordered_by_time_and_answered_by_place() {
         results(&mut wake(log.clone()), fixes, NOW),
         ["3:accepted", "1:accepted", "4:accepted", "5:accepted", "2:accepted"]
     );
-    let times: Vec<_> = log.rows()[0].body.fixes.iter().map(Fix::captured_at).collect();
+    let times: Vec<_> = log.all()[0].accepted().unwrap().fixes.iter().map(Fix::captured_at).collect();
     assert_eq!(times, [Some(NOW - 30), Some(NOW - 20), Some(NOW - 10), None, Some(NOW + 5)]);
 }
 
@@ -391,7 +402,11 @@ fn a_time_in_the_year_2569_is_published_as_it_can_be_known() {
     assert_eq!(state(&mut job), expected);
     assert_eq!(state(&mut wake(log.clone())), expected);
     assert_eq!(results(&mut job, json!([fix_at(thai)]), NOW + DAY), ["1:duplicate"], "by what was sent");
-    assert_eq!(log.rows()[0].body.fixes[0].captured_at(), Some(thai), "what the phone said is kept");
+    assert_eq!(
+        log.all()[0].accepted().unwrap().fixes[0].captured_at(),
+        Some(thai),
+        "what the phone said is kept"
+    );
 }
 
 #[test]
@@ -408,7 +423,7 @@ fn nothing_is_created_by_what_is_not_accepted() {
         ]})
     );
     assert_eq!(state(&mut job), json!({"jobId": "job-1", "epoch": null, "seq": 0}));
-    assert_eq!(job.next(NOW), Ok(Step::Idle));
+    assert_eq!(job.next(NOW), Ok(Need::Nothing));
     assert_eq!(log.writes(), 0);
 }
 
@@ -486,8 +501,9 @@ fn the_longest_message_keeps_far_from_ablys_limit() {
     let long = -12.345_678_901_234_567 * 1e-7;
     let fixes = vec![json!({"lat": long, "lng": long, "speed": -long, "altitude": long}); 100];
     results(&mut job, json!(fixes), NOW);
-    let Ok(Step::Publish { message, .. }) = job.next(NOW) else { panic!("nothing to publish") };
-    assert!(message.data.len() < crate::locations::event::DATA_MAX / 4, "{}", message.data.len());
+    let data = drain(&mut job, NOW)[0].2.to_string();
+    // Ably's limit for a whole message is 64 KiB.
+    assert!(data.len() < 60 * 1024 / 4, "{}", data.len());
 }
 
 #[test]
@@ -501,18 +517,18 @@ fn what_was_not_confirmed_goes_out_again_with_the_same_bytes() {
             json!({"lat": 0.1 + f64::from(n), "lng": 1.0 / 3.0, "capturedAt": NOW + n as i64}),
             NOW + 5,
         );
-        let Ok(Step::Publish { seq, message, .. }) = job.next(NOW + 25 * i64::from(n)) else { panic!("{n}") };
+        let Ok(Need::Publish(publication)) = job.next(NOW + 25 * i64::from(n)) else { panic!("{n}") };
         if n < 2 {
-            job.published(seq, NOW);
+            job.published(publication.ticket, NOW);
         }
-        before.push(message);
+        before.push(publication);
     }
     // The third row has carried away that two were confirmed, less the one confirmed after the second was written.
     let mut job = wake(log);
     let mut after = Vec::new();
-    while let Ok(Step::Publish { seq, message, .. }) = job.next(NOW + 1_000 * after.len() as i64) {
-        job.published(seq, NOW);
-        after.push(message);
+    while let Ok(Need::Publish(publication)) = job.next(NOW + 1_000 * after.len() as i64) {
+        job.published(publication.ticket, NOW);
+        after.push(publication);
     }
     assert_eq!(after, before[2..]);
 }
@@ -522,17 +538,81 @@ fn a_confirmation_costs_a_write_only_after_some_quiet() {
     let sqlite = Sqlite::new();
     let mut job = wake(SqlLog::new(sqlite.clone()));
     post(&mut job, fix_at(NOW), NOW);
-    assert_eq!(sqlite.rows_written(), 2, "`meta`, once for the job, and the post");
+    assert_eq!(sqlite.rows_written(), 3, "`meta` and `lives`, once for the job, and the post");
     for n in 1..=10 {
         let now = NOW + n * 1_000;
-        let Ok(Step::Publish { seq, .. }) = job.next(now) else { panic!("{n}") };
-        job.published(seq, now);
+        let Ok(Need::Publish(publication)) = job.next(now) else { panic!("{n}") };
+        job.published(publication.ticket, now);
         post(&mut job, json!({"locations": vec![fix_at(now), json!({"lat": 1, "lng": 1})]}), now);
     }
-    assert_eq!(sqlite.rows_written(), 12, "one a post of any size");
+    assert_eq!(sqlite.rows_written(), 13, "one a post of any size");
     drain(&mut job, NOW + 11_000);
-    assert_eq!(sqlite.rows_written(), 13, "one for the quiet after it");
-    assert_eq!(wake(SqlLog::new(sqlite)).next(NOW), Ok(Step::Idle));
+    assert_eq!(sqlite.rows_written(), 14, "one for the quiet after it");
+    assert_eq!(wake(SqlLog::new(sqlite)).next(NOW), Ok(Need::Nothing));
+}
+
+#[test]
+fn a_message_that_is_given_up_is_written_down_with_its_reason() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    results(&mut job, json!([fix_at(NOW), fix_at(NOW + 1)]), NOW + 2);
+    results(&mut job, json!([fix_at(NOW + 2)]), NOW + 3);
+    let Ok(Need::Publish(publication)) = job.next(NOW + 4) else { panic!("nothing to publish") };
+    let error = PublishError::new(ErrorClass::BlamesMessage, Some(400), Some(40009), "too long");
+    let verdict = job.failed(publication.ticket, &error, NOW + 5, 0.5).unwrap();
+    assert_eq!(verdict, Verdict::SetAside { first_n: 1 });
+    let cause = r#"{"class":"message","code":40009,"status":400}"#.to_owned();
+    assert_eq!(log.given_up(), [SetAside { first_n: 1, last_n: 2, ts: NOW + 5, cause }]);
+    let ids = |job: &mut Job<_>| drain(job, NOW + 50).into_iter().map(|(_, id, _)| id).collect::<Vec<_>>();
+    assert_eq!(ids(&mut wake(log)), ["job-1/1700000000.3"], "after a sleep it is not tried again");
+    assert_eq!(ids(&mut job), ["job-1/1700000000.3"]);
+}
+
+#[test]
+fn rows_that_are_deleted_hold_nothing_up() {
+    let sqlite = Sqlite::new();
+    let open = || wake(SqlLog::new(sqlite.clone()));
+    let mut job = open();
+    for n in 0..3 {
+        results(&mut job, json!([fix_at(NOW + n)]), NOW + n);
+    }
+    results(&mut job, json!([fix_at(NOW - 1)]), NOW + 3);
+    drain(&mut job, NOW + 5);
+
+    sqlite.run("DELETE FROM log WHERE n < 4");
+    let mut job = open();
+    assert_eq!(state(&mut job), json!({"jobId": "job-1", "epoch": 1_700_000_000, "seq": 0}));
+    assert_eq!(results(&mut job, json!([fix_at(NOW - 1)]), NOW + 6), ["4:duplicate"], "it is still there");
+    assert_eq!(results(&mut job, json!([fix_at(NOW - 2)]), NOW + 6), ["5:accepted"]);
+
+    sqlite.run("DELETE FROM log");
+    let mut job = open();
+    let answer = post(&mut job, fix_at(NOW + 7), NOW + 7);
+    assert_eq!((&answer["epoch"], brief(&answer)), (&json!(1_700_000_001), vec!["1:accepted".to_owned()]));
+    let ids: Vec<_> = drain(&mut job, NOW + 50).into_iter().map(|(_, id, _)| id).collect();
+    assert_eq!(ids, ["job-1/1700000001.1"]);
+}
+
+#[test]
+fn a_row_that_is_no_fix_leaves_in_its_turn_and_one_that_nobody_knows_is_passed() {
+    let sqlite = Sqlite::new();
+    let mut job = wake(SqlLog::new(sqlite.clone()));
+    results(&mut job, json!([fix_at(NOW)]), NOW);
+    sqlite.run(
+        r#"INSERT INTO log (n, life, seq, kind, ts, cap, live, sent, body) VALUES
+            (2, 1700000000, 1, 'job.closed', 1700000000001, 1700000000000, 1, 0,
+             '{"channel":"dispatch:job:job-1","name":"job.closed","id":"job-1/closed","data":"{}"}'),
+            (3, 1700000000, 1, 'a mark', 1700000000002, 1700000000000, 1, 0, '{"whatever":[1]}')"#,
+    );
+    let mut job = wake(SqlLog::new(sqlite.clone()));
+    assert_eq!(
+        results(&mut job, json!([fix_at(NOW + 3), fix_at(NOW)]), NOW + 3),
+        ["2:accepted", "1:duplicate"]
+    );
+    let ids: Vec<_> = drain(&mut job, NOW + 5).into_iter().map(|(_, id, _)| id).collect();
+    assert_eq!(ids, ["job-1/1700000000.1", "job-1/closed", "job-1/1700000000.2"]);
+    let left = wake(SqlLog::new(sqlite)).next(NOW + 60_000);
+    assert_eq!(left, Ok(Need::Nothing));
 }
 
 #[test]
@@ -542,7 +622,7 @@ fn an_epoch_exceeds_the_one_before() {
     {
         let mut log = MemoryLog::default();
         if let Some(epoch) = stored {
-            log.begin(&Life { job: job_id(), epoch }).unwrap();
+            log.begin(&Life { job: job_id(), epoch }, 1).unwrap();
         }
         assert_eq!(post(&mut wake(log), fix_at(now), now)["epoch"], epoch);
     }

@@ -3,16 +3,18 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Life, Log, LogError, Position, Row, Sought, Waking};
+use super::{Life, Log, LogError, Position, Row, SetAside, Waking};
+use crate::locations::dedupe::Print;
 
 /// Clones share what is kept, so that a job can be woken again from it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryLog(Rc<RefCell<Kept>>);
+pub(crate) struct MemoryLog(Rc<RefCell<InMemory>>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct InMemory {
     life: Option<Life>,
     rows: Vec<Row>,
+    set_aside: Vec<SetAside>,
     position: Position,
     writes: usize,
 }
@@ -24,32 +26,37 @@ impl MemoryLog {
     }
 
     /// Everything that is kept.
-    pub(crate) fn rows(&self) -> Vec<Row> {
+    pub(crate) fn all(&self) -> Vec<Row> {
         self.0.borrow().rows.clone()
+    }
+
+    /// What was given up.
+    pub(crate) fn given_up(&self) -> Vec<SetAside> {
+        self.0.borrow().set_aside.clone()
     }
 }
 
 impl Log for MemoryLog {
-    fn wake(&self) -> Result<Waking, LogError> {
+    fn wake(&mut self) -> Result<Waking, LogError> {
         let kept = self.0.borrow();
-        Ok(match (&kept.life, kept.rows.last()) {
-            (None, _) => Waking::Untouched,
-            (Some(life), None) => Waking::Ended { epoch: life.epoch },
-            (Some(life), Some(last)) => {
-                Waking::Alive { life: life.clone(), last: Box::new(last.clone()), position: kept.position }
-            }
+        Ok(match &kept.life {
+            None => Waking::Untouched,
+            Some(life) => Waking::Begun {
+                life: life.clone(),
+                last: kept.rows.last().cloned().map(Box::new),
+                position: kept.position,
+            },
         })
     }
 
-    fn begin(&mut self, life: &Life) -> Result<(), LogError> {
+    fn begin(&mut self, life: &Life, _first_n: u64) -> Result<(), LogError> {
         let mut kept = self.0.borrow_mut();
         kept.life = Some(life.clone());
-        kept.position = Position::default();
         kept.writes += 1;
         Ok(())
     }
 
-    fn append(&mut self, row: &Row, position: Position) -> Result<(), LogError> {
+    fn append(&mut self, row: &Row, _prints: &[Print], position: Position) -> Result<(), LogError> {
         let mut kept = self.0.borrow_mut();
         kept.rows.push(row.clone());
         kept.position = position;
@@ -64,17 +71,27 @@ impl Log for MemoryLog {
         Ok(())
     }
 
-    fn find(&self, sought: &Sought<'_>) -> Result<Vec<Row>, LogError> {
-        let sought_fix = |fix: &crate::locations::Fix| {
-            fix.id().is_some_and(|id| sought.ids.contains(&id.as_str()))
-                || fix.captured_at().is_some_and(|at| sought.places.contains(&(at, fix.lat(), fix.lng())))
-        };
-        let found = |row: &&Row| row.body.fixes.iter().any(sought_fix);
-        Ok(self.0.borrow().rows.iter().filter(found).cloned().collect())
+    fn set_aside(&mut self, message: &SetAside, position: Position) -> Result<(), LogError> {
+        self.0.borrow_mut().set_aside.push(message.clone());
+        self.confirm(position)
     }
 
-    fn rows_after(&self, seq: u64, limit: u32) -> Result<Vec<Row>, LogError> {
+    fn prints(&self, each: &mut dyn FnMut(Print, u64)) -> Result<(), LogError> {
+        for row in &self.0.borrow().rows {
+            row.accepted()
+                .into_iter()
+                .flat_map(|accepted| accepted.prints())
+                .for_each(|print| each(print, row.n));
+        }
+        Ok(())
+    }
+
+    fn rows(&self, ns: &[u64]) -> Result<Vec<Row>, LogError> {
+        Ok(self.0.borrow().rows.iter().filter(|row| ns.contains(&row.n)).cloned().collect())
+    }
+
+    fn rows_after(&self, n: u64, limit: u32) -> Result<Vec<Row>, LogError> {
         let kept = self.0.borrow();
-        Ok(kept.rows.iter().filter(|row| row.seq > seq).take(limit as usize).cloned().collect())
+        Ok(kept.rows.iter().filter(|row| row.n > n).take(limit as usize).cloned().collect())
     }
 }

@@ -1,21 +1,24 @@
 //! The log over SQLite, as a Durable Object has it.
 //!
-//! Five columns and one row a post, because rows written are what storage costs, in time and in money. The position of
-//! the outbox rides on each row; only one that moves later, when no row follows soon, updates the single row of `meta`.
+//! One row a post, because rows written are what storage costs, in time and in money. The position of the outbox rides on each
+//! row; only one that moves later, when no row follows soon, updates the single row of `meta`.
+
+mod record;
+mod schema;
+mod v1;
 
 use thiserror::Error;
 
-use super::{Body, Life, Log, LogError, Position, Row, Sought, Waking};
+use self::record::{Record, Statement, append, columns, count, select};
+use super::{Life, Log, LogError, Position, Row, SetAside, Waking};
 use crate::ids::JobId;
+use crate::locations::dedupe::Print;
 
 #[cfg(test)]
 pub(in crate::locations) mod tests;
 
-/// What `meta.version` says of the tables below.
-const VERSION: i64 = 1;
-
-/// A value in SQLite. Workers hands integers over as floats, exactly up to 2^53, so a `Real` with no fraction reads as
-/// an integer too.
+/// A value in SQLite. Workers hands integers over as floats, exactly up to 2^53, so a `Real` with no fraction reads as an integer
+/// too.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SqlValue {
     /// `NULL`.
@@ -34,43 +37,33 @@ pub enum SqlValue {
 pub struct SqlError(pub String);
 
 /// A Durable Object's SQL, as much of it as is needed.
+///
+/// It binds every number as a REAL. A column that is INTEGER makes an integer of it again; a statement that computes with a
+/// parameter, or turns one into text, has to do so itself.
 pub trait Sql {
     /// Runs one statement to its end, and gives all its rows.
+    ///
+    /// This is the only way to run one: rows that a cursor has not handed over when the turn ends fail its commit, and what reading a
+    /// row throws must be caught as well as what running does.
     ///
     /// # Errors
     /// [`SqlError`], with the storage's own words; the statement has then changed nothing.
     fn exec(&self, statement: &'static str, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, SqlError>;
 }
 
-/// Each statement is a constant, so that an adapter may know it by its address.
-mod statement {
-    /// SQLite's own table: reading `meta` where there is none is an error.
-    pub(super) const HAS_META: &str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'";
-    pub(super) const CREATE_META: &str = "CREATE TABLE IF NOT EXISTS meta (\
-        id INTEGER PRIMARY KEY CHECK (id = 0), version INTEGER NOT NULL, job TEXT NOT NULL, \
-        epoch INTEGER NOT NULL, sent INTEGER NOT NULL, infl INTEGER)";
-    pub(super) const CREATE_LOG: &str = "CREATE TABLE IF NOT EXISTS log (\
-        seq INTEGER PRIMARY KEY, cap INTEGER, body TEXT NOT NULL, sent INTEGER NOT NULL, infl INTEGER)";
-    pub(super) const BEGIN: &str = "INSERT INTO meta (id, version, job, epoch, sent) VALUES (0, ?, ?, ?, 0) \
-        ON CONFLICT (id) DO UPDATE SET version = excluded.version, job = excluded.job, epoch = excluded.epoch, \
-        sent = 0, infl = NULL";
-    pub(super) const META: &str = "SELECT version, job, epoch, sent, infl FROM meta";
-    pub(super) const LAST: &str = "SELECT seq, cap, body, sent, infl FROM log ORDER BY seq DESC LIMIT 1";
-    pub(super) const APPEND: &str = "INSERT INTO log (seq, cap, body, sent, infl) VALUES (?, ?, ?, ?, ?)";
-    pub(super) const CONFIRM: &str = "UPDATE meta SET sent = ?, infl = ?";
-    pub(super) const AFTER: &str = "SELECT seq, cap, body FROM log WHERE seq > ? ORDER BY seq LIMIT ?";
-    /// It reads the log once, however many are sought: both lists become temporary indexes. What costs is parsing JSON,
-    /// so most fixes are done with after one element; and the driver, who is nearly always the same, is left to the
-    /// caller.
-    pub(super) const FIND: &str = "SELECT seq, cap, body FROM log \
-        WHERE (?1 IS NULL OR cap >= ?1) AND EXISTS (\
-            SELECT 1 FROM json_each(body, '$.fixes') AS fix WHERE \
-            (?2 <> '[]' AND fix.value ->> 3 IN (SELECT value FROM json_each(?2))) \
-            OR (?3 <> '[]' AND fix.value ->> 0 IN (SELECT value ->> 0 FROM json_each(?3)) \
-                AND (fix.value ->> 0, fix.value ->> 1, fix.value ->> 2) \
-                    IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?3)))) \
-        ORDER BY seq";
-}
+const META: Statement = "SELECT needs, state, job, sent, infl, (SELECT max(epoch) FROM lives) FROM meta";
+const LAST: Statement = select!("ORDER BY n DESC LIMIT 1");
+const AFTER: Statement = select!("WHERE n > ? ORDER BY n LIMIT ?");
+const ENDING_AT: Statement = select!("WHERE n IN (SELECT value FROM json_each(?)) ORDER BY n");
+const CONFIRM: Statement = "UPDATE meta SET sent = ?, infl = ?";
+const SET_ASIDE: Statement =
+    "INSERT OR REPLACE INTO set_aside (first_n, last_n, ts, cause) VALUES (?, ?, ?, ?)";
+/// One text for many rows, since each value that crosses from the runtime costs more than to write it there.
+const PRINTS: Statement = "SELECT max(n), group_concat(n || ' ' || prints, char(10)) \
+    FROM (SELECT n, prints FROM log WHERE n > ? ORDER BY n LIMIT ?)";
+
+/// How many rows' prints are read at once: at 8 bytes a fix and 100 fixes a row that is below the 2 MB that a value may have.
+const PRINTS_ROWS: i64 = 2_000;
 
 /// The log over a Durable Object's SQL.
 #[derive(Debug)]
@@ -82,135 +75,78 @@ impl<S: Sql> SqlLog<S> {
         Self(sql)
     }
 
-    fn rows(&self, statement: &'static str, params: Vec<SqlValue>) -> Result<Vec<Row>, LogError> {
+    fn select(&self, statement: Statement, params: Vec<SqlValue>) -> Result<Vec<Row>, LogError> {
         self.0.exec(statement, params)?.into_iter().map(|row| Record::new(row).row()).collect()
     }
 }
 
 impl<S: Sql> Log for SqlLog<S> {
-    fn wake(&self) -> Result<Waking, LogError> {
-        if self.0.exec(statement::HAS_META, vec![])?.is_empty() {
+    fn wake(&mut self) -> Result<Waking, LogError> {
+        if !schema::climb(&self.0)? {
             return Ok(Waking::Untouched);
         }
-        let Some(meta) = self.0.exec(statement::META, vec![])?.into_iter().next() else {
-            return Ok(Waking::Untouched);
-        };
+        let first = |statement| Ok::<_, LogError>(self.0.exec(statement, vec![])?.into_iter().next());
+        let Some(meta) = first(META)? else { return Ok(Waking::Untouched) };
         let mut meta = Record::new(meta);
-        let version = meta.integer("meta.version")?;
-        if version != VERSION {
-            return Err(LogError::Version(version));
-        }
+        schema::admit(&meta.text("meta.needs")?, &meta.text("meta.state")?)?;
         let job = JobId::parse(meta.text("meta.job")?).map_err(|_| LogError::Damaged("meta.job"))?;
-        let epoch = meta.count("meta.epoch")?;
         let confirmed = meta.position()?;
-        let Some(last) = self.0.exec(statement::LAST, vec![])?.into_iter().next() else {
-            return Ok(Waking::Ended { epoch });
+        let life = Life { job, epoch: meta.count("lives.epoch")? };
+        let Some(last) = first(LAST)? else {
+            return Ok(Waking::Begun { life, last: None, position: confirmed });
         };
         let mut record = Record::new(last);
         let last = record.row()?;
         let ridden = record.position()?;
         let position = if confirmed.sent > ridden.sent { confirmed } else { ridden };
-        Ok(Waking::Alive { life: Life { job, epoch }, last: Box::new(last), position })
+        Ok(Waking::Begun { life, last: Some(Box::new(last)), position })
     }
 
-    fn begin(&mut self, life: &Life) -> Result<(), LogError> {
-        self.0.exec(statement::CREATE_META, vec![])?;
-        self.0.exec(statement::CREATE_LOG, vec![])?;
-        let job = SqlValue::Text(life.job.as_str().to_owned());
-        self.0.exec(statement::BEGIN, vec![SqlValue::Integer(VERSION), job, count(life.epoch)])?;
-        Ok(())
+    fn begin(&mut self, life: &Life, first_n: u64) -> Result<(), LogError> {
+        schema::create(&self.0)?;
+        schema::begin(&self.0, life.job.as_str(), life.epoch, first_n)
     }
 
-    fn append(&mut self, row: &Row, position: Position) -> Result<(), LogError> {
-        let body = serde_json::to_string(&row.body).map_err(|_| LogError::Damaged("a row to be"))?;
-        let cap = row.cap.map_or(SqlValue::Null, SqlValue::Integer);
-        let [sent, infl] = columns(position);
-        self.0.exec(statement::APPEND, vec![count(row.seq), cap, SqlValue::Text(body), sent, infl])?;
-        Ok(())
+    fn append(&mut self, row: &Row, prints: &[Print], position: Position) -> Result<(), LogError> {
+        append(&self.0, row, prints, position)
     }
 
     fn confirm(&mut self, position: Position) -> Result<(), LogError> {
-        self.0.exec(statement::CONFIRM, columns(position).into())?;
+        self.0.exec(CONFIRM, columns(position).into())?;
         Ok(())
     }
 
-    fn find(&self, sought: &Sought<'_>) -> Result<Vec<Row>, LogError> {
-        let json = |list: serde_json::Result<String>| {
-            list.map(SqlValue::Text).map_err(|_| LogError::Damaged("what is sought"))
-        };
-        let params = vec![
-            sought.since().map_or(SqlValue::Null, SqlValue::Integer),
-            json(serde_json::to_string(&sought.ids))?,
-            json(serde_json::to_string(&sought.places))?,
-        ];
-        self.rows(statement::FIND, params)
+    fn set_aside(&mut self, message: &SetAside, position: Position) -> Result<(), LogError> {
+        let SetAside { first_n, last_n, ts, cause } = message;
+        let values =
+            vec![count(*first_n), count(*last_n), SqlValue::Integer(*ts), SqlValue::Text(cause.clone())];
+        self.0.exec(SET_ASIDE, values)?;
+        self.confirm(position)
     }
 
-    fn rows_after(&self, seq: u64, limit: u32) -> Result<Vec<Row>, LogError> {
-        self.rows(statement::AFTER, vec![count(seq), SqlValue::Integer(limit.into())])
-    }
-}
-
-fn count(value: u64) -> SqlValue {
-    // A seq or an epoch is far below 2^53, let alone 2^63.
-    SqlValue::Integer(i64::try_from(value).unwrap_or(i64::MAX))
-}
-
-fn columns(position: Position) -> [SqlValue; 2] {
-    [count(position.sent), position.infl.map_or(SqlValue::Null, count)]
-}
-
-/// The columns of one result row, read from left to right.
-struct Record(std::vec::IntoIter<SqlValue>);
-
-impl Record {
-    fn new(row: Vec<SqlValue>) -> Self {
-        Self(row.into_iter())
-    }
-
-    fn integer_or_null(&mut self, name: &'static str) -> Result<Option<i64>, LogError> {
-        match self.0.next() {
-            Some(SqlValue::Null) => Ok(None),
-            Some(SqlValue::Integer(value)) => Ok(Some(value)),
-            Some(SqlValue::Real(value)) if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 => {
-                Ok(Some(value as i64))
+    fn prints(&self, each: &mut dyn FnMut(Print, u64)) -> Result<(), LogError> {
+        let mut after = 0;
+        loop {
+            let page = self.0.exec(PRINTS, vec![count(after), SqlValue::Integer(PRINTS_ROWS)])?;
+            let mut page = Record::new(page.into_iter().next().unwrap_or_default());
+            let Some(last) = page.count_or_null("log.n")? else { return Ok(()) };
+            for row in page.text_or_null("log.prints")?.iter().flat_map(|text| text.lines()) {
+                let damaged = LogError::Damaged("log.prints");
+                let (n, prints) = row.split_once(' ').ok_or_else(|| damaged.clone())?;
+                let n = n.parse().map_err(|_| damaged.clone())?;
+                Print::parse(prints).ok_or(damaged)?.into_iter().for_each(|print| each(print, n));
             }
-            _ => Err(LogError::Damaged(name)),
+            after = last;
         }
     }
 
-    fn integer(&mut self, name: &'static str) -> Result<i64, LogError> {
-        self.integer_or_null(name)?.ok_or(LogError::Damaged(name))
+    fn rows(&self, ns: &[u64]) -> Result<Vec<Row>, LogError> {
+        // Text, not parameters: as many as there are make one statement.
+        let ns = serde_json::to_string(ns).map_err(|_| LogError::Damaged("what is sought"))?;
+        self.select(ENDING_AT, vec![SqlValue::Text(ns)])
     }
 
-    fn count(&mut self, name: &'static str) -> Result<u64, LogError> {
-        u64::try_from(self.integer(name)?).map_err(|_| LogError::Damaged(name))
-    }
-
-    fn text(&mut self, name: &'static str) -> Result<String, LogError> {
-        match self.0.next() {
-            Some(SqlValue::Text(text)) => Ok(text),
-            _ => Err(LogError::Damaged(name)),
-        }
-    }
-
-    /// `seq, cap, body`.
-    fn row(&mut self) -> Result<Row, LogError> {
-        let seq = self.count("log.seq")?;
-        let cap = self.integer_or_null("log.cap")?;
-        let body: Body =
-            serde_json::from_str(&self.text("log.body")?).map_err(|_| LogError::Damaged("log.body"))?;
-        let fixes = body.fixes.len() as u64;
-        if fixes == 0 || fixes > seq || body.live > seq {
-            return Err(LogError::Damaged("log.body"));
-        }
-        Ok(Row { seq, cap, body })
-    }
-
-    /// `sent, infl`.
-    fn position(&mut self) -> Result<Position, LogError> {
-        let sent = self.count("sent")?;
-        let infl = self.integer_or_null("infl")?.map(u64::try_from).transpose();
-        Ok(Position { sent, infl: infl.map_err(|_| LogError::Damaged("infl"))? })
+    fn rows_after(&self, n: u64, limit: u32) -> Result<Vec<Row>, LogError> {
+        self.select(AFTER, vec![count(n), SqlValue::Integer(limit.into())])
     }
 }

@@ -1,9 +1,18 @@
-use super::*;
+use std::time::Duration;
 
-fn row(seq: u64) -> Row {
-    let fix = [None, Some(1.0), Some(1.0), None, None, None, None, None];
-    let body = serde_json::json!({"ts": 0, "driver": "d", "live": seq, "fixes": [fix]});
-    Row { seq, cap: None, body: serde_json::from_value(body).unwrap() }
+use ably::rest::RETRY_AFTER_MAX;
+
+use super::*;
+use crate::locations::log::{Content, Pointers};
+
+fn row(n: u64) -> Row {
+    let accepted = r#"{"driver":"d","fixes":[[null,1,1,null,null,null,null,null]]}"#;
+    let content = Content::Fixes(serde_json::from_str(accepted).unwrap());
+    Row { n, epoch: 9, seq: n, ts: 0, pointers: Pointers { live: Some(n), ..Pointers::default() }, content }
+}
+
+fn transient(retry_after: Option<u64>) -> ErrorClass {
+    ErrorClass::Transient { retry_after: retry_after.map(Duration::from_millis) }
 }
 
 fn with_rows(seqs: std::ops::RangeInclusive<u64>) -> Outbox {
@@ -41,7 +50,7 @@ fn at_most_forty_a_second_leave() {
     while now < 1_000 {
         match outbox.next(now) {
             Next::Publish(row) => {
-                let seq = row.seq;
+                let seq = row.n;
                 leaving.push(now);
                 outbox.published(seq, now);
             }
@@ -55,7 +64,7 @@ fn at_most_forty_a_second_leave() {
 #[test]
 fn a_failed_message_goes_out_again_after_a_growing_while() {
     let mut outbox = with_rows(1..=2);
-    let failure = Failure::Transient { retry_after: None };
+    let failure = transient(None);
     let mut now = 0;
     let mut waits = Vec::new();
     for _ in 0..12 {
@@ -86,7 +95,7 @@ fn chance_shortens_a_wait_by_half_at_most() {
     for (jitter, wait) in [(0.0, 250), (0.5, 375), (1.0, 500), (-7.0, 250), (7.0, 500), (f64::NAN, 500)] {
         let mut outbox = with_rows(1..=1);
         let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
-        let verdict = outbox.failed(1, Failure::Transient { retry_after: None }, 0, jitter);
+        let verdict = outbox.failed(1, transient(None), 0, jitter);
         assert_eq!(verdict, Verdict::Retry { at: wait }, "{jitter}");
     }
 }
@@ -94,12 +103,11 @@ fn chance_shortens_a_wait_by_half_at_most() {
 #[test]
 fn each_kind_of_failure_waits_in_its_own_way() {
     for (failure, wait) in [
-        (Failure::Transient { retry_after: Some(7_000) }, 10_500),
-        (Failure::Transient { retry_after: Some(10) }, 500),
-        (Failure::Transient { retry_after: Some(-10) }, 500),
-        (Failure::Transient { retry_after: Some(Millis::MAX) }, 900_000),
-        (Failure::Credentials, 5_000),
-        (Failure::Unknown, 600_000),
+        (transient(Some(7_000)), 10_500),
+        (transient(Some(10)), 500),
+        (ErrorClass::Throttled { retry_after: Some(RETRY_AFTER_MAX) }, 900_000),
+        (ErrorClass::BlamesAccess, 5_000),
+        (ErrorClass::Unknown, 600_000),
     ] {
         let mut outbox = with_rows(1..=2);
         let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
@@ -110,7 +118,7 @@ fn each_kind_of_failure_waits_in_its_own_way() {
 
 #[test]
 fn what_ably_asks_everybody_to_wait_is_waited_and_then_not_by_all_for_as_long() {
-    let failure = Failure::Transient { retry_after: Some(60_000) };
+    let failure = transient(Some(60_000));
     let wait = |jitter| {
         let mut outbox = with_rows(1..=1);
         let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
@@ -129,15 +137,15 @@ fn a_message_that_is_refused_for_no_known_reason_is_held_twice_and_then_set_asid
     let mut now = 0;
     for _ in 0..2 {
         assert_eq!(outbox.next(now), Next::Publish(&row(1)));
-        assert_eq!(outbox.failed(1, Failure::Unknown, now, 1.0), Verdict::Retry { at: now + 600_000 });
+        assert_eq!(outbox.failed(1, ErrorClass::Unknown, now, 1.0), Verdict::Retry { at: now + 600_000 });
         now += 600_000;
     }
     assert_eq!(outbox.next(now), Next::Publish(&row(1)));
-    assert_eq!(outbox.failed(1, Failure::Unknown, now, 1.0), Verdict::SetAside);
+    assert_eq!(outbox.failed(1, ErrorClass::Unknown, now, 1.0), Verdict::SetAside { first_n: 1 });
     now += 25;
     assert_eq!(outbox.next(now), Next::Publish(&row(2)));
     assert_eq!(
-        outbox.failed(2, Failure::Unknown, now, 1.0),
+        outbox.failed(2, ErrorClass::Unknown, now, 1.0),
         Verdict::Retry { at: now + 600_000 },
         "each message by itself"
     );
@@ -147,7 +155,7 @@ fn a_message_that_is_refused_for_no_known_reason_is_held_twice_and_then_set_asid
 fn a_message_that_is_to_blame_is_set_aside_and_the_next_goes_on() {
     let mut outbox = with_rows(1..=2);
     let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
-    assert_eq!(outbox.failed(1, Failure::Message, 0, 1.0), Verdict::SetAside);
+    assert_eq!(outbox.failed(1, ErrorClass::BlamesMessage, 0, 1.0), Verdict::SetAside { first_n: 1 });
     assert_eq!(outbox.next(25), Next::Publish(&row(2)));
     assert_eq!(sent(&outbox), 1);
 }
@@ -156,11 +164,11 @@ fn a_message_that_is_to_blame_is_set_aside_and_the_next_goes_on() {
 fn news_of_what_is_not_in_flight_changes_nothing() {
     let mut outbox = with_rows(1..=2);
     outbox.published(1, 0);
-    assert_eq!(outbox.failed(1, Failure::Message, 0, 1.0), Verdict::Stale);
+    assert_eq!(outbox.failed(1, ErrorClass::BlamesMessage, 0, 1.0), Verdict::Stale);
     assert_eq!(sent(&outbox), 0);
     let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
     outbox.published(2, 0);
-    assert_eq!(outbox.failed(2, Failure::Message, 0, 1.0), Verdict::Stale);
+    assert_eq!(outbox.failed(2, ErrorClass::BlamesMessage, 0, 1.0), Verdict::Stale);
     assert_eq!(outbox.position(), Position { sent: 0, infl: Some(1) });
 }
 
@@ -172,7 +180,7 @@ fn a_position_is_written_down_by_the_next_row_or_after_some_quiet() {
     assert_eq!(outbox.next(10), Next::Wait { until: 5_010 });
     outbox.push(row(2));
     let Next::Publish(_) = outbox.next(25) else { panic!("nothing to publish") };
-    assert_eq!(outbox.failed(2, Failure::Credentials, 25, 1.0), Verdict::Retry { at: 5_025 });
+    assert_eq!(outbox.failed(2, ErrorClass::BlamesAccess, 25, 1.0), Verdict::Retry { at: 5_025 });
     assert_eq!(outbox.next(25), Next::Wait { until: 5_025 }, "the row has carried the position away");
     outbox.not_before = 50;
     let Next::Publish(_) = outbox.next(50) else { panic!("nothing to publish") };
@@ -192,7 +200,7 @@ fn a_long_queue_notes_how_far_it_has_come_though_there_is_no_quiet() {
     while sent(&outbox) < 64 {
         match outbox.next(now) {
             Next::Publish(row) => {
-                let seq = row.seq;
+                let seq = row.n;
                 now += 1_000;
                 outbox.published(seq, now);
             }
@@ -212,7 +220,7 @@ fn a_position_is_written_down_while_the_next_message_is_held() {
     let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
     outbox.published(1, 0);
     let Next::Publish(_) = outbox.next(25) else { panic!("nothing to publish") };
-    assert_eq!(outbox.failed(2, Failure::Unknown, 25, 1.0), Verdict::Retry { at: 600_025 });
+    assert_eq!(outbox.failed(2, ErrorClass::Unknown, 25, 1.0), Verdict::Retry { at: 600_025 });
     assert_eq!(outbox.next(25), Next::Wait { until: 5_000 });
     assert_eq!(outbox.next(5_000), Next::Confirm(Position { sent: 1, infl: None }));
     outbox.confirmed();
@@ -228,7 +236,7 @@ fn a_clock_that_goes_back_makes_nothing_wait_longer() {
     assert_eq!(outbox.next(10), Next::Wait { until: 10 + SPACING });
     let Next::Publish(_) = outbox.next(10 + SPACING) else { panic!("nothing to publish") };
     assert_eq!(
-        outbox.failed(2, Failure::Credentials, 20, 1.0),
+        outbox.failed(2, ErrorClass::BlamesAccess, 20, 1.0),
         Verdict::Retry { at: 5_020 },
         "a wait that begins after the step is not shortened by it"
     );
@@ -250,7 +258,7 @@ fn memory_is_bounded_and_the_rest_comes_from_the_log() {
         now += SPACING;
         match outbox.next(now) {
             Next::Publish(row) => {
-                let seq = row.seq;
+                let seq = row.n;
                 published.push(seq);
                 outbox.published(seq, now);
             }

@@ -13,7 +13,7 @@ fn driver(name: &str) -> UserId {
 fn said(driver: &UserId, captured_at: Millis, at: Millis) -> Mark<'_> {
     let clock = Some(Clock::Ahead).filter(|_| captured_at - at > TOLERANCE);
     let measured = Measured { effective: captured_at.min(at), captured_at, clock };
-    Mark { seq: 1, driver, at, offset: None, said: Some(captured_at), measured }
+    Mark { n: 1, driver, at, offset: None, said: Some(captured_at), measured }
 }
 
 /// The same, sent by a clock that is behind ours by `offset`, the time under way included.

@@ -61,15 +61,19 @@ pub struct PublishError {
 }
 
 impl PublishError {
+    /// An error of a class, with what was answered and another party's words.
+    pub fn new(class: ErrorClass, status: Option<u16>, code: Option<u32>, reason: &str) -> Self {
+        Self { class, status, code, reason: quoted(reason) }
+    }
+
     /// A request that got no answer, or not all of one.
     pub(super) fn transport(status: Option<u16>, reason: &str) -> Self {
-        let class = ErrorClass::Transient { retry_after: None };
-        Self { class, status, code: None, reason: quoted(reason) }
+        Self::new(ErrorClass::Transient { retry_after: None }, status, None, reason)
     }
 
     /// A message that is refused without asking Ably, by the code that Ably would answer.
     pub(super) fn refused(code: u32, reason: &str) -> Self {
-        Self { class: ErrorClass::BlamesMessage, status: None, code: Some(code), reason: quoted(reason) }
+        Self::new(ErrorClass::BlamesMessage, None, Some(code), reason)
     }
 }
 

@@ -30,7 +30,7 @@ enum Act {
     Sleep,
     /// One step of the outbox, and how the publish goes.
     Publish {
-        failure: Option<Failure>,
+        failure: Option<ErrorClass>,
         after: Millis,
     },
 }
@@ -59,8 +59,8 @@ fn act() -> impl Strategy<Value = Act> {
     let after = prop_oneof![12 => 0..2_000_i64, 4 => 0..100_000_i64, 1 => -100_000..0_i64, 1 => Just(-HOUR)];
     let failure = prop_oneof![
         6 => Just(None),
-        2 => Just(Some(Failure::Transient { retry_after: None })),
-        1 => Just(Some(Failure::Credentials)),
+        2 => Just(Some(ErrorClass::Transient { retry_after: None })),
+        1 => Just(Some(ErrorClass::BlamesAccess)),
     ];
     let clock = prop_oneof![-40_000..40_000_i64, Just(-3_000), Just(-HOUR), -HOUR - 40_000..-HOUR];
     let sent_at = prop::option::weighted(0.3, clock);
@@ -335,9 +335,10 @@ impl<L: Log> Rig<L> {
         self.job = wake((self.sleep)());
     }
 
-    fn publish(&mut self, failure: Option<Failure>, now: Millis) -> Step {
-        let step = self.job.next(now).unwrap();
-        if let Step::Publish { seq, message, .. } = &step {
+    fn publish(&mut self, failure: Option<ErrorClass>, now: Millis) -> Need {
+        let need = self.job.next(now).unwrap();
+        if let Need::Publish(Publication { ticket, body, .. }) = &need {
+            let message: PublishedMessage = serde_json::from_str(body.as_str()).unwrap();
             let earlier = self.bytes.insert(message.id.clone(), message.data.clone());
             assert!(earlier.as_ref().is_none_or(|earlier| *earlier == message.data), "{}", message.id);
             // A publish that fails may have arrived all the same.
@@ -345,13 +346,13 @@ impl<L: Log> Rig<L> {
                 self.seen.push(serde_json::from_str(&message.data).unwrap());
             }
             match failure {
-                None => self.job.published(*seq, now),
-                Some(failure) => {
-                    self.job.failed(*seq, failure, now, 0.5);
+                None => self.job.published(*ticket, now),
+                Some(class) => {
+                    self.job.failed(*ticket, &PublishError::new(class, None, None, ""), now, 0.5).unwrap();
                 }
             }
         }
-        step
+        need
     }
 
     /// What subscribers have seen of each seq, which must have come gapless and in order.
@@ -408,13 +409,13 @@ proptest! {
                     now += after;
                     if let Some(post) = posted.get(post % posted.len().max(1)) {
                         let expected = model.post(post, now);
-                        let writes = (kept.rows().len(), written.rows_written());
+                        let writes = (kept.all().len(), written.rows_written());
                         let name = format!("driver-{}", post.driver);
                         let answer = post_as(&mut awake.job, &name, None, &body(post), now);
                         prop_assert_eq!(brief(&answer), expected.clone());
                         prop_assert_eq!(post_as(&mut sleepy.job, &name, None, &body(post), now), answer);
                         if !expected.iter().any(|result| result.contains("accepted") || result.contains("late")) {
-                            prop_assert_eq!((kept.rows().len(), written.rows_written()), writes);
+                            prop_assert_eq!((kept.all().len(), written.rows_written()), writes);
                         }
                     }
                 }
@@ -437,16 +438,16 @@ proptest! {
         }
 
         // Both logs hold the same rows, the model's fixes, gapless.
-        let rows = kept.rows();
+        let rows = kept.all();
         let stored = SqlLog::new(written).rows_after(0, 1_000).unwrap_or_default();
         prop_assert_eq!(&stored, &rows);
-        let seqs: Vec<u64> = rows.iter().flat_map(Row::fixes).map(|(seq, ..)| seq).collect();
+        let seqs: Vec<u64> = rows.iter().flat_map(Row::fixes).map(|kept| kept.seq).collect();
         prop_assert_eq!(seqs, (1..=model.kept.len() as u64).collect::<Vec<_>>());
 
         // Once Ably takes everything, subscribers have seen every seq in order, however often the object slept.
         for rig_done in [
-            { while let Step::Publish { .. } | Step::Wait { .. } = awake.publish(None, now) { now += 60_000; } awake.trail() },
-            { while let Step::Publish { .. } | Step::Wait { .. } = sleepy.publish(None, now) { now += 60_000; } sleepy.trail() },
+            { while let Need::Publish(_) | Need::Wait { .. } = awake.publish(None, now) { now += 60_000; } awake.trail() },
+            { while let Need::Publish(_) | Need::Wait { .. } = sleepy.publish(None, now) { now += 60_000; } sleepy.trail() },
         ] {
             let lats: Vec<f64> = rig_done.iter().map(|(_, lat, _)| *lat).collect();
             let expected: Vec<f64> = model.kept.iter().map(|kept| f64::from(kept.lat) / 3.0).collect();

@@ -5,10 +5,13 @@ use rusqlite::{Connection, ToSql};
 
 use super::*;
 use crate::ids::UserId;
-use crate::locations::Fix;
 use crate::locations::clock::Clock;
-use crate::locations::log::Time;
+use crate::locations::log::{Accepted, Content, Pointers, Time};
 use crate::locations::sequence::Ahead;
+
+mod migration;
+mod newer;
+mod statements;
 
 /// A real SQLite in memory. Clones share it, so that a log can be opened again.
 #[derive(Debug, Clone)]
@@ -17,6 +20,13 @@ pub(in crate::locations) struct Sqlite(Rc<Connection>);
 impl Sqlite {
     pub(in crate::locations) fn new() -> Self {
         Self(Rc::new(Connection::open_in_memory().unwrap()))
+    }
+
+    /// What a database holds that is kept as a file.
+    fn load(bytes: &[u8]) -> Self {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.deserialize_read_exact("main", bytes, bytes.len(), false).unwrap();
+        Self(Rc::new(connection))
     }
 
     /// How many rows were ever inserted, changed or deleted: what storage is billed by.
@@ -28,7 +38,8 @@ impl Sqlite {
         self.0.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).unwrap()
     }
 
-    fn run(&self, sql: &str) {
+    /// Changes what is kept, as nothing of ours does.
+    pub(in crate::locations) fn run(&self, sql: &str) {
         self.0.execute_batch(sql).unwrap();
     }
 }
@@ -66,26 +77,44 @@ impl Sql for Sqlite {
     }
 }
 
-fn fix(text: &str) -> Fix {
-    serde_json::from_str(text).unwrap()
-}
-
 fn driver() -> UserId {
     UserId::parse("d").unwrap()
 }
 
-fn row(seq: u64, cap: Option<i64>, fixes: &[&str]) -> Row {
-    let fixes = fixes.iter().map(|text| fix(text)).collect();
-    let (at, offset, right, ahead, times) = Default::default();
-    let body = Body { ts: 1_000, at, offset, driver: driver(), live: seq, right, ahead, fixes, times };
-    Row { seq, cap, body }
+fn accepted(fixes: &[&str]) -> Accepted {
+    let fixes = fixes.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    Accepted { at: None, offset: None, driver: driver(), fixes, times: vec![] }
+}
+
+/// A row whose `n` is its seq, all of it live.
+fn row(n: u64, fixes: &[&str]) -> Row {
+    let pointers = Pointers { live: Some(n), ..Pointers::default() };
+    Row { n, epoch: life().epoch, seq: n, ts: 1_000, pointers, content: Content::Fixes(accepted(fixes)) }
 }
 
 fn life() -> Life {
     Life { job: JobId::parse("job-1").unwrap(), epoch: 1_700_000_000 }
 }
 
+/// A log that has begun, in a database that is given too.
+fn begun() -> (SqlLog<Sqlite>, Sqlite) {
+    let sqlite = Sqlite::new();
+    let mut log = SqlLog::new(sqlite.clone());
+    log.begin(&life(), 1).unwrap();
+    (log, sqlite)
+}
+
+fn append(log: &mut impl Log, row: &Row, position: Position) {
+    log.append(row, &row.accepted().map_or(vec![], Accepted::prints), position).unwrap();
+}
+
+fn at(sent: u64) -> Position {
+    Position { sent, infl: None }
+}
+
 const PLAIN: &str = "[null,1.0,1.0,null,null,null,null,null]";
+const NAMED: &str = r#"[null,1.0,1.0,"a name",null,null,null,null]"#;
+const TIMED: &str = "[1749116638916,1.0,1.0,null,null,null,null,null]";
 
 #[test]
 fn looking_at_an_untouched_object_creates_nothing() {
@@ -95,114 +124,123 @@ fn looking_at_an_untouched_object_creates_nothing() {
 }
 
 #[test]
-fn a_life_that_got_no_row_is_none() {
-    let sqlite = Sqlite::new();
-    SqlLog::new(sqlite.clone()).begin(&life()).unwrap();
-    assert_eq!(SqlLog::new(sqlite.clone()).wake(), Ok(Waking::Ended { epoch: 1_700_000_000 }));
+fn a_life_that_got_no_row_is_told_all_the_same() {
+    let (mut log, sqlite) = begun();
+    assert_eq!(log.wake(), Ok(Waking::Begun { life: life(), last: None, position: Position::default() }));
     sqlite.run("DELETE FROM meta");
-    assert_eq!(SqlLog::new(sqlite).wake(), Ok(Waking::Untouched));
+    assert_eq!(log.wake(), Ok(Waking::Untouched));
 }
 
 #[test]
 fn what_was_appended_is_found_again() {
-    let sqlite = Sqlite::new();
-    let mut log = SqlLog::new(sqlite.clone());
-    log.begin(&life()).unwrap();
-    let first = row(1, None, &[PLAIN]);
+    let (mut log, _) = begun();
+    let first = row(1, &[PLAIN]);
     let full = r#"[1749116638916,-33.7714165,150.7719527,"a\"b~",0.1,0.2,0.30000000000000004,1e-7]"#;
-    let second = row(3, Some(1_749_116_638_916), &[PLAIN, full]);
-    log.append(&first, Position::default()).unwrap();
-    log.append(&second, Position { sent: 0, infl: Some(1) }).unwrap();
-    drop(log);
+    let pointers = Pointers {
+        cap: Some(1_749_116_638_916),
+        far: Some(2_000_000_000_000),
+        live: Some(3),
+        right: Some(1),
+        ahead: vec![(driver(), Ahead { captured_at: 90_000, at: 900 })],
+    };
+    let mut second = Row { n: 5, pointers, ..row(3, &[PLAIN, full]) };
+    let Content::Fixes(fixes) = &mut second.content else { panic!("no fixes") };
+    fixes.offset = Some(-7);
+    fixes.times = vec![Time { fix: 1, clock: Clock::Ahead, captured_at: 90_000, effective: 900 }];
+    append(&mut log, &first, at(0));
+    append(&mut log, &second, Position { sent: 0, infl: Some(1) });
 
-    let log = SqlLog::new(sqlite);
     let position = Position { sent: 0, infl: Some(1) };
-    assert_eq!(log.wake(), Ok(Waking::Alive { life: life(), last: Box::new(second.clone()), position }));
+    let last = Some(Box::new(second.clone()));
+    assert_eq!(log.wake(), Ok(Waking::Begun { life: life(), last, position }));
     assert_eq!(log.rows_after(0, 10), Ok(vec![first.clone(), second.clone()]));
-    assert_eq!(log.rows_after(0, 1), Ok(vec![first]));
-    assert_eq!(log.rows_after(2, 1), Ok(vec![second]));
-    assert_eq!(log.rows_after(3, 1), Ok(vec![]));
+    assert_eq!(log.rows_after(0, 1), Ok(vec![first.clone()]));
+    assert_eq!(log.rows_after(4, 1), Ok(vec![second.clone()]));
+    assert_eq!(log.rows_after(5, 1), Ok(vec![]));
+    assert_eq!(log.rows(&[1, 4, 5]), Ok(vec![first, second]));
+    assert_eq!(log.rows(&[2, 3]), Ok(vec![]));
+    assert_eq!(log.rows(&[]), Ok(vec![]));
 }
 
 #[test]
 fn a_row_says_only_what_is_to_be_said() {
-    let mut row = row(3, None, &[PLAIN, PLAIN]);
-    let plain = format!(r#"{{"ts":1000,"driver":"d","live":3,"fixes":[{PLAIN},{PLAIN}]}}"#);
-    assert_eq!(serde_json::to_string(&row.body).unwrap(), plain);
-    assert_eq!(serde_json::from_str::<Body>(&plain).unwrap(), row.body);
-    let more = plain.replace("}", r#","what a later build adds":[]}"#);
-    assert_eq!(serde_json::from_str::<Body>(&more).unwrap(), row.body, "it is passed over");
+    let mut body = accepted(&[PLAIN, PLAIN]);
+    let plain = format!(r#"{{"driver":"d","fixes":[{PLAIN},{PLAIN}]}}"#);
+    assert_eq!(serde_json::to_string(&body).unwrap(), plain);
+    assert_eq!(serde_json::from_str::<Accepted>(&plain).unwrap(), body);
 
-    row.body.at = Some(900);
-    row.body.offset = Some(-7);
-    row.body.right = Some(2);
-    row.body.ahead = vec![(driver(), Ahead { captured_at: 90_000, at: 900 })];
-    row.body.times = vec![Time { fix: 1, clock: Clock::Ahead, captured_at: 90_000, effective: 900 }];
+    body.at = Some(900);
+    body.offset = Some(-7);
+    body.times = vec![Time { fix: 1, clock: Clock::Ahead, captured_at: 90_000, effective: 900 }];
     let full = format!(
-        r#"{{"ts":1000,"at":900,"offset":-7,"driver":"d","live":3,"right":2,"ahead":[["d",{{"capturedAt":90000,"at":900}}]],"fixes":[{PLAIN},{PLAIN}],"times":[{{"fix":1,"clock":"ahead","capturedAt":90000,"effective":900}}]}}"#
+        r#"{{"at":900,"offset":-7,"driver":"d","fixes":[{PLAIN},{PLAIN}],"times":[{{"fix":1,"clock":"ahead","capturedAt":90000,"effective":900}}]}}"#
     );
-    assert_eq!(serde_json::to_string(&row.body).unwrap(), full);
-    assert_eq!(serde_json::from_str::<Body>(&full).unwrap(), row.body);
+    assert_eq!(serde_json::to_string(&body).unwrap(), full);
+    assert_eq!(serde_json::from_str::<Accepted>(&full).unwrap(), body);
 }
 
 #[test]
 fn the_position_is_the_one_that_has_come_further() {
-    let sqlite = Sqlite::new();
-    let mut log = SqlLog::new(sqlite.clone());
-    log.begin(&life()).unwrap();
-    let position = |log: &SqlLog<Sqlite>| match log.wake().unwrap() {
-        Waking::Alive { position, .. } => position,
+    let (mut log, _) = begun();
+    let position = |log: &mut SqlLog<Sqlite>| match log.wake().unwrap() {
+        Waking::Begun { position, .. } => position,
         other => panic!("{other:?}"),
     };
-    let at = |sent| Position { sent, infl: None };
-    log.append(&row(1, None, &[PLAIN]), at(0)).unwrap();
+    append(&mut log, &row(1, &[PLAIN]), at(0));
     log.confirm(at(1)).unwrap();
-    assert_eq!(position(&log), at(1));
-    log.append(&row(2, None, &[PLAIN]), at(1)).unwrap();
-    log.append(&row(3, None, &[PLAIN]), Position { sent: 2, infl: Some(3) }).unwrap();
-    assert_eq!(position(&log), Position { sent: 2, infl: Some(3) });
+    assert_eq!(position(&mut log), at(1));
+    append(&mut log, &row(2, &[PLAIN]), at(1));
+    append(&mut log, &row(3, &[PLAIN]), Position { sent: 2, infl: Some(3) });
+    assert_eq!(position(&mut log), Position { sent: 2, infl: Some(3) });
     log.confirm(at(3)).unwrap();
-    assert_eq!(position(&log), at(3));
-    sqlite.run("DELETE FROM log");
-    log.begin(&Life { epoch: 1_700_000_001, ..life() }).unwrap();
-    log.append(&row(1, None, &[PLAIN]), at(0)).unwrap();
-    assert_eq!(position(&log), at(0), "a new life starts afresh");
+    assert_eq!(position(&mut log), at(3));
 }
 
 #[test]
-fn a_look_up_finds_ids_and_places() {
-    let mut log = SqlLog::new(Sqlite::new());
-    log.begin(&life()).unwrap();
-    let rows = [
-        row(2, Some(50), &[r#"[50,1.5,2.5,"a",null,null,null,null]"#, PLAIN]),
-        row(3, Some(50), &[r#"[40,1.5,2.5,null,null,null,null,null]"#]),
-        row(4, Some(90), &[r#"[90,-0.1,1e-7,null,null,null,null,null]"#]),
-        row(5, Some(90), &[r#"[null,1.5,2.5,"it's 5\" \\ [x]",null,null,null,null]"#]),
-    ];
-    for row in &rows {
-        log.append(row, Position::default()).unwrap();
+fn a_new_life_goes_on_in_the_same_log() {
+    let (mut log, sqlite) = begun();
+    append(&mut log, &row(1, &[PLAIN]), at(0));
+    let next = Life { epoch: 1_700_000_009, ..life() };
+    log.begin(&next, 2).unwrap();
+    let old = Some(Box::new(row(1, &[PLAIN])));
+    assert_eq!(log.wake(), Ok(Waking::Begun { life: next.clone(), last: old, position: at(0) }));
+    let first = Row { n: 2, epoch: next.epoch, ..row(1, &[PLAIN]) };
+    append(&mut log, &first, at(1));
+    assert_eq!(log.wake(), Ok(Waking::Begun { life: next, last: Some(Box::new(first)), position: at(1) }));
+    let lives = sqlite.exec("SELECT epoch, first_n FROM lives ORDER BY epoch", vec![]).unwrap();
+    let numbers = |a, b| vec![SqlValue::Real(a), SqlValue::Real(b)];
+    assert_eq!(lives, [numbers(1_700_000_000.0, 1.0), numbers(1_700_000_009.0, 2.0)]);
+}
+
+#[test]
+fn what_is_given_up_is_written_down_with_the_position_after_it() {
+    let (mut log, sqlite) = begun();
+    append(&mut log, &row(2, &[PLAIN, PLAIN]), at(0));
+    let message = SetAside { first_n: 1, last_n: 2, ts: 7, cause: r#"{"code":40009}"#.to_owned() };
+    for _ in 0..2 {
+        log.set_aside(&message, at(2)).unwrap();
     }
-    let find = |ids: &[&'static str], places: &[(i64, f64, f64)]| {
-        let sought = Sought { ids: ids.to_vec(), places: places.to_vec() };
-        log.find(&sought).unwrap().iter().map(|row| row.seq).collect::<Vec<_>>()
-    };
-    assert_eq!(find(&["a"], &[]), [2]);
-    assert_eq!(find(&["b", "it's 5\" \\ [x]"], &[]), [5]);
-    assert_eq!(find(&["A", "b", ""], &[]), [] as [u64; 0]);
-    assert_eq!(find(&[], &[(40, 1.5, 2.5)]), [3]);
-    assert_eq!(find(&[], &[(90, -0.1, 1e-7)]), [4]);
-    assert_eq!(find(&[], &[(90, -0.1, 1.1e-7), (41, 1.5, 2.5), (40, 2.5, 1.5)]), [] as [u64; 0]);
-    assert_eq!(find(&["a"], &[(40, 1.5, 2.5), (90, -0.1, 1e-7)]), [2, 3, 4]);
-    assert_eq!(find(&["a"], &[(90, -0.1, 1e-7)]), [2, 4], "an id may be in a row of any time");
+    let Ok(Waking::Begun { position, .. }) = log.wake() else { panic!("nothing is kept") };
+    assert_eq!(position, at(2));
+    let kept = sqlite.exec("SELECT first_n, last_n, ts, cause FROM set_aside", vec![]).unwrap();
+    let [one, two, seven] = [1.0, 2.0, 7.0].map(SqlValue::Real);
+    assert_eq!(kept, [[one, two, seven, SqlValue::Text(message.cause)]]);
 }
 
 #[test]
-fn a_log_of_another_version_is_left_alone() {
-    let sqlite = Sqlite::new();
-    let mut log = SqlLog::new(sqlite.clone());
-    log.begin(&life()).unwrap();
-    sqlite.run("UPDATE meta SET version = 2");
-    assert_eq!(log.wake(), Err(LogError::Version(2)));
+fn prints_are_told_with_their_rows_however_many_there_are() {
+    let (mut log, _) = begun();
+    let mut expected = Vec::new();
+    for n in 1..=2 * PRINTS_ROWS as u64 + 3 {
+        let name = format!(r#"[null,1.0,1.0,"{n}",null,null,null,null]"#);
+        let row =
+            row(2 * n, &[if n % 3 == 0 { PLAIN } else { &name }, if n % 2 == 0 { TIMED } else { PLAIN }]);
+        append(&mut log, &row, at(0));
+        expected.extend(row.accepted().unwrap().prints().into_iter().map(|print| (print, row.n)));
+    }
+    let mut told = Vec::new();
+    log.prints(&mut |print, n| told.push((print, n))).unwrap();
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -210,30 +248,37 @@ fn a_damaged_log_is_an_error() {
     for damage in [
         "UPDATE log SET body = '{'",
         "UPDATE log SET body = '{}'",
-        r#"UPDATE log SET body = '{"ts":1,"driver":"d","live":1,"fixes":[]}'"#,
-        r#"UPDATE log SET body = '{"ts":1,"driver":"d","live":9,"fixes":[[null,1,1,null,null,null,null,null]]}'"#,
+        r#"UPDATE log SET body = '{"driver":"d","fixes":[]}'"#,
+        r#"UPDATE log SET body = '{"driver":"d","fixes":[[null,1,1],[null,1,1]]}'"#,
+        "UPDATE log SET live = 9",
+        "UPDATE log SET live_right = 9",
+        "UPDATE log SET live_ahead = 'x'",
         "UPDATE log SET cap = 'x'",
         "UPDATE log SET sent = -1",
         "UPDATE log SET sent = 0.5",
         "UPDATE meta SET job = '..'",
-        "UPDATE meta SET epoch = -1",
+        "UPDATE meta SET version = 0",
+        "UPDATE meta SET needs = 'x'",
+        "UPDATE lives SET epoch = -1",
     ] {
-        let sqlite = Sqlite::new();
-        let mut log = SqlLog::new(sqlite.clone());
-        log.begin(&life()).unwrap();
-        log.append(&row(1, None, &[PLAIN]), Position::default()).unwrap();
+        let (mut log, sqlite) = begun();
+        append(&mut log, &row(1, &[PLAIN]), at(0));
         sqlite.run(damage);
         assert!(matches!(log.wake(), Err(LogError::Damaged(_))), "{damage}: {:?}", log.wake());
+    }
+    let (mut log, sqlite) = begun();
+    append(&mut log, &row(1, &[NAMED]), at(0));
+    for damage in ["é", "AAAAAAA", "AAAA"] {
+        sqlite.run(&format!("UPDATE log SET prints = '{damage}'"));
+        assert_eq!(log.prints(&mut |_, _| {}), Err(LogError::Damaged("log.prints")), "{damage}");
     }
 }
 
 #[test]
 fn a_refusal_of_the_storage_is_an_error() {
-    let sqlite = Sqlite::new();
-    let mut log = SqlLog::new(sqlite.clone());
-    log.begin(&life()).unwrap();
-    log.append(&row(1, None, &[PLAIN]), Position::default()).unwrap();
-    assert!(matches!(log.append(&row(1, None, &[PLAIN]), Position::default()), Err(LogError::Storage(_))));
+    let (mut log, sqlite) = begun();
+    append(&mut log, &row(1, &[PLAIN]), at(0));
+    assert!(matches!(log.append(&row(1, &[PLAIN]), &[], at(0)), Err(LogError::Storage(_))));
     sqlite.run("DROP TABLE log");
     assert!(matches!(log.wake(), Err(LogError::Storage(_))));
 }

@@ -1,0 +1,236 @@
+//! How a retry is recognised: at a cost that is about nothing for a fix that is new, however long the log.
+//!
+//! A fix is known by its driver and its `id`, or else by its driver, its `capturedAt` as sent and its place. The log keeps a
+//! [`Print`] of that beside each row, and the [`Index`] has the prints of all rows in memory, once they are needed. Only rows that
+//! hold a fix with the same print are read, and what they hold decides.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hashbrown::HashTable;
+use sha2::{Digest, Sha256};
+
+use super::Millis;
+use super::clock::{Clocks, Measured};
+use super::fix::{Field, Fix, Reason, Rejection};
+use super::log::{Log, LogError, Pointers, Row};
+use super::post::{Entry, Post};
+use super::protocol::Outcome;
+use crate::ids::UserId;
+
+#[cfg(test)]
+mod tests;
+
+/// A fix that is ahead of our clock by more than this says nothing about the times of others: see [`Pointers::far`].
+const FAR: Millis = 86_400_000;
+
+/// What a retry is recognised by, among the fixes of one driver. A fix with neither `id` nor `capturedAt` has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum DedupeKey<'a> {
+    Id(&'a str),
+    /// `capturedAt` and the bits of `lat` and `lng`, which are finite and have but one zero.
+    Place(Millis, u64, u64),
+}
+
+impl<'a> DedupeKey<'a> {
+    fn of(fix: &'a Fix) -> Option<Self> {
+        match fix.id() {
+            Some(id) => Some(Self::Id(id.as_str())),
+            None => fix.captured_at().map(|at| Self::Place(at, fix.lat().to_bits(), fix.lng().to_bits())),
+        }
+    }
+
+    /// Whether it is sure that no earlier fix has it, whatever was accepted.
+    fn is_new(self, pointers: &Pointers) -> bool {
+        match self {
+            Self::Id(_) => false,
+            Self::Place(at, ..) => Some(at) > pointers.cap && pointers.far.is_none_or(|far| at < far),
+        }
+    }
+}
+
+/// 48 bits of SHA-256 over a driver and a [`DedupeKey`]. Kept in the log, so the same in every build: and no driver can make many
+/// fixes that share one, each of which would cost a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Print([u8; Print::BYTES]);
+
+impl Print {
+    const BYTES: usize = 6;
+
+    /// The print of a driver's fix, if it has one.
+    pub fn of(driver: &UserId, fix: &Fix) -> Option<Self> {
+        let mut hash = Sha256::new();
+        hash.update(driver.as_str());
+        // A user id holds no line break, so where it ends is clear.
+        match DedupeKey::of(fix)? {
+            DedupeKey::Id(id) => {
+                hash.update("\nid\n");
+                hash.update(id);
+            }
+            DedupeKey::Place(at, lat, lng) => {
+                hash.update("\nplace\n");
+                hash.update(at.to_be_bytes());
+                hash.update(lat.to_be_bytes());
+                hash.update(lng.to_be_bytes());
+            }
+        }
+        hash.finalize().first_chunk().copied().map(Self)
+    }
+
+    /// Prints as text, one after the other.
+    pub fn text(prints: &[Self]) -> String {
+        URL_SAFE_NO_PAD.encode(prints.iter().flat_map(|print| print.0).collect::<Vec<_>>())
+    }
+
+    /// The prints of a text; nothing where it is none.
+    pub fn parse(text: &str) -> Option<Vec<Self>> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (prints, rest) = bytes.as_chunks::<{ Self::BYTES }>();
+        rest.is_empty().then(|| prints.iter().copied().map(Self).collect())
+    }
+
+    fn bits(self) -> u64 {
+        self.0.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+    }
+}
+
+/// The prints of all fixes in a log, in 10 to 21 bytes each.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// Read at the first look-up: most objects never need it. An entry is 36 bits of a print above 28 bits of the row's `n`.
+    entries: Option<HashTable<u64>>,
+}
+
+impl Index {
+    /// An `n` takes so many bits of an entry. An object's 10 GB hold no log of more fixes than that.
+    const N_BITS: u32 = 28;
+    const N_MASK: u64 = (1 << Self::N_BITS) - 1;
+
+    fn entry(print: Print, n: u64) -> u64 {
+        print.bits() >> 12 << Self::N_BITS | n & Self::N_MASK
+    }
+
+    /// The table takes the top bits for one thing and the low ones for another, and both must differ from print to print.
+    fn hash(entry: u64) -> u64 {
+        let bits = entry >> Self::N_BITS;
+        bits << Self::N_BITS ^ bits
+    }
+
+    /// The rows that may hold a fix with one of these prints, by their `n`, each once and in order.
+    fn candidates(&mut self, prints: &[Print], log: &impl Log) -> Result<Vec<u64>, LogError> {
+        let entries = match &mut self.entries {
+            Some(entries) => entries,
+            none => {
+                let mut entries = HashTable::new();
+                log.prints(&mut |print, n| insert(&mut entries, Self::entry(print, n)))?;
+                none.insert(entries)
+            }
+        };
+        let mut found: Vec<u64> = Vec::new();
+        for print in prints {
+            let sought = Self::entry(*print, 0);
+            let same = entries.iter_hash(Self::hash(sought)).map(|entry| entry ^ sought);
+            found.extend(same.filter(|n| *n <= Self::N_MASK));
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    /// Goes on after a row that was just written.
+    pub fn follow(&mut self, prints: &[Print], n: u64) {
+        if let Some(entries) = &mut self.entries {
+            prints.iter().for_each(|print| insert(entries, Self::entry(*print, n)));
+        }
+    }
+}
+
+fn insert(entries: &mut HashTable<u64>, entry: u64) {
+    entries.insert_unique(Index::hash(entry), entry, |entry| Index::hash(*entry));
+}
+
+/// The pointers `cap` and `far` after fixes that were accepted at `at`.
+pub fn caps_after(mut pointers: Pointers, fixes: &[Fix], at: Millis) -> Pointers {
+    for time in fixes.iter().filter_map(Fix::captured_at) {
+        if time - at <= FAR {
+            pointers.cap = pointers.cap.max(Some(time));
+        } else {
+            pointers.far = Some(pointers.far.map_or(time, |far| far.min(time)));
+        }
+    }
+    pointers
+}
+
+/// What is to become of an entry, before seqs are given out.
+pub enum Fate {
+    /// It gets a seq.
+    Fresh(Measured),
+    /// The same as the fresh entry at this earlier index.
+    Twin(usize),
+    /// Whatever else happens.
+    Known(Outcome),
+}
+
+/// The rows that may hold fixes of this post, of the same driver.
+///
+/// # Errors
+/// [`LogError`]
+pub fn earlier(
+    index: &mut Index,
+    log: &impl Log,
+    pointers: &Pointers,
+    post: &Post,
+) -> Result<Vec<Row>, LogError> {
+    let sought = post.fixes().filter(|fix| DedupeKey::of(fix).is_some_and(|key| !key.is_new(pointers)));
+    let prints: Vec<Print> = sought.filter_map(|fix| Print::of(&post.driver, fix)).collect();
+    if prints.is_empty() {
+        return Ok(Vec::new());
+    }
+    let candidates = index.candidates(&prints, log)?;
+    if candidates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut rows = log.rows(&candidates)?;
+    // Another driver's have another print, but 36 bits of it may be the same.
+    rows.retain(|row| row.accepted().is_some_and(|accepted| accepted.driver == post.driver));
+    Ok(rows)
+}
+
+/// Decides on each entry of a post, by the rows that may hold its fixes and by the entries before it.
+pub fn fates(post: &Post, earlier: &[Row], clocks: &Clocks) -> Vec<Fate> {
+    let kept = earlier.iter().flat_map(Row::fixes);
+    let before: HashMap<DedupeKey<'_>, (u64, &Fix)> =
+        kept.filter_map(|kept| Some((DedupeKey::of(kept.fix)?, (kept.seq, kept.fix)))).collect();
+    let mut here: HashMap<DedupeKey<'_>, (usize, &Fix)> = HashMap::new();
+    let reused = Rejection::of(Field::Id, Reason::IdReused);
+    let fates = post.entries.iter().enumerate().map(|(index, entry)| {
+        let fix = match entry {
+            Entry::Fix(fix) => fix,
+            Entry::Bad(rejection) => return Fate::Known(Outcome::rejected(index, *rejection)),
+        };
+        let key = DedupeKey::of(fix);
+        if let Some((seq, original)) = key.and_then(|key| before.get(&key)) {
+            return Fate::Known(match fix.same_measurement(original) {
+                true => Outcome::Duplicate { seq: *seq },
+                false => Outcome::rejected(index, reused),
+            });
+        }
+        if let Some((first, original)) = key.and_then(|key| here.get(&key)) {
+            return match fix.same_measurement(original) {
+                true => Fate::Twin(*first),
+                false => Fate::Known(Outcome::rejected(index, reused)),
+            };
+        }
+        // Only here: a retry gets its seq back however long it has taken.
+        let Ok(measured) = clocks.measure(fix) else {
+            let too_old = Rejection::of(Field::CapturedAt, Reason::TooOld);
+            return Fate::Known(Outcome::rejected(index, too_old));
+        };
+        if let Some(key) = key {
+            here.insert(key, (index, fix));
+        }
+        Fate::Fresh(measured)
+    });
+    fates.collect()
+}

@@ -1,0 +1,180 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::ids::JobId;
+use crate::locations::log::memory::MemoryLog;
+use crate::locations::log::{Accepted, Content, Life, Position};
+
+fn driver(name: &str) -> UserId {
+    UserId::parse(name).unwrap()
+}
+
+fn fix(text: &str) -> Fix {
+    serde_json::from_str(text).unwrap()
+}
+
+fn print(driver_name: &str, text: &str) -> Option<Print> {
+    Print::of(&driver(driver_name), &fix(text))
+}
+
+const NAMED: &str = r#"[5,1.0,2.0,"a",null,null,null,null]"#;
+const TIMED: &str = "[5,1.0,2.0,null,null,null,null,null]";
+
+#[test]
+fn a_print_is_of_a_driver_and_of_what_names_a_fix() {
+    assert_eq!(print("d", "[null,1.0,2.0,null,null,null,null,null]"), None);
+    let all = [
+        print("d", NAMED),
+        print("e", NAMED),
+        print("d", r#"[5,1.0,2.0,"b",null,null,null,null]"#),
+        print("d", TIMED),
+        print("e", TIMED),
+        print("d", "[6,1.0,2.0,null,null,null,null,null]"),
+        print("d", "[5,1.1,2.0,null,null,null,null,null]"),
+        print("d", "[5,2.0,1.0,null,null,null,null,null]"),
+    ];
+    let different: std::collections::BTreeSet<_> = all.iter().flatten().collect();
+    assert_eq!(different.len(), all.len());
+    assert_eq!(print("d", NAMED), print("d", r#"[7,3.0,4.0,"a",1,1,1,1]"#), "an id names it alone");
+    assert_eq!(print("d", TIMED), print("d", "[5,1.0,2.0,null,9,9,9,9]"));
+}
+
+#[test]
+fn a_print_is_the_same_in_every_build() {
+    let prints = [print("d", NAMED).unwrap(), print("d", TIMED).unwrap()];
+    assert_eq!(Print::text(&prints), "CXsTIGUlyxGlr5P-");
+    assert_eq!(Print::parse(&Print::text(&prints)).unwrap(), prints);
+    assert_eq!(Print::parse(""), Some(vec![]));
+    for bad in ["AAAA", "AAAAAAAAA", "AAAAAAA=", "AAAAAAA é"] {
+        assert_eq!(Print::parse(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn what_is_after_all_times_but_those_of_a_far_future_is_new() {
+    let fixes = |times: &[Millis]| -> Vec<Fix> {
+        times.iter().map(|time| fix(&format!("[{time},1.0,1.0,null,null,null,null,null]"))).collect()
+    };
+    let pointers = caps_after(Pointers::default(), &fixes(&[10, FAR + 1_001, FAR + 1_000, 7]), 1_000);
+    assert_eq!((pointers.cap, pointers.far), (Some(FAR + 1_000), Some(FAR + 1_001)));
+    let pointers = caps_after(Pointers::default(), &fixes(&[900]), 1_000);
+    let pointers = caps_after(pointers, &fixes(&[9 * FAR, 8 * FAR]), 1_000);
+    assert_eq!((pointers.cap, pointers.far), (Some(900), Some(8 * FAR)));
+    let new = |time| DedupeKey::Place(time, 0, 0).is_new(&pointers);
+    for (time, is_new) in
+        [(899, false), (900, false), (901, true), (8 * FAR - 1, true), (8 * FAR, false), (9 * FAR, false)]
+    {
+        assert_eq!(new(time), is_new, "{time}");
+    }
+    assert!(DedupeKey::Place(Millis::MIN, 0, 0).is_new(&Pointers::default()));
+    assert!(!DedupeKey::Id("a").is_new(&Pointers::default()));
+}
+
+/// A log that counts what is read of it.
+struct Counting {
+    log: MemoryLog,
+    read: std::cell::RefCell<Vec<u64>>,
+}
+
+impl Log for Counting {
+    fn wake(&mut self) -> Result<crate::locations::log::Waking, LogError> {
+        self.log.wake()
+    }
+    fn begin(&mut self, life: &Life, first_n: u64) -> Result<(), LogError> {
+        self.log.begin(life, first_n)
+    }
+    fn append(&mut self, row: &Row, prints: &[Print], position: Position) -> Result<(), LogError> {
+        self.log.append(row, prints, position)
+    }
+    fn confirm(&mut self, position: Position) -> Result<(), LogError> {
+        self.log.confirm(position)
+    }
+    fn set_aside(
+        &mut self,
+        message: &crate::locations::log::SetAside,
+        position: Position,
+    ) -> Result<(), LogError> {
+        self.log.set_aside(message, position)
+    }
+    fn prints(&self, each: &mut dyn FnMut(Print, u64)) -> Result<(), LogError> {
+        self.log.prints(each)
+    }
+    fn rows(&self, ns: &[u64]) -> Result<Vec<Row>, LogError> {
+        self.read.borrow_mut().extend(ns);
+        self.log.rows(ns)
+    }
+    fn rows_after(&self, n: u64, limit: u32) -> Result<Vec<Row>, LogError> {
+        self.log.rows_after(n, limit)
+    }
+}
+
+fn row(n: u64, whose: &str, fixes: &[&str]) -> Row {
+    let fixes = fixes.iter().map(|text| fix(text)).collect();
+    let accepted = Accepted { at: None, offset: None, driver: driver(whose), fixes, times: vec![] };
+    Row { n, epoch: 9, seq: n, ts: 0, pointers: Pointers::default(), content: Content::Fixes(accepted) }
+}
+
+#[test]
+fn no_row_is_read_that_holds_no_candidate_of_the_same_driver() {
+    let mut log = Counting { log: MemoryLog::default(), read: Vec::new().into() };
+    log.begin(&Life { job: JobId::parse("j").unwrap(), epoch: 9 }, 1).unwrap();
+    for (n, whose, text) in [(1, "d", NAMED), (2, "e", NAMED), (3, "d", TIMED), (4, "e", TIMED)] {
+        log.append(&row(n, whose, &[text]), &[], Position::default()).unwrap();
+    }
+    let pointers = Pointers { cap: Some(5), ..Pointers::default() };
+    let mut index = Index::default();
+    let mut earlier = |whose: &str, bodies: &str| {
+        let body = format!(r#"{{"locations":[{bodies}]}}"#);
+        let whose = driver(whose);
+        let sender = crate::locations::Sender::Driver(&whose);
+        let post = Post::parse(body.as_bytes(), sender, None).unwrap();
+        let rows = super::earlier(&mut index, &log, &pointers, &post).unwrap();
+        let found: Vec<u64> = rows.iter().map(|row| row.n).collect();
+        assert_eq!(log.read.take(), found);
+        found
+    };
+    let named = r#"{"lat":1,"lng":2,"capturedAt":5,"id":"a"}"#;
+    let timed = r#"{"lat":1,"lng":2,"capturedAt":5}"#;
+    assert_eq!(earlier("d", named), [1]);
+    assert_eq!(earlier("e", named), [2]);
+    assert_eq!(earlier("d", timed), [3]);
+    assert_eq!(earlier("e", &format!("{timed},{named},{timed}")), [2, 4]);
+    assert_eq!(earlier("f", &format!("{timed},{named}")), [] as [u64; 0]);
+    assert_eq!(earlier("d", r#"{"lat":1,"lng":2,"capturedAt":6}"#), [] as [u64; 0], "later than all");
+    assert_eq!(earlier("d", r#"{"lat":1,"lng":2}"#), [] as [u64; 0]);
+}
+
+#[test]
+fn an_index_takes_at_most_24_bytes_a_fix() {
+    let mut index = Index { entries: Some(HashTable::new()) };
+    let mut most: f64 = 0.0;
+    for n in 0_u64..200_000 {
+        // As evenly spread as the prints are.
+        let bits = n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
+        index.follow(&[Print(*bits.first_chunk().unwrap())], n);
+        let bytes = index.entries.as_ref().unwrap().allocation_size();
+        if n > 1_000 {
+            most = most.max(bytes as f64 / n as f64);
+        }
+    }
+    assert!(most <= 24.0, "{most}");
+}
+
+proptest! {
+    #[test]
+    fn the_index_finds_all_rows_of_a_print_and_hardly_another(
+        prints in prop::collection::vec(prop::array::uniform6(0..4_u8), 1..200)
+    ) {
+        let mut index = Index { entries: Some(HashTable::new()) };
+        // The low bits of these are no part of an entry.
+        let prints: Vec<Print> = prints.into_iter().map(|[a, b, c, d, ..]| Print([a, b, c, d, 0, 0])).collect();
+        for (print, n) in prints.iter().zip(1..) {
+            index.follow(&[*print], n);
+        }
+        for print in &prints {
+            let expected: Vec<u64> =
+                (1..).zip(&prints).filter(|(_, other)| *other == print).map(|(n, _)| n).collect();
+            prop_assert_eq!(index.candidates(&[*print], &MemoryLog::default()).unwrap(), expected);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The tables, and the ladder of migrations by which older ones become today's.
+//!
+//! A later version adds columns that have a default, and kinds of rows, and fields to what is JSON; then the build before it still
+//! reads and writes what this one has written. What an older build must not touch at all is named in `meta.needs`.
+
+use super::record::{Record, Statement, append, count};
+use super::{Sql, SqlValue, v1};
+use crate::locations::log::LogError;
+
+/// What `meta.version` says of the tables below.
+pub(super) const VERSION: i64 = 2;
+
+/// What `meta.needs` may name, so that this build may touch the storage: nothing yet.
+const KNOWN: [&str; 0] = [];
+
+/// The state of a job that takes fixes. No other is known yet.
+const OPEN: &str = "open";
+
+/// The tables. Rows written are what storage costs, in time and in money: so there is no index but the primary keys.
+const CREATE: [Statement; 5] = [
+    // One row: what a job is as a whole. `state` says so in words, whatever rows there are; `sent` and `infl` are a position that no
+    // row of the log has carried away.
+    "CREATE TABLE IF NOT EXISTS meta (id INTEGER PRIMARY KEY CHECK (id = 0), version INTEGER NOT NULL, \
+        needs TEXT NOT NULL DEFAULT '[]', job TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'open', \
+        sent INTEGER NOT NULL DEFAULT 0, infl INTEGER)",
+    // The lives of the sequence: where in the log each begins, and to whom it is assigned, since when and until when.
+    "CREATE TABLE IF NOT EXISTS lives (epoch INTEGER PRIMARY KEY, first_n INTEGER NOT NULL, \
+        driver TEXT, since INTEGER, until INTEGER)",
+    // All that leaves. What is short stands before the body, which may go on in pages of its own.
+    "CREATE TABLE IF NOT EXISTS log (n INTEGER PRIMARY KEY, life INTEGER NOT NULL, seq INTEGER NOT NULL, \
+        kind TEXT NOT NULL, ts INTEGER NOT NULL, cap INTEGER, far INTEGER, live INTEGER, live_right INTEGER, \
+        live_ahead TEXT, sent INTEGER NOT NULL, infl INTEGER, prints TEXT, body TEXT NOT NULL)",
+    // Messages that Ably refuses for good.
+    "CREATE TABLE IF NOT EXISTS set_aside (first_n INTEGER PRIMARY KEY, last_n INTEGER NOT NULL, \
+        ts INTEGER NOT NULL, cause TEXT NOT NULL)",
+    // What must still be done elsewhere, and when it is tried next.
+    "CREATE TABLE IF NOT EXISTS tasks (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, due INTEGER NOT NULL, \
+        failures INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL)",
+];
+
+/// SQLite's own table: reading `meta` where there is none is an error.
+const HAS_META: Statement = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'";
+const META_VERSION: Statement = "SELECT version FROM meta";
+
+/// Makes the tables that are not there.
+pub(super) fn create(sql: &impl Sql) -> Result<(), LogError> {
+    CREATE.into_iter().try_for_each(|table| sql.exec(table, vec![]).map(drop).map_err(LogError::from))
+}
+
+/// Brings the tables into today's form. Says whether there are any, with a job in them.
+pub(super) fn climb(sql: &impl Sql) -> Result<bool, LogError> {
+    if sql.exec(HAS_META, vec![])?.is_empty() {
+        return Ok(false);
+    }
+    let Some(version) = sql.exec(META_VERSION, vec![])?.into_iter().next() else { return Ok(false) };
+    match Record::new(version).integer("meta.version")? {
+        1 => to_2(sql)?,
+        // A later version's tables hold all that these do.
+        VERSION.. => {}
+        _ => return Err(LogError::Damaged("meta.version")),
+    }
+    Ok(true)
+}
+
+/// Whether this build may touch a storage, by what that says of itself.
+pub(super) fn admit(needs: &str, state: &str) -> Result<(), LogError> {
+    let needs: Vec<String> = serde_json::from_str(needs).map_err(|_| LogError::Damaged("meta.needs"))?;
+    if let Some(unknown) = needs.into_iter().find(|need| !KNOWN.contains(&need.as_str())) {
+        return Err(LogError::Newer(unknown));
+    }
+    match state {
+        OPEN => Ok(()),
+        _ => Err(LogError::Newer("the job's state".to_owned())),
+    }
+}
+
+/// From a log that is keyed by `seq`, of one life, with the pointers in its bodies. What can fail because of what is kept is done before
+/// anything of it goes.
+fn to_2(sql: &impl Sql) -> Result<(), LogError> {
+    const RENAME_LOG: Statement = "ALTER TABLE log RENAME TO log_1";
+    const RENAME_META: Statement = "ALTER TABLE meta RENAME TO meta_1";
+    const ADOPT_META: Statement = "INSERT INTO meta (id, version, job, sent, infl) \
+        SELECT 0, 2, job, sent, infl FROM meta_1";
+    const ADOPT_LIFE: Statement = "INSERT INTO lives (epoch, first_n) SELECT epoch, 1 FROM meta_1";
+    const DROP_LOG: Statement = "DROP TABLE log_1";
+    const DROP_META: Statement = "DROP TABLE meta_1";
+
+    let rows = v1::rows(sql)?;
+    sql.exec(RENAME_LOG, vec![])?;
+    sql.exec(RENAME_META, vec![])?;
+    create(sql)?;
+    for (row, prints, position) in &rows {
+        append(sql, row, prints, *position)?;
+    }
+    for statement in [ADOPT_META, ADOPT_LIFE, DROP_LOG, DROP_META] {
+        sql.exec(statement, vec![])?;
+    }
+    Ok(())
+}
+
+/// Begins a life in tables that are there.
+pub(super) fn begin(sql: &impl Sql, job: &str, epoch: u64, first_n: u64) -> Result<(), LogError> {
+    const META: Statement =
+        "INSERT INTO meta (id, version, job) VALUES (0, ?, ?) ON CONFLICT (id) DO NOTHING";
+    const LIFE: Statement = "INSERT INTO lives (epoch, first_n) VALUES (?, ?)";
+    sql.exec(META, vec![SqlValue::Integer(VERSION), SqlValue::Text(job.to_owned())])?;
+    sql.exec(LIFE, vec![count(epoch), count(first_n)])?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Databases that earlier versions have written wake with all that they hold. `tests/data/storage` has one of each version, and beside
+//! it what was posted, answered and published.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::ids::FixId;
+use crate::locations::post::{Entry, Sender};
+use crate::locations::{Job, JobRequest, Millis, Need, Post};
+
+/// What a database was made by.
+#[derive(Deserialize)]
+struct Story {
+    job: JobId,
+    posts: Vec<Posted>,
+    state: Value,
+    /// As they were sent to Ably; the last one was refused for now.
+    published: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct Posted {
+    driver: UserId,
+    key: Option<String>,
+    body: Value,
+    results: Value,
+}
+
+impl Story {
+    /// Posts everything again that can be recognised.
+    fn retry<L: Log>(&self, job: &mut Job<L>, now: Millis) {
+        for posted in &self.posts {
+            let key = posted.key.clone().map(|key| FixId::parse(key).unwrap());
+            let sender = Sender::Driver(&posted.driver);
+            let mut post = Post::parse(posted.body.to_string().as_bytes(), sender, key.as_ref()).unwrap();
+            let mut results = posted.results.as_array().unwrap().clone();
+            let nameless = post.entries.iter().position(|entry| match entry {
+                Entry::Fix(fix) => Print::of(&posted.driver, fix).is_none(),
+                Entry::Bad(_) => false,
+            });
+            if let Some(nameless) = nameless {
+                post.entries.remove(nameless);
+                results.remove(nameless);
+            }
+            let answer = job.handle(JobRequest::Post { job: self.job.clone(), post }, now).unwrap();
+            let answer = serde_json::to_value(answer).unwrap();
+            for (again, first) in answer["results"].as_array().unwrap().iter().zip(&results) {
+                match first.get("seq") {
+                    Some(seq) => assert_eq!(again, &json!({"status": "duplicate", "seq": seq})),
+                    None => assert_eq!(again, first),
+                }
+            }
+        }
+    }
+}
+
+const VERSIONS: [(&[u8], &str); 1] = [(
+    include_bytes!("../../../../../tests/data/storage/v1.sqlite"),
+    include_str!("../../../../../tests/data/storage/v1.json"),
+)];
+
+const DAY: Millis = 86_400_000;
+
+#[test]
+fn every_version_wakes_with_every_fix() {
+    for (database, story) in VERSIONS {
+        let story: Story = serde_json::from_str(story).unwrap();
+        let last_seq = story.state["seq"].as_u64().unwrap();
+        let now = story.state["ts"].as_i64().unwrap() + 1_000;
+        let sqlite = Sqlite::load(database);
+        let mut job = Job::wake(SqlLog::new(sqlite.clone()), DAY).unwrap();
+        let written = sqlite.rows_written();
+        for _ in 0..2 {
+            let state = job.handle(JobRequest::State { job: story.job.clone() }, now).unwrap();
+            assert_eq!(serde_json::to_value(state).unwrap(), story.state);
+            story.retry(&mut job, now);
+            job = Job::wake(SqlLog::new(sqlite.clone()), DAY).unwrap();
+        }
+        assert_eq!(sqlite.rows_written(), written, "the ladder is climbed once, and a retry writes nothing");
+
+        // What was not confirmed goes out: that which was in flight, with the same bytes, and then the others.
+        let in_flight = story.published.last().unwrap();
+        let mut ids = Vec::new();
+        let mut at = now;
+        loop {
+            match job.next(at).unwrap() {
+                Need::Publish(publication) => {
+                    let sent: Value = serde_json::from_str(publication.body.as_str()).unwrap();
+                    if ids.is_empty() {
+                        assert_eq!(&sent, in_flight);
+                    }
+                    ids.push(sent["id"].as_str().unwrap().to_owned());
+                    job.published(publication.ticket, at);
+                }
+                Need::Wait { until } => at = until,
+                Need::Nothing => break,
+            }
+        }
+        let epoch = &story.state["epoch"];
+        let expected = [10, 11, 12].map(|seq| format!("{}/{epoch}.{seq}", story.job));
+        assert_eq!(ids, expected);
+
+        // The next fix goes on from there, and one from the year 2034 makes no other be looked for.
+        let fix = br#"{"lat":48.24,"lng":16.4}"#;
+        let post = Post::parse(fix, Sender::Driver(&story.posts[0].driver), None).unwrap();
+        let answer = job.handle(JobRequest::Post { job: story.job.clone(), post }, now).unwrap();
+        let answer = serde_json::to_value(answer).unwrap();
+        assert_eq!(answer["epoch"], story.state["epoch"]);
+        assert_eq!(answer["results"], json!([{"status": "accepted", "seq": last_seq + 1}]));
+        let Waking::Begun { last: Some(last), .. } = SqlLog::new(sqlite).wake().unwrap() else {
+            panic!("nothing is kept")
+        };
+        assert_eq!((last.n, last.pointers.live), (last_seq + 1, Some(last_seq + 1)));
+        assert!(last.pointers.far.is_some_and(|far| far > now + 7 * 365 * DAY));
+        assert!(last.pointers.cap.is_some_and(|cap| cap < now));
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_not_changed() {
+    for (database, _) in VERSIONS {
+        let sqlite = Sqlite::load(database);
+        sqlite.run("UPDATE log SET body = '{}' WHERE rowid = 5");
+        let written = sqlite.rows_written();
+        assert_eq!(SqlLog::new(sqlite.clone()).wake(), Err(LogError::Damaged("log.body")));
+        assert_eq!(sqlite.rows_written(), written);
+    }
+}

@@ -1,0 +1,76 @@
+//! What each statement gives on a real SQLite, written down, so that the runtime's own is held to the same: it binds numbers in
+//! another way. `tests/integration/statements.test.ts` does that.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A database that notes what it is asked, and what it answers.
+#[derive(Clone)]
+struct Noting {
+    sqlite: Sqlite,
+    notes: Rc<RefCell<Vec<Value>>>,
+}
+
+impl Sql for Noting {
+    fn exec(&self, statement: &'static str, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, SqlError> {
+        let plain = |values: &[SqlValue]| values.iter().map(plain).collect::<Vec<_>>();
+        let given = plain(&params);
+        let rows = self.sqlite.exec(statement, params)?;
+        let told: Vec<_> = rows.iter().map(|row| plain(row)).collect();
+        self.notes.borrow_mut().push(json!({"statement": statement, "params": given, "rows": told}));
+        Ok(rows)
+    }
+}
+
+fn plain(value: &SqlValue) -> Value {
+    match value {
+        SqlValue::Null => Value::Null,
+        SqlValue::Integer(number) => json!(number),
+        SqlValue::Real(number) if number.fract() == 0.0 => json!(*number as i64),
+        SqlValue::Real(number) => json!(number),
+        SqlValue::Text(text) => json!(text),
+    }
+}
+
+#[test]
+fn what_each_statement_gives_is_written_down() {
+    let noting = Noting { sqlite: Sqlite::new(), notes: Rc::default() };
+    let mut log = SqlLog::new(noting.clone());
+    log.wake().unwrap();
+    log.begin(&life(), 1).unwrap();
+    log.wake().unwrap();
+    let full = row(2, &[NAMED, TIMED]);
+    let pointers = Pointers {
+        cap: Some(1_749_116_638_916),
+        far: Some(2_000_000_000_000),
+        right: Some(1),
+        ahead: vec![(driver(), Ahead { captured_at: 90_000, at: 900 })],
+        ..full.pointers
+    };
+    append(&mut log, &Row { pointers, ..full }, at(0));
+    append(&mut log, &row(3, &[PLAIN]), Position { sent: 2, infl: Some(3) });
+    log.wake().unwrap();
+    log.confirm(at(3)).unwrap();
+    log.confirm(Position { sent: 3, infl: Some(4) }).unwrap();
+    log.set_aside(&SetAside { first_n: 1, last_n: 2, ts: 7, cause: "{}".to_owned() }, at(3)).unwrap();
+    log.prints(&mut |_, _| {}).unwrap();
+    log.rows(&[2, 3, 9]).unwrap();
+    log.rows_after(0, 1).unwrap();
+    log.rows_after(2, 10).unwrap();
+    log.begin(&Life { epoch: 1_700_000_009, ..life() }, 4).unwrap();
+    log.wake().unwrap();
+
+    let notes = serde_json::to_string_pretty(&*noting.notes.borrow()).unwrap() + "\n";
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let kept = root.join("tests/data/storage/statements.json");
+    if std::fs::read_to_string(&kept).is_ok_and(|kept| kept == notes) {
+        return;
+    }
+    let new = root.join("target/statements.json");
+    std::fs::write(&new, notes).unwrap();
+    panic!("the statements have changed: if that is meant, copy {} over {}", new.display(), kept.display());
+}

@@ -1,0 +1,46 @@
+//! What the first version kept: `log(seq, cap, body, sent, infl)`, of one life, and its epoch in `meta`.
+
+use serde::Deserialize;
+
+use super::Sql;
+use super::record::{Record, Statement};
+use crate::ids::UserId;
+use crate::locations::Millis;
+use crate::locations::dedupe::{Print, caps_after};
+use crate::locations::log::{Accepted, Content, LogError, Pointers, Position, Row};
+use crate::locations::sequence::Ahead;
+
+/// What the body of a row held besides the fixes.
+#[derive(Deserialize)]
+struct Body {
+    ts: Millis,
+    live: u64,
+    #[serde(default)]
+    right: Option<u64>,
+    #[serde(default)]
+    ahead: Vec<(UserId, Ahead)>,
+}
+
+/// All rows, as they are kept today. Seqs counted all that left.
+pub(super) fn rows(sql: &impl Sql) -> Result<Vec<(Row, Vec<Print>, Position)>, LogError> {
+    const EPOCH: Statement = "SELECT epoch FROM meta";
+    const ROWS: Statement = "SELECT seq, sent, infl, body FROM log ORDER BY seq";
+    let Some(epoch) = sql.exec(EPOCH, vec![])?.into_iter().next() else { return Ok(Vec::new()) };
+    let epoch = Record::new(epoch).count("meta.epoch")?;
+    let mut caps = Pointers::default();
+    let rows = sql.exec(ROWS, vec![])?.into_iter().map(|row| {
+        let mut record = Record::new(row);
+        let seq = record.count("log.seq")?;
+        let position = record.position()?;
+        let text = record.text("log.body")?;
+        let damaged = |_| LogError::Damaged("log.body");
+        let body: Body = serde_json::from_str(&text).map_err(damaged)?;
+        let accepted: Accepted = serde_json::from_str(&text).map_err(damaged)?;
+        caps = caps_after(std::mem::take(&mut caps), &accepted.fixes, accepted.at(body.ts));
+        let Body { ts, live, right, ahead } = body;
+        let pointers = Pointers { live: Some(live), right, ahead, ..caps.clone() };
+        let prints = accepted.prints();
+        Ok((Row { n: seq, epoch, seq, ts, pointers, content: Content::Fixes(accepted) }, prints, position))
+    });
+    rows.collect()
+}
