@@ -1,11 +1,13 @@
 //! The service's settings, read once and checked as a whole: either all of them hold, or no route but `/healthz` answers.
 
+mod pages;
+
 use std::fmt;
 
 use ably::rest::{Endpoint, Hosts};
 use ably::{Key, Secret};
 
-use crate::http::cors::{Cors, Origins, RequestHeaders};
+pub use self::pages::{Origins, OriginsError, Pages, RequestHeaders, RequestHeadersError};
 use crate::sessions::{CookieRules, RulesError, SessionRules, Verifier};
 
 /// The settings of the front: who may ask, and what signs tokens. Those of the jobs' objects are checked with them, and kept by
@@ -19,7 +21,7 @@ pub struct Config {
     /// The key that signs tokens.
     pub token_key: Key,
     /// The pages that may call the service from another origin.
-    pub cors: Cors,
+    pub pages: Pages,
 }
 
 /// The settings of a job's object: what accepting and publishing need, and no secret of the sessions.
@@ -48,7 +50,7 @@ pub struct Misconfigured {
     /// Every setting that does not hold.
     pub settings: Vec<BadSetting>,
     /// The pages, where their origins are right: they must be able to read that the service is misconfigured.
-    pub cors: Cors,
+    pub pages: Pages,
 }
 
 /// Reads variables and keeps what is wrong with them. An empty variable counts as one that is not set.
@@ -105,7 +107,7 @@ impl Config {
         let mut reader = Reader::new(get);
         let origins = reader.optional("CORS_ORIGINS", Origins::parse).unwrap_or_default();
         let headers = reader.optional("CORS_HEADERS", RequestHeaders::parse).unwrap_or_default();
-        let cors = Cors::new(origins, &headers);
+        let pages = Pages { origins, headers };
         let token_key = reader.required("ABLY_API_KEY", Key::parse);
         let job = JobConfig::read(&mut reader, token_key.as_ref());
         let secret = reader.required("SESSION_SECRET", any_secret);
@@ -136,11 +138,11 @@ impl Config {
             (Some(token_key), Some(verifier)) if reader.bad.is_empty() => Ok(Self {
                 verifier,
                 session_cookie: cookie_name
-                    .map(|name| CookieRules { name, origins: cors.origins().as_slice().to_vec() }),
+                    .map(|name| CookieRules { name, origins: pages.origins.as_slice().to_vec() }),
                 token_key,
-                cors,
+                pages,
             }),
-            _ => Err(Misconfigured { settings: reader.bad, cors }),
+            _ => Err(Misconfigured { settings: reader.bad, pages }),
         }
     }
 }
@@ -226,7 +228,7 @@ mod tests {
         assert_eq!(job.publish_key, config.token_key);
         assert_eq!(job.max_fix_age_ms, 86_400_000);
         assert!(config.session_cookie.is_none());
-        assert_eq!(*config.cors.origins(), Origins::default());
+        assert_eq!(config.pages.origins, Origins::default());
     }
 
     #[test]
@@ -312,7 +314,7 @@ mod tests {
         let misconfigured = misconfigured.map(|_| ()).unwrap_err();
         assert_eq!(misconfigured.settings.len(), 2);
         assert!(!format!("{misconfigured:?}").contains("hush"));
-        assert!(misconfigured.cors.origins().contain("https://a.example"));
+        assert!(misconfigured.pages.origins.contain("https://a.example"));
     }
 
     #[test]

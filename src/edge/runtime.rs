@@ -1,10 +1,13 @@
 //! The runtime's calls, as thin as they go.
 
-use js_sys::{Array, Date, Promise, Reflect};
+use ably::rest::Surroundings;
+use js_sys::{Array, Date, Math, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use worker::worker_sys::SqlStorage;
+use worker::{console_error, console_warn};
 
 use crate::http::answer::Answer;
+use crate::locations::lines::Line;
 use crate::locations::log::sql::{Sql, SqlError, SqlValue};
 
 #[wasm_bindgen]
@@ -46,6 +49,29 @@ extern "C" {
 /// The time, in Unix milliseconds. It stands still while code runs.
 pub(super) fn now_ms() -> u64 {
     Date::now() as u64
+}
+
+/// The clock and the dice.
+#[derive(Debug)]
+pub(super) struct Runtime;
+
+impl Surroundings for Runtime {
+    fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+
+    fn random(&self) -> u32 {
+        (Math::random() * f64::from(u32::MAX)) as u32
+    }
+}
+
+/// Logs a line.
+pub(super) fn write(line: &Line) {
+    if line.is_error {
+        console_error!("{}", line.json);
+    } else {
+        console_warn!("{}", line.json);
+    }
 }
 
 /// 122 random bits, as 32 hexadecimal digits.

@@ -34,12 +34,15 @@ pub struct Visit {
 /// The whole service, less what only the runtime can do.
 pub struct Service {
     config: Result<Rc<Config>, Misconfigured>,
+    cors: Cors,
 }
 
 impl Service {
     /// A service with its settings, or one that answers `misconfigured`.
     pub fn new(config: Result<Config, Misconfigured>) -> Self {
-        Self { config: config.map(Rc::new) }
+        let pages = config.as_ref().map_or_else(|wrong| &wrong.pages, |config| &config.pages);
+        let cors = Cors::new(pages);
+        Self { config: config.map(Rc::new), cors }
     }
 
     /// Takes a request as far as it gets without waiting.
@@ -65,7 +68,7 @@ impl Service {
             answer.with("x-request-id", visit.request_id.clone()).with("x-content-type-options", "nosniff");
         if !visit.endpoint.is_some_and(Endpoint::is_open) {
             answer =
-                self.cors().share(answer, visit.origin.as_deref()).with("cache-control", "private, no-store");
+                self.cors.share(answer, visit.origin.as_deref()).with("cache-control", "private, no-store");
         }
         if visit.method == "HEAD" {
             answer.body.clear();
@@ -95,13 +98,6 @@ impl Service {
         self.config.as_ref().err()
     }
 
-    fn cors(&self) -> &Cors {
-        match &self.config {
-            Ok(config) => &config.cors,
-            Err(misconfigured) => &misconfigured.cors,
-        }
-    }
-
     /// Lets a request in to its handler, once all that comes before it is in order.
     fn admit(
         &self,
@@ -125,7 +121,7 @@ impl Service {
             let methods = found.ok().map(|found| found.endpoint.methods());
             let methods = methods.filter(|methods| methods.split(", ").any(|method| method == wanted));
             let methods = methods.as_deref().unwrap_or(ANY_METHOD);
-            return Ok(Step::Done(self.cors().preflight(visit.origin.as_deref(), methods)));
+            return Ok(Step::Done(self.cors.preflight(visit.origin.as_deref(), methods)));
         }
         let config = self.config.as_ref().map_err(|_| Problem::Misconfigured)?;
         let Found { endpoint, handler } = found?;

@@ -4,6 +4,7 @@
 //! - [`protocol`] is what the Worker and a job's object say to each other.
 //! - [`job`] is the object's state machine: [`dedupe`], [`clock`], [`sequence`], write, answer; and from the same place the
 //!   [`outbox`], which publishes what was written as [`event`]s.
+//! - [`lines`] is what an object says in the service's log.
 //! - [`log`] is what a job keeps, over the SQL of a Durable Object.
 
 pub mod clock;
@@ -11,6 +12,7 @@ pub mod dedupe;
 pub mod event;
 pub mod fix;
 pub mod job;
+pub mod lines;
 pub mod log;
 pub mod outbox;
 pub mod post;

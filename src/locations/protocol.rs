@@ -138,20 +138,20 @@ pub enum Outcome {
         seq: u64,
     },
     /// It is not kept.
-    Rejected(Refusal),
+    Rejected(NotKept),
 }
 
 impl Outcome {
     /// The outcome of a fix that is not kept, at `index` in its post.
     pub fn rejected(index: usize, rejection: Rejection) -> Self {
         let Rejection { field, reason } = rejection;
-        Self::Rejected(Refusal { index, field, reason, detail: rejection.to_string() })
+        Self::Rejected(NotKept { index, field, reason, detail: rejection.to_string() })
     }
 }
 
 /// Why a fix is not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Refusal {
+pub struct NotKept {
     /// Its place in the post, from 0.
     pub index: usize,
     /// The field to look at; none where the fix as a whole is wrong.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::ids::FixId;
 use crate::locations::post::{Entry, Sender};
-use crate::locations::{Job, JobRequest, Millis, Need, Post};
+use crate::locations::{Job, JobRequest, Millis, Need, Post, Reply};
 
 /// What a database was made by.
 #[derive(Deserialize)]
@@ -27,6 +27,14 @@ struct Posted {
     results: Value,
 }
 
+/// What a job answers, as JSON.
+fn ask<L: Log>(job: &mut Job<L>, request: JobRequest, now: Millis) -> Value {
+    match job.handle(request, now).unwrap() {
+        Reply::Answer(answer) => serde_json::to_value(answer).unwrap(),
+        Reply::Refusal(refusal) => panic!("{refusal:?}"),
+    }
+}
+
 impl Story {
     /// Posts everything again that can be recognised.
     fn retry<L: Log>(&self, job: &mut Job<L>, now: Millis) {
@@ -43,8 +51,7 @@ impl Story {
                 post.entries.remove(nameless);
                 results.remove(nameless);
             }
-            let answer = job.handle(JobRequest::Post { job: self.job.clone(), post }, now).unwrap();
-            let answer = serde_json::to_value(answer).unwrap();
+            let answer = ask(job, JobRequest::Post { job: self.job.clone(), post }, now);
             for (again, first) in answer["results"].as_array().unwrap().iter().zip(&results) {
                 match first.get("seq") {
                     Some(seq) => assert_eq!(again, &json!({"status": "duplicate", "seq": seq})),
@@ -72,8 +79,7 @@ fn every_version_wakes_with_every_fix() {
         let mut job = Job::wake(SqlLog::new(sqlite.clone()), DAY).unwrap();
         let written = sqlite.rows_written();
         for _ in 0..2 {
-            let state = job.handle(JobRequest::State { job: story.job.clone() }, now).unwrap();
-            assert_eq!(serde_json::to_value(state).unwrap(), story.state);
+            assert_eq!(ask(&mut job, JobRequest::State { job: story.job.clone() }, now), story.state);
             story.retry(&mut job, now);
             job = Job::wake(SqlLog::new(sqlite.clone()), DAY).unwrap();
         }
@@ -104,8 +110,7 @@ fn every_version_wakes_with_every_fix() {
         // The next fix goes on from there, and one from the year 2034 makes no other be looked for.
         let fix = br#"{"lat":48.24,"lng":16.4}"#;
         let post = Post::parse(fix, Sender::Driver(&story.posts[0].driver), None).unwrap();
-        let answer = job.handle(JobRequest::Post { job: story.job.clone(), post }, now).unwrap();
-        let answer = serde_json::to_value(answer).unwrap();
+        let answer = ask(&mut job, JobRequest::Post { job: story.job.clone(), post }, now);
         assert_eq!(answer["epoch"], story.state["epoch"]);
         assert_eq!(answer["results"], json!([{"status": "accepted", "seq": last_seq + 1}]));
         let Waking::Begun { last: Some(last), .. } = SqlLog::new(sqlite).wake().unwrap() else {
