@@ -188,16 +188,21 @@ impl<L: Log> Job<L> {
         };
         let fates = dedupe::fates(&post, &earlier, &clocks);
 
-        let mut outcomes: Vec<(usize, Outcome)> = Vec::with_capacity(fates.len());
+        let mut results: Vec<Option<Outcome>> = fates.iter().map(|_| None).collect();
+        let mut answer = |index: usize, outcome| {
+            if let Some(result) = results.get_mut(index) {
+                *result = Some(outcome);
+            }
+        };
         let mut fresh: Vec<(usize, Fix, Measured)> = Vec::new();
         let mut twins: Vec<(usize, usize)> = Vec::new();
         for (index, (entry, fate)) in post.entries.into_iter().zip(fates).enumerate() {
             match (fate, entry) {
-                (Fate::Known(outcome), _) => outcomes.push((index, outcome)),
+                (Fate::Known(outcome), _) => answer(index, outcome),
                 (Fate::Twin(first), _) => twins.push((index, first)),
                 (Fate::Fresh(measured), Entry::Fix(fix)) => fresh.push((index, fix, measured)),
                 (Fate::Fresh(_), Entry::Bad(rejection)) => {
-                    outcomes.push((index, Outcome::rejected(index, rejection)));
+                    answer(index, Outcome::rejected(index, rejection));
                 }
             }
         }
@@ -211,19 +216,15 @@ impl<L: Log> Job<L> {
             let (measured, said) = (*measured, fix.captured_at());
             let mark = Mark { n, driver, at, offset: clocks.offset(), said, measured };
             let clock = measured.clock;
-            outcomes.push((
-                *index,
-                if markers.hold_back(&mark) {
-                    Outcome::Late { seq, clock }
-                } else {
-                    markers.follow(mark);
-                    Outcome::Accepted { seq, clock }
-                },
-            ));
+            if markers.hold_back(&mark) {
+                answer(*index, Outcome::Late { seq, clock });
+            } else {
+                markers.follow(mark);
+                answer(*index, Outcome::Accepted { seq, clock });
+            }
             let same = twins.iter().filter(|(_, first)| first == index);
-            outcomes.extend(same.map(|(twin, _)| (*twin, Outcome::Duplicate { seq })));
+            same.for_each(|(twin, _)| answer(*twin, Outcome::Duplicate { seq }));
         }
-        outcomes.sort_unstable_by_key(|(index, _)| *index);
 
         if !fresh.is_empty() {
             let live = markers.live.map(|mark| mark.n);
@@ -241,7 +242,7 @@ impl<L: Log> Job<L> {
             ok: true,
             job_id: job,
             epoch: self.sequence.epoch(),
-            results: outcomes.into_iter().map(|(_, outcome)| outcome).collect(),
+            results: results.into_iter().flatten().collect(),
         })
     }
 
