@@ -50,13 +50,15 @@ impl<'a> DedupeKey<'a> {
     }
 }
 
-/// 48 bits of SHA-256 over a driver and a [`DedupeKey`]. Kept in the log, so the same in every build: and no driver can make many
+/// 40 bits of SHA-256 over a driver and a [`DedupeKey`]. Kept in the log, so the same in every build: and no driver can make many
 /// fixes that share one, each of which would cost a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Print([u8; Print::BYTES]);
 
 impl Print {
-    const BYTES: usize = 6;
+    const BYTES: usize = 5;
+    /// With the `n` of its row it is nine bytes, twelve characters of base64: so that texts of any rows make one text.
+    const WITH_N: usize = Self::BYTES + 4;
 
     /// The print of a driver's fix, if it has one.
     pub fn of(driver: &UserId, fix: &Fix) -> Option<Self> {
@@ -78,16 +80,21 @@ impl Print {
         hash.finalize().first_chunk().copied().map(Self)
     }
 
-    /// Prints as text, one after the other.
-    pub fn text(prints: &[Self]) -> String {
-        URL_SAFE_NO_PAD.encode(prints.iter().flat_map(|print| print.0).collect::<Vec<_>>())
+    /// The prints of a row's fixes as text. The text of several rows is the text of all their prints.
+    pub fn text(prints: &[Self], n: u64) -> String {
+        let n = u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes();
+        let bytes = prints.iter().flat_map(|print| print.0.into_iter().chain(n));
+        URL_SAFE_NO_PAD.encode(bytes.collect::<Vec<_>>())
     }
 
-    /// The prints of a text; nothing where it is none.
-    pub fn parse(text: &str) -> Option<Vec<Self>> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (prints, rest) = bytes.as_chunks::<{ Self::BYTES }>();
-        rest.is_empty().then(|| prints.iter().copied().map(Self).collect())
+    /// Reads a text of prints, each with the `n` of its row. Says whether it is one.
+    pub fn read(text: &str, each: &mut dyn FnMut(Self, u64)) -> bool {
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(text) else { return false };
+        let (records, rest) = bytes.as_chunks::<{ Self::WITH_N }>();
+        for [a, b, c, d, e, n @ ..] in records {
+            each(Self([*a, *b, *c, *d, *e]), u32::from_be_bytes(*n).into());
+        }
+        rest.is_empty()
     }
 
     fn bits(self) -> u64 {
@@ -108,7 +115,7 @@ impl Index {
     const N_MASK: u64 = (1 << Self::N_BITS) - 1;
 
     fn entry(print: Print, n: u64) -> u64 {
-        print.bits() >> 12 << Self::N_BITS | n & Self::N_MASK
+        print.bits() >> 4 << Self::N_BITS | n & Self::N_MASK
     }
 
     /// The table takes the top bits for one thing and the low ones for another, and both must differ from print to print.
@@ -122,8 +129,11 @@ impl Index {
         let entries = match &mut self.entries {
             Some(entries) => entries,
             none => {
-                let mut entries = HashTable::new();
-                log.prints(&mut |print, n| insert(&mut entries, Self::entry(print, n)))?;
+                // First all of them, so that the table has its size from the start.
+                let mut read = Vec::new();
+                log.prints(&mut |print, n| read.push(Self::entry(print, n)))?;
+                let mut entries = HashTable::with_capacity(read.len());
+                read.into_iter().for_each(|entry| insert(&mut entries, entry));
                 none.insert(entries)
             }
         };

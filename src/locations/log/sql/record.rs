@@ -57,7 +57,7 @@ pub(super) fn append(
         some(!ahead.is_empty(), json(serde_json::to_string(ahead))?),
         sent,
         infl,
-        some(!prints.is_empty(), SqlValue::Text(Print::text(prints))),
+        some(!prints.is_empty(), SqlValue::Text(Print::text(prints, row.n))),
         json(body)?,
     ];
     sql.exec(APPEND, values)?;

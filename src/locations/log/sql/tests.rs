@@ -268,7 +268,7 @@ fn a_damaged_log_is_an_error() {
     }
     let (mut log, sqlite) = begun();
     append(&mut log, &row(1, &[NAMED]), at(0));
-    for damage in ["é", "AAAAAAA", "AAAA"] {
+    for damage in ["é", "AAAAAAAAAAA", "AAAA"] {
         sqlite.run(&format!("UPDATE log SET prints = '{damage}'"));
         assert_eq!(log.prints(&mut |_, _| {}), Err(LogError::Damaged("log.prints")), "{damage}");
     }
