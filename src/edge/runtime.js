@@ -58,8 +58,8 @@ export function callRef(jobs, ref, request) {
   return jobs.get(id).call(request);
 }
 
-// Runs a statement, and reads its rows here too: reading a row can throw as well as running does, and what is thrown past a Rust
-// call that does not catch takes down every object beside this one.
+// Runs a statement, and reads all its rows here too: reading a row can throw as well as running does, and what is thrown past a Rust
+// call that does not catch takes down every object beside this one; and rows that are left unread fail the commit of the whole turn.
 export function queryRows(sql, statement, bindings) {
   return [...sql.exec(statement, ...bindings).raw()];
 }

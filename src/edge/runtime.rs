@@ -8,7 +8,8 @@ use worker::{console_error, console_warn};
 
 use crate::http::answer::Answer;
 use crate::locations::lines::Line;
-use crate::locations::log::sql::{Sql, SqlError, SqlValue};
+use crate::locations::log::StorageError;
+use crate::locations::log::sql::{Sql, SqlValue};
 
 #[wasm_bindgen]
 extern "C" {
@@ -99,9 +100,14 @@ pub(super) fn response(request: &Request, answer: &Answer) -> JsValue {
 pub(super) struct ObjectSql(pub(super) SqlStorage);
 
 impl Sql for ObjectSql {
-    fn exec(&self, statement: &'static str, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, SqlError> {
+    fn exec(
+        &self,
+        statement: &'static str,
+        params: Vec<SqlValue>,
+    ) -> Result<Vec<Vec<SqlValue>>, StorageError> {
         let bindings: Array = params.iter().map(to_js).collect();
-        let rows = query_rows(&self.0, statement, bindings).map_err(|error| SqlError(describe(&error)))?;
+        let rows =
+            query_rows(&self.0, statement, bindings).map_err(|error| StorageError(describe(&error)))?;
         Ok(rows.iter().map(|row| Array::from(&row).iter().map(|value| from_js(&value)).collect()).collect())
     }
 }

@@ -15,6 +15,9 @@ mod tests;
 /// A clock that differs by no more than this is right enough.
 pub const TOLERANCE: Millis = 30_000;
 
+/// Two fixes whose clocks are ahead by amounts that differ by no more than this come from one clock that runs on.
+pub const SAME_LEAD: Millis = 60_000;
+
 /// After 1,024 weeks GPS counts its weeks from 0 again, and an old receiver is back where it was then.
 const GPS_ROLLOVER: Millis = 1_024 * 7 * 86_400_000;
 
@@ -55,6 +58,24 @@ impl Measured {
     /// Whether the phone's clock is so far ahead that it says nothing about ours.
     pub fn is_ahead(self) -> bool {
         self.clock == Some(Clock::Ahead)
+    }
+}
+
+/// A live fix of a clock that is ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ahead {
+    /// When it was measured by that clock.
+    pub captured_at: Millis,
+    /// Our clock at its acceptance.
+    pub at: Millis,
+}
+
+impl Ahead {
+    /// Whether it may hold anything back at this time of ours. A fix that was measured earlier by the same clock and comes later
+    /// than [`SAME_LEAD`] has a lead that differs by more.
+    pub fn holds_at(self, at: Millis) -> bool {
+        (at - SAME_LEAD..=at + TOLERANCE).contains(&self.at)
     }
 }
 

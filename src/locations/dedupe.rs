@@ -1,106 +1,21 @@
 //! How a retry is recognised: at a cost that is about nothing for a fix that is new, however long the log.
 //!
-//! A fix is known by its driver and its `id`, or else by its driver, its `capturedAt` as sent and its place. The log keeps a
-//! [`Print`] of that beside each row, and the [`Index`] has the prints of all rows in memory, once they are needed. Only rows that
-//! hold a fix with the same print are read, and what they hold decides.
+//! The log keeps a [`Print`] of each fix beside its row, and the [`Index`] has those of all rows in memory, once they are needed. Only
+//! rows that hold a fix with the same print are read, and what they hold decides.
 
 use std::collections::HashMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hashbrown::HashTable;
-use sha2::{Digest, Sha256};
 
-use super::Millis;
 use super::clock::{Clocks, Measured};
 use super::fix::{Field, Fix, Reason, Rejection};
 use super::log::{Log, LogError, Pointers, Row};
 use super::post::{Entry, Post};
+use super::print::{DedupeKey, Print};
 use super::protocol::Outcome;
-use crate::ids::UserId;
 
 #[cfg(test)]
 mod tests;
-
-/// A fix that is ahead of our clock by more than this says nothing about the times of others: see [`Pointers::far`].
-const FAR: Millis = 86_400_000;
-
-/// What a retry is recognised by, among the fixes of one driver. A fix with neither `id` nor `capturedAt` has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum DedupeKey<'a> {
-    Id(&'a str),
-    /// `capturedAt` and the bits of `lat` and `lng`, which are finite and have but one zero.
-    Place(Millis, u64, u64),
-}
-
-impl<'a> DedupeKey<'a> {
-    fn of(fix: &'a Fix) -> Option<Self> {
-        match fix.id() {
-            Some(id) => Some(Self::Id(id.as_str())),
-            None => fix.captured_at().map(|at| Self::Place(at, fix.lat().to_bits(), fix.lng().to_bits())),
-        }
-    }
-
-    /// Whether it is sure that no earlier fix has it, whatever was accepted.
-    fn is_new(self, pointers: &Pointers) -> bool {
-        match self {
-            Self::Id(_) => false,
-            Self::Place(at, ..) => Some(at) > pointers.cap && pointers.far.is_none_or(|far| at < far),
-        }
-    }
-}
-
-/// 40 bits of SHA-256 over a driver and a [`DedupeKey`]. Kept in the log, so the same in every build: and no driver can make many
-/// fixes that share one, each of which would cost a look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Print([u8; Print::BYTES]);
-
-impl Print {
-    const BYTES: usize = 5;
-    /// With the `n` of its row it is nine bytes, twelve characters of base64: so that texts of any rows make one text.
-    const WITH_N: usize = Self::BYTES + 4;
-
-    /// The print of a driver's fix, if it has one.
-    pub fn of(driver: &UserId, fix: &Fix) -> Option<Self> {
-        let mut hash = Sha256::new();
-        hash.update(driver.as_str());
-        // A user id holds no line break, so where it ends is clear.
-        match DedupeKey::of(fix)? {
-            DedupeKey::Id(id) => {
-                hash.update("\nid\n");
-                hash.update(id);
-            }
-            DedupeKey::Place(at, lat, lng) => {
-                hash.update("\nplace\n");
-                hash.update(at.to_be_bytes());
-                hash.update(lat.to_be_bytes());
-                hash.update(lng.to_be_bytes());
-            }
-        }
-        hash.finalize().first_chunk().copied().map(Self)
-    }
-
-    /// The prints of a row's fixes as text. The text of several rows is the text of all their prints.
-    pub fn text(prints: &[Self], n: u64) -> String {
-        let n = u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes();
-        let bytes = prints.iter().flat_map(|print| print.0.into_iter().chain(n));
-        URL_SAFE_NO_PAD.encode(bytes.collect::<Vec<_>>())
-    }
-
-    /// Reads a text of prints, each with the `n` of its row. Says whether it is one.
-    pub fn read(text: &str, each: &mut dyn FnMut(Self, u64)) -> bool {
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(text) else { return false };
-        let (records, rest) = bytes.as_chunks::<{ Self::WITH_N }>();
-        for [a, b, c, d, e, n @ ..] in records {
-            each(Self([*a, *b, *c, *d, *e]), u32::from_be_bytes(*n).into());
-        }
-        rest.is_empty()
-    }
-
-    fn bits(self) -> u64 {
-        self.0.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
-    }
-}
 
 /// The prints of all fixes in a log, in 10 to 21 bytes each.
 #[derive(Debug, Default)]
@@ -160,18 +75,6 @@ fn insert(entries: &mut HashTable<u64>, entry: u64) {
     entries.insert_unique(Index::hash(entry), entry, |entry| Index::hash(*entry));
 }
 
-/// The pointers `cap` and `far` after fixes that were accepted at `at`.
-pub fn caps_after(mut pointers: Pointers, fixes: &[Fix], at: Millis) -> Pointers {
-    for time in fixes.iter().filter_map(Fix::captured_at) {
-        if time - at <= FAR {
-            pointers.cap = pointers.cap.max(Some(time));
-        } else {
-            pointers.far = Some(pointers.far.map_or(time, |far| far.min(time)));
-        }
-    }
-    pointers
-}
-
 /// What is to become of an entry, before seqs are given out.
 pub enum Fate {
     /// It gets a seq.
@@ -192,7 +95,12 @@ pub fn earlier(
     pointers: &Pointers,
     post: &Post,
 ) -> Result<Vec<Row>, LogError> {
-    let sought = post.fixes().filter(|fix| DedupeKey::of(fix).is_some_and(|key| !key.is_new(pointers)));
+    let may_be_known = |fix: &&Fix| match DedupeKey::of(fix) {
+        Some(DedupeKey::Id(_)) => true,
+        Some(DedupeKey::Place(at, ..)) => !pointers.are_before(at),
+        None => false,
+    };
+    let sought = post.fixes().filter(may_be_known);
     let prints: Vec<Print> = sought.filter_map(|fix| Print::of(&post.driver, fix)).collect();
     if prints.is_empty() {
         return Ok(Vec::new());

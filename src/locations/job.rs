@@ -17,7 +17,7 @@ use ably::rest::{PublishBody, PublishError};
 
 use super::Millis;
 use super::clock::{Clocks, Measured, TOLERANCE};
-use super::dedupe::{self, Fate, Index, caps_after};
+use super::dedupe::{self, Fate, Index};
 use super::event::{self, Updated};
 use super::fix::Fix;
 use super::log::{Accepted, Content, Life, Log, LogError, Pointers, Row, SetAside, Time};
@@ -233,7 +233,7 @@ impl<L: Log> Job<L> {
             let times = fresh.iter().enumerate();
             let times = times.filter_map(|(index, (.., measured))| Time::kept(index, *measured)).collect();
             let fixes: Vec<Fix> = fresh.into_iter().map(|(_, fix, _)| fix).collect();
-            let pointers = Pointers { live, right, ahead, ..caps_after(pointers.times(), &fixes, at) };
+            let pointers = Pointers { live, right, ahead, ..pointers.times_after(&fixes, at) };
             let (at, offset) = (Some(at).filter(|at| *at != ts), clocks.offset());
             let accepted = Accepted { at, offset, driver: post.driver, fixes, times };
             self.write(&job, Fresh { n, seq, ts, pointers, accepted })?;

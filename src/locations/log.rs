@@ -6,9 +6,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::clock::{Clock, Measured};
-use super::dedupe::Print;
-use super::sequence::Ahead;
+use super::clock::{Ahead, Clock, Measured};
+use super::print::Print;
 use super::{Fix, Millis};
 use crate::ids::{JobId, UserId};
 
@@ -59,10 +58,31 @@ pub struct Pointers {
     pub ahead: Vec<(UserId, Ahead)>,
 }
 
+/// A fix that is ahead of our clock by more than this says nothing about the times of others: see [`Pointers::far`].
+const FAR: Millis = 86_400_000;
+
 impl Pointers {
     /// What they say of the times of fixes, and nothing of what is live.
     pub fn times(&self) -> Self {
         Self { cap: self.cap, far: self.far, ..Self::default() }
+    }
+
+    /// The same after fixes that were accepted at `at`.
+    pub fn times_after(&self, fixes: &[Fix], at: Millis) -> Self {
+        let mut after = self.times();
+        for time in fixes.iter().filter_map(Fix::captured_at) {
+            if time - at <= FAR {
+                after.cap = after.cap.max(Some(time));
+            } else {
+                after.far = Some(after.far.map_or(time, |far| far.min(time)));
+            }
+        }
+        after
+    }
+
+    /// Whether no fix that says this of its `capturedAt` was accepted before.
+    pub fn are_before(&self, captured_at: Millis) -> bool {
+        Some(captured_at) > self.cap && self.far.is_none_or(|far| captured_at < far)
     }
 }
 
@@ -252,12 +272,17 @@ pub enum Waking {
     },
 }
 
+/// What the storage says when it refuses. For our own log, never for a caller.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct StorageError(pub String);
+
 /// Why the log cannot be read or written. For our own log, never for a caller.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LogError {
     /// The storage refused.
     #[error("storage: {0}")]
-    Storage(#[from] sql::SqlError),
+    Storage(#[from] StorageError),
     /// A newer version of this service has written it, and says that it takes something to touch it which this build has not.
     #[error("a newer build has written the log, and this one does not know {0}")]
     Newer(String),
@@ -331,4 +356,28 @@ pub trait Log {
     /// # Errors
     /// [`LogError`]
     fn rows_after(&self, n: u64, limit: u32) -> Result<Vec<Row>, LogError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_after_all_times_but_those_of_a_far_future_is_new() {
+        let fixes = |times: &[Millis]| -> Vec<Fix> {
+            let fix = |time| serde_json::from_str(&format!("[{time},1,1,null,null,null,null,null]")).unwrap();
+            times.iter().map(fix).collect()
+        };
+        let pointers = Pointers::default().times_after(&fixes(&[10, FAR + 1_001, FAR + 1_000, 7]), 1_000);
+        assert_eq!((pointers.cap, pointers.far), (Some(FAR + 1_000), Some(FAR + 1_001)));
+        let pointers = Pointers::default().times_after(&fixes(&[900]), 1_000);
+        let pointers = pointers.times_after(&fixes(&[9 * FAR, 8 * FAR]), 1_000);
+        assert_eq!((pointers.cap, pointers.far), (Some(900), Some(8 * FAR)));
+        for (time, is_new) in
+            [(899, false), (900, false), (901, true), (8 * FAR - 1, true), (8 * FAR, false), (9 * FAR, false)]
+        {
+            assert_eq!(pointers.are_before(time), is_new, "{time}");
+        }
+        assert!(Pointers::default().are_before(Millis::MIN));
+    }
 }

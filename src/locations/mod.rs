@@ -5,7 +5,7 @@
 //! - [`job`] is the object's state machine: [`dedupe`], [`clock`], [`sequence`], write, answer; and from the same place the
 //!   [`outbox`], which publishes what was written as [`event`]s.
 //! - [`lines`] is what an object says in the service's log.
-//! - [`log`] is what a job keeps, over the SQL of a Durable Object.
+//! - [`log`] is what a job keeps, over the SQL of a Durable Object, with a [`print`] of each fix.
 
 pub mod clock;
 pub mod dedupe;
@@ -16,6 +16,7 @@ pub mod lines;
 pub mod log;
 pub mod outbox;
 pub mod post;
+pub mod print;
 pub mod protocol;
 pub mod sequence;
 

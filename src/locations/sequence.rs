@@ -1,17 +1,12 @@
 //! Where a job's sequence stands, and which fix may move the marker.
 
-use serde::{Deserialize, Serialize};
-
-use super::clock::{Measured, TOLERANCE};
+use super::clock::{Ahead, Measured, SAME_LEAD, TOLERANCE};
 use super::log::{Life, Log, LogError, Pointers, Position, Row, Waking};
 use super::{Fix, Millis};
 use crate::ids::{JobId, UserId};
 
 #[cfg(test)]
 mod tests;
-
-/// Two fixes whose clocks are ahead by amounts that differ by no more than this come from one clock that runs on.
-const SAME_LEAD: Millis = 60_000;
 
 /// A fix that took no longer than this to arrive is held back by its own kind of clock alone.
 const PROMPT: Millis = 60_000;
@@ -80,24 +75,6 @@ pub struct Markers<'a> {
     pub right: Option<Mark<'a>>,
     /// The last live one of the driver in question whose clock was ahead.
     pub ahead: Option<Ahead>,
-}
-
-/// A live fix of a clock that is ahead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Ahead {
-    /// When it was measured by that clock.
-    pub captured_at: Millis,
-    /// Our clock at its acceptance.
-    pub at: Millis,
-}
-
-impl Ahead {
-    /// Whether it may hold anything back at this time of ours. A fix that was measured earlier by the same clock and comes later
-    /// than [`SAME_LEAD`] has a lead that differs by more.
-    fn holds_at(self, at: Millis) -> bool {
-        (at - SAME_LEAD..=at + TOLERANCE).contains(&self.at)
-    }
 }
 
 impl<'a> Markers<'a> {

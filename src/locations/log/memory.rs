@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{Life, Log, LogError, Position, Row, SetAside, Waking};
-use crate::locations::dedupe::Print;
+use crate::locations::print::Print;
 
 /// Clones share what is kept, so that a job can be woken again from it.
 #[derive(Debug, Clone, Default)]

@@ -7,12 +7,10 @@ mod record;
 mod schema;
 mod v1;
 
-use thiserror::Error;
-
 use self::record::{Record, Statement, append, columns, count, select};
-use super::{Life, Log, LogError, Position, Row, SetAside, Waking};
+use super::{Life, Log, LogError, Position, Row, SetAside, StorageError, Waking};
 use crate::ids::JobId;
-use crate::locations::dedupe::Print;
+use crate::locations::print::Print;
 
 #[cfg(test)]
 pub(in crate::locations) mod tests;
@@ -31,11 +29,6 @@ pub enum SqlValue {
     Text(String),
 }
 
-/// What the storage says when it refuses. For our own log, never for a caller.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct SqlError(pub String);
-
 /// A Durable Object's SQL, as much of it as is needed.
 ///
 /// It binds every number as a REAL. A column that is INTEGER makes an integer of it again; a statement that computes with a
@@ -47,8 +40,12 @@ pub trait Sql {
     /// row throws must be caught as well as what running does.
     ///
     /// # Errors
-    /// [`SqlError`], with the storage's own words; the statement has then changed nothing.
-    fn exec(&self, statement: &'static str, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, SqlError>;
+    /// [`StorageError`], with the storage's own words; the statement has then changed nothing.
+    fn exec(
+        &self,
+        statement: &'static str,
+        params: Vec<SqlValue>,
+    ) -> Result<Vec<Vec<SqlValue>>, StorageError>;
 }
 
 const META: Statement = "SELECT needs, state, job, sent, infl, (SELECT max(epoch) FROM lives) FROM meta";

@@ -1,8 +1,8 @@
 //! Rows of the log as rows of SQL.
 
 use super::{Sql, SqlValue};
-use crate::locations::dedupe::Print;
 use crate::locations::log::{Content, LogError, Pointers, Position, Row};
+use crate::locations::print::Print;
 
 /// Each statement is a constant, so that an adapter may know it by its address.
 pub(super) type Statement = &'static str;

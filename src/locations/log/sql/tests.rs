@@ -5,9 +5,9 @@ use rusqlite::{Connection, ToSql};
 
 use super::*;
 use crate::ids::UserId;
+use crate::locations::clock::Ahead;
 use crate::locations::clock::Clock;
 use crate::locations::log::{Accepted, Content, Pointers, Time};
-use crate::locations::sequence::Ahead;
 
 mod migration;
 mod newer;
@@ -56,8 +56,12 @@ impl ToSql for SqlValue {
 }
 
 impl Sql for Sqlite {
-    fn exec(&self, statement: &'static str, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, SqlError> {
-        let fault = |error: rusqlite::Error| SqlError(error.to_string());
+    fn exec(
+        &self,
+        statement: &'static str,
+        params: Vec<SqlValue>,
+    ) -> Result<Vec<Vec<SqlValue>>, StorageError> {
+        let fault = |error: rusqlite::Error| StorageError(error.to_string());
         let mut statement = self.0.prepare_cached(statement).map_err(fault)?;
         let columns = statement.column_count();
         let mut found = statement.query(rusqlite::params_from_iter(params)).map_err(fault)?;

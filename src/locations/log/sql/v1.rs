@@ -6,9 +6,9 @@ use super::Sql;
 use super::record::{Record, Statement};
 use crate::ids::UserId;
 use crate::locations::Millis;
-use crate::locations::dedupe::{Print, caps_after};
+use crate::locations::clock::Ahead;
 use crate::locations::log::{Accepted, Content, LogError, Pointers, Position, Row};
-use crate::locations::sequence::Ahead;
+use crate::locations::print::Print;
 
 /// What the body of a row held besides the fixes.
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ pub(super) fn rows(sql: &impl Sql) -> Result<Vec<(Row, Vec<Print>, Position)>, L
     const ROWS: Statement = "SELECT seq, sent, infl, body FROM log ORDER BY seq";
     let Some(epoch) = sql.exec(EPOCH, vec![])?.into_iter().next() else { return Ok(Vec::new()) };
     let epoch = Record::new(epoch).count("meta.epoch")?;
-    let mut caps = Pointers::default();
+    let mut times = Pointers::default();
     let rows = sql.exec(ROWS, vec![])?.into_iter().map(|row| {
         let mut record = Record::new(row);
         let seq = record.count("log.seq")?;
@@ -36,9 +36,9 @@ pub(super) fn rows(sql: &impl Sql) -> Result<Vec<(Row, Vec<Print>, Position)>, L
         let damaged = |_| LogError::Damaged("log.body");
         let body: Body = serde_json::from_str(&text).map_err(damaged)?;
         let accepted: Accepted = serde_json::from_str(&text).map_err(damaged)?;
-        caps = caps_after(std::mem::take(&mut caps), &accepted.fixes, accepted.at(body.ts));
+        times = times.times_after(&accepted.fixes, accepted.at(body.ts));
         let Body { ts, live, right, ahead } = body;
-        let pointers = Pointers { live: Some(live), right, ahead, ..caps.clone() };
+        let pointers = Pointers { live: Some(live), right, ahead, ..times.clone() };
         let prints = accepted.prints();
         Ok((Row { n: seq, epoch, seq, ts, pointers, content: Content::Fixes(accepted) }, prints, position))
     });

@@ -16,7 +16,11 @@ struct Noting {
 }
 
 impl Sql for Noting {
-    fn exec(&self, statement: &'static str, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, SqlError> {
+    fn exec(
+        &self,
+        statement: &'static str,
+        params: Vec<SqlValue>,
+    ) -> Result<Vec<Vec<SqlValue>>, StorageError> {
         let plain = |values: &[SqlValue]| values.iter().map(plain).collect::<Vec<_>>();
         let given = plain(&params);
         let rows = self.sqlite.exec(statement, params)?;
