@@ -54,7 +54,7 @@ pub(super) fn climb(sql: &impl Sql) -> Result<bool, LogError> {
     }
     let Some(version) = sql.exec(META_VERSION, vec![])?.into_iter().next() else { return Ok(false) };
     match Record::new(version).integer("meta.version")? {
-        1 => to_2(sql)?,
+        1 => rebuild_from_1(sql)?,
         // A later version's tables hold all that these do.
         VERSION.. => {}
         _ => return Err(LogError::Damaged("meta.version")),
@@ -74,13 +74,13 @@ pub(super) fn admit(needs: &str, state: &str) -> Result<(), LogError> {
     }
 }
 
-/// From a log that is keyed by `seq`, of one life, with the pointers in its bodies. What can fail because of what is kept is done before
-/// anything of it goes.
-fn to_2(sql: &impl Sql) -> Result<(), LogError> {
+/// Makes today's tables of the first version's, which held one life, a log that is keyed by `seq`, and the pointers in its bodies. What
+/// can fail because of what is kept is done before anything of it goes. From the second version on, a step adds to the tables in place.
+fn rebuild_from_1(sql: &impl Sql) -> Result<(), LogError> {
     const RENAME_LOG: Statement = "ALTER TABLE log RENAME TO log_1";
     const RENAME_META: Statement = "ALTER TABLE meta RENAME TO meta_1";
     const ADOPT_META: Statement = "INSERT INTO meta (id, version, job, sent, infl) \
-        SELECT 0, 2, job, sent, infl FROM meta_1";
+        SELECT 0, ?, job, sent, infl FROM meta_1";
     const ADOPT_LIFE: Statement = "INSERT INTO lives (epoch, first_n) SELECT epoch, 1 FROM meta_1";
     const DROP_LOG: Statement = "DROP TABLE log_1";
     const DROP_META: Statement = "DROP TABLE meta_1";
@@ -92,7 +92,8 @@ fn to_2(sql: &impl Sql) -> Result<(), LogError> {
     for (row, prints, position) in &rows {
         append(sql, row, prints, *position)?;
     }
-    for statement in [ADOPT_META, ADOPT_LIFE, DROP_LOG, DROP_META] {
+    sql.exec(ADOPT_META, vec![SqlValue::Integer(VERSION)])?;
+    for statement in [ADOPT_LIFE, DROP_LOG, DROP_META] {
         sql.exec(statement, vec![])?;
     }
     Ok(())
