@@ -16,6 +16,7 @@ use crate::config::JobConfig;
 use crate::http::answer::Answer;
 use crate::locations::lines::{Line, Lines};
 use crate::locations::log::sql::SqlLog;
+use crate::locations::outbox::Verdict;
 use crate::locations::{Job as Core, JobRequest, Millis, Need, Publication};
 
 /// A job's object. The runtime keeps at most one per job, and calls it by RPC.
@@ -107,10 +108,11 @@ impl Inner {
             return;
         };
         let verdict = self.core.borrow_mut().failed(ticket, &error, now(), Math::random());
-        write(&match verdict {
-            Ok(verdict) => self.lines.publish_failed(ticket.seq, &error, verdict),
-            Err(fault) => self.lines.storage(&fault),
+        let verdict = verdict.unwrap_or_else(|fault| {
+            write(&self.lines.storage(&fault));
+            Verdict::Stale
         });
+        write(&self.lines.publish_failed(ticket.seq, &error, verdict));
     }
 }
 

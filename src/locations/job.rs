@@ -3,7 +3,7 @@
 //! What it keeps to, whatever fails and whenever it sleeps:
 //!
 //! - **No gaps.** Within an epoch the seqs of accepted fixes are 1, 2, 3 …, and so are the `n` of all that leaves, from one life to
-//!   the next. Neither is given out twice.
+//!   the next. Neither is given out twice, as long as the last row is kept.
 //! - **What commits together.** A post is one row: its fixes, their seqs, the pointers to what is live, what a retry is recognised by,
 //!   and how far the outbox has come. A message that is given up, and the position after it, are two writes without a pause. What
 //!   is in memory follows only what is written.
@@ -13,7 +13,7 @@
 //! - **Acceptance never goes back.** The times of rows never decrease, whatever our clock does.
 //! - **`live ≤ n`.** What is live is among what is accepted. Whether a fix is live is decided once, when it is accepted.
 
-use ably::rest::{PublishBody, PublishError};
+use ably::rest::{ErrorClass, PublishBody, PublishError};
 
 use super::Millis;
 use super::clock::{Clocks, Measured, TOLERANCE};
@@ -111,14 +111,25 @@ impl<L: Log> Job<L> {
         loop {
             match self.outbox.next(now) {
                 Next::Publish(row) => {
-                    let unwritable = |_| LogError::Damaged("a message to be");
                     let ticket = Ticket { n: row.n, seq: row.seq };
-                    let Some((channel, message)) = event::message(job, row).map_err(unwritable)? else {
-                        self.outbox.published(ticket.n, now);
-                        continue;
-                    };
-                    let body = PublishBody::one(&message).map_err(unwritable)?;
-                    return Ok(Need::Publish(Publication { ticket, channel, body }));
+                    let message = event::message(job, row).and_then(|message| {
+                        message
+                            .map(|(channel, message)| Ok((channel, PublishBody::one(&message)?)))
+                            .transpose()
+                    });
+                    match message {
+                        Ok(Some((channel, body))) => {
+                            return Ok(Need::Publish(Publication { ticket, channel, body }));
+                        }
+                        Ok(None) => self.outbox.published(ticket.n, now),
+                        // With these types it cannot be; were it so, the message would never go, and those behind it must.
+                        Err(_) => {
+                            let error =
+                                PublishError::new(ErrorClass::BlamesMessage, None, None, "unwritable");
+                            self.failed(ticket, &error, now, 0.0)?;
+                            return self.next(now);
+                        }
+                    }
                 }
                 Next::Read { after } => {
                     let rows = self.log.rows_after(after, ROWS_MAX)?;
@@ -178,7 +189,7 @@ impl<L: Log> Job<L> {
     fn post(&mut self, job: JobId, post: Post, now: Millis) -> Result<PostAnswer, LogError> {
         let alive = self.sequence.of_job(&job)?;
         // Our clock goes back, a little where the object moves to another machine, and acceptance does not.
-        let ts = alive.map_or(now, |alive| alive.ts.max(now));
+        let ts = self.sequence.ts().map_or(now, |ts| ts.max(now));
         let at = if ts - now <= TOLERANCE { ts } else { now };
         let clocks = Clocks::of(&post, at, self.max_fix_age);
         let pointers = self.sequence.pointers();

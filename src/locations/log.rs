@@ -1,5 +1,7 @@
 //! What a job keeps: a log of one row a post, which lives its sequence has had, and how far Ably has confirmed the log.
 //!
+//! Rows may be deleted from the front, but the last one stays: it says how far all has come.
+//!
 //! `n` orders all that leaves, one for each fix and for each message that is none; seqs count the fixes of one life. What a row
 //! says of all rows before it are its [`Pointers`], so that whoever wakes need not read those.
 
@@ -82,7 +84,7 @@ impl Pointers {
 
     /// Whether no fix that says this of its `capturedAt` was accepted before.
     pub fn are_before(&self, captured_at: Millis) -> bool {
-        Some(captured_at) > self.cap && self.far.is_none_or(|far| captured_at < far)
+        self.cap.is_some_and(|cap| cap < captured_at) && self.far.is_none_or(|far| captured_at < far)
     }
 }
 
@@ -318,7 +320,7 @@ pub trait Log {
     /// at once.
     ///
     /// # Errors
-    /// [`LogError`]; what was written until then does not count as a life.
+    /// [`LogError`]; what was written until then does no harm, and the same or another life may begin.
     fn begin(&mut self, life: &Life, first_n: u64) -> Result<(), LogError>;
 
     /// Adds a row and, with it, what its fixes are recognised by and how far the outbox has come.
@@ -378,6 +380,6 @@ mod tests {
         {
             assert_eq!(pointers.are_before(time), is_new, "{time}");
         }
-        assert!(Pointers::default().are_before(Millis::MIN));
+        assert!(!Pointers::default().are_before(0), "nothing is known of any time");
     }
 }

@@ -92,7 +92,7 @@ pub enum JobAnswer {
     Post(PostAnswer),
     /// To [`JobRequest::State`], once there is a fix.
     State(Box<Updated>),
-    /// To [`JobRequest::State`], before the first fix.
+    /// To [`JobRequest::State`], where there is no fix to show.
     NoState(NoState),
     /// To [`JobRequest::Identify`].
     Identity(Identity),
@@ -163,13 +163,13 @@ pub struct NotKept {
     pub detail: String,
 }
 
-/// `{jobId, epoch: null, seq: 0}`.
+/// `{jobId, epoch, seq: 0}`: no fix to show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NoState {
     /// The job.
     pub job_id: JobId,
-    /// Always `null`: no sequence has begun.
+    /// `null` where no sequence has begun, which is nearly always: the last live fix may have been deleted.
     pub epoch: Option<u64>,
     /// Always 0, which is less than every seq.
     pub seq: u64,

@@ -125,8 +125,10 @@ pub enum Sequence {
 pub struct Before {
     /// The job and the epoch of the last life, if there was one.
     pub life: Option<Life>,
-    /// The last `n` that was given out.
+    /// The last `n` that was given out, as far as that is still known.
     pub n: u64,
+    /// The last time of acceptance, if any row is still kept.
+    pub ts: Option<Millis>,
     /// The times of the fixes that are still kept: [`Pointers::cap`] and [`Pointers::far`].
     pub times: Pointers,
 }
@@ -183,8 +185,9 @@ impl Sequence {
             // No row says how far this life had come, so it is over: seqs that were seen must not come again.
             last => {
                 let n = last.as_ref().map_or(0, |last| last.n).max(position.sent);
+                let ts = last.as_ref().map(|last| last.ts);
                 let times = last.map(|last| last.pointers.times()).unwrap_or_default();
-                Self::Unborn(Before { life: Some(life), n, times })
+                Self::Unborn(Before { life: Some(life), n, ts, times })
             }
         };
         Ok((sequence, position))
@@ -220,6 +223,14 @@ impl Sequence {
         }
     }
 
+    /// The last time of acceptance.
+    pub fn ts(&self) -> Option<Millis> {
+        match self {
+            Self::Alive(alive) => Some(alive.ts),
+            Self::Unborn(before) => before.ts,
+        }
+    }
+
     /// The last `n` that was given out.
     pub fn last_n(&self) -> u64 {
         match self {
@@ -247,6 +258,8 @@ impl Alive {
         let find = |n: u64| match Live::of(last, n) {
             None if n < last.n => {
                 let row = log.rows_after(n.saturating_sub(1), 1)?.into_iter().next();
+                // Of an earlier life nothing is live any more.
+                let row = row.filter(|row| row.epoch == life.epoch);
                 Ok::<_, LogError>(row.and_then(|row| Live::of(&row, n)))
             }
             live => Ok(live),

@@ -59,8 +59,8 @@ const SET_ASIDE: Statement =
 const PRINTS: Statement = "SELECT max(n), group_concat(prints, '') \
     FROM (SELECT n, prints FROM log WHERE n > ? ORDER BY n LIMIT ?)";
 
-/// How many rows' prints are read at once: at 12 bytes a fix and 100 fixes a row that is below the 2 MB that a value may have.
-const PRINTS_ROWS: i64 = 1_500;
+/// How many rows' prints are read at once: at 12 bytes a fix and 100 fixes a row that is well below the 2 MB that a value may have.
+const PRINTS_ROWS: i64 = 1_000;
 
 /// The log over a Durable Object's SQL.
 #[derive(Debug)]

@@ -132,11 +132,7 @@ impl Record {
             },
         };
         let content = content(&self.text("log.kind")?, &self.text("log.body")?)?;
-        let row = Row { n, epoch, seq, ts, pointers, content };
-        let fixes = row.accepted().map(|accepted| accepted.fixes.len() as u64);
-        let holds = fixes.is_none_or(|fixes| (1..=n.min(seq)).contains(&fixes))
-            && [row.pointers.live, row.pointers.right].into_iter().flatten().all(|live| live <= n);
-        if holds { Ok(row) } else { Err(LogError::Damaged("log.body")) }
+        sound(Row { n, epoch, seq, ts, pointers, content })
     }
 
     /// `sent, infl`.
@@ -145,10 +141,19 @@ impl Record {
     }
 }
 
+/// Refuses a row that contradicts itself.
+pub(super) fn sound(row: Row) -> Result<Row, LogError> {
+    let fixes = row.accepted().map(|accepted| accepted.fixes.len() as u64);
+    let holds = fixes.is_none_or(|fixes| (1..=row.n.min(row.seq)).contains(&fixes))
+        && [row.pointers.live, row.pointers.right].into_iter().flatten().all(|live| live <= row.n);
+    if holds { Ok(row) } else { Err(LogError::Damaged("log.body")) }
+}
+
 fn content(kind: &str, body: &str) -> Result<Content, LogError> {
-    if kind == FIXES {
-        let accepted = serde_json::from_str(body).map_err(|_| LogError::Damaged("log.body"))?;
-        return Ok(Content::Fixes(accepted));
+    let damaged = |_| LogError::Damaged("log.body");
+    match kind {
+        FIXES => serde_json::from_str(body).map(Content::Fixes).map_err(damaged),
+        MESSAGE => serde_json::from_str(body).map(Content::Message).map_err(damaged),
+        _ => Ok(serde_json::from_str(body).map_or(Content::Unknown, Content::Message)),
     }
-    Ok(serde_json::from_str(body).map_or(Content::Unknown, Content::Message))
 }

@@ -1,7 +1,8 @@
 //! The tables, and the ladder of migrations by which older ones become today's.
 //!
 //! A later version adds columns that have a default, and kinds of rows, and fields to what is JSON; then the build before it still
-//! reads and writes what this one has written. What an older build must not touch at all is named in `meta.needs`.
+//! reads and writes what this one has written. Each row, of whatever kind, carries all pointers on: a build takes them from the last
+//! one. What an older build must not touch at all is named in `meta.needs`, a state that it does not know included.
 
 use super::record::{Record, Statement, append, count};
 use super::{Sql, SqlValue, v1};
@@ -39,17 +40,26 @@ const CREATE: [Statement; 5] = [
 ];
 
 /// SQLite's own table: reading `meta` where there is none is an error.
-const HAS_META: Statement = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'";
+const TABLES: Statement =
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('meta', 'meta_1', 'log_1')";
 const META_VERSION: Statement = "SELECT version FROM meta";
 
 /// Makes the tables that are not there.
 pub(super) fn create(sql: &impl Sql) -> Result<(), LogError> {
-    CREATE.into_iter().try_for_each(|table| sql.exec(table, vec![]).map(drop).map_err(LogError::from))
+    run(sql, &CREATE)
 }
 
 /// Brings the tables into today's form. Says whether there are any, with a job in them.
 pub(super) fn climb(sql: &impl Sql) -> Result<bool, LogError> {
-    if sql.exec(HAS_META, vec![])?.is_empty() {
+    let tables: Vec<String> = sql
+        .exec(TABLES, vec![])?
+        .into_iter()
+        .map(|row| Record::new(row).text("a table"))
+        .collect::<Result<_, _>>()?;
+    let has = |name| tables.iter().any(|table| table == name);
+    if has("meta_1") || has("log_1") {
+        undo(sql, has("meta_1"), has("log_1"))?;
+    } else if !has("meta") {
         return Ok(false);
     }
     let Some(version) = sql.exec(META_VERSION, vec![])?.into_iter().next() else { return Ok(false) };
@@ -75,36 +85,51 @@ pub(super) fn admit(needs: &str, state: &str) -> Result<(), LogError> {
 }
 
 /// Makes today's tables of the first version's, which held one life, a log that is keyed by `seq`, and the pointers in its bodies. What
-/// can fail because of what is kept is done before anything of it goes. From the second version on, a step adds to the tables in place.
+/// is damaged shows before anything is changed; and where the storage refuses something on the way, [`undo`] finds how far it was. From
+/// the second version on, a step adds to the tables in place.
 fn rebuild_from_1(sql: &impl Sql) -> Result<(), LogError> {
-    const RENAME_LOG: Statement = "ALTER TABLE log RENAME TO log_1";
-    const RENAME_META: Statement = "ALTER TABLE meta RENAME TO meta_1";
     const ADOPT_META: Statement = "INSERT INTO meta (id, version, job, sent, infl) \
         SELECT 0, ?, job, sent, infl FROM meta_1";
     const ADOPT_LIFE: Statement = "INSERT INTO lives (epoch, first_n) SELECT epoch, 1 FROM meta_1";
-    const DROP_LOG: Statement = "DROP TABLE log_1";
-    const DROP_META: Statement = "DROP TABLE meta_1";
 
     let rows = v1::rows(sql)?;
-    sql.exec(RENAME_LOG, vec![])?;
-    sql.exec(RENAME_META, vec![])?;
+    run(sql, &["ALTER TABLE meta RENAME TO meta_1", "ALTER TABLE log RENAME TO log_1"])?;
     create(sql)?;
     for (row, prints, position) in &rows {
         append(sql, row, prints, *position)?;
     }
+    run(sql, &[ADOPT_LIFE])?;
     sql.exec(ADOPT_META, vec![SqlValue::Integer(VERSION)])?;
-    for statement in [ADOPT_LIFE, DROP_LOG, DROP_META] {
-        sql.exec(statement, vec![])?;
-    }
-    Ok(())
+    // As long as the old `meta` is there, so is all of the old log.
+    run(sql, &["DROP TABLE meta_1", "DROP TABLE log_1"])
 }
 
-/// Begins a life in tables that are there.
+/// Goes back to before a [`rebuild_from_1`] that has not come to its end, or goes on to its end where all is done but that.
+fn undo(sql: &impl Sql, has_meta: bool, has_log: bool) -> Result<(), LogError> {
+    if !has_meta {
+        return run(sql, &["DROP TABLE log_1"]);
+    }
+    if has_log {
+        run(sql, &["DROP TABLE IF EXISTS log", "ALTER TABLE log_1 RENAME TO log"])?;
+    }
+    run(
+        sql,
+        &["DROP TABLE IF EXISTS lives", "DROP TABLE IF EXISTS set_aside", "DROP TABLE IF EXISTS tasks"],
+    )?;
+    run(sql, &["DROP TABLE IF EXISTS meta", "ALTER TABLE meta_1 RENAME TO meta"])
+}
+
+fn run(sql: &impl Sql, statements: &[Statement]) -> Result<(), LogError> {
+    statements.iter().try_for_each(|statement| sql.exec(statement, vec![]).map(drop).map_err(LogError::from))
+}
+
+/// Begins a life in tables that are there. Without a row in `meta` nothing else counts, so that comes last.
 pub(super) fn begin(sql: &impl Sql, job: &str, epoch: u64, first_n: u64) -> Result<(), LogError> {
+    const LIFE: Statement = "INSERT INTO lives (epoch, first_n) VALUES (?, ?) \
+        ON CONFLICT (epoch) DO UPDATE SET first_n = excluded.first_n";
     const META: Statement =
         "INSERT INTO meta (id, version, job) VALUES (0, ?, ?) ON CONFLICT (id) DO NOTHING";
-    const LIFE: Statement = "INSERT INTO lives (epoch, first_n) VALUES (?, ?)";
-    sql.exec(META, vec![SqlValue::Integer(VERSION), SqlValue::Text(job.to_owned())])?;
     sql.exec(LIFE, vec![count(epoch), count(first_n)])?;
+    sql.exec(META, vec![SqlValue::Integer(VERSION), SqlValue::Text(job.to_owned())])?;
     Ok(())
 }

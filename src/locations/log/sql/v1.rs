@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Sql;
-use super::record::{Record, Statement};
+use super::record::{Record, Statement, sound};
 use crate::ids::UserId;
 use crate::locations::Millis;
 use crate::locations::clock::Ahead;
@@ -40,7 +40,8 @@ pub(super) fn rows(sql: &impl Sql) -> Result<Vec<(Row, Vec<Print>, Position)>, L
         let Body { ts, live, right, ahead } = body;
         let pointers = Pointers { live: Some(live), right, ahead, ..times.clone() };
         let prints = accepted.prints();
-        Ok((Row { n: seq, epoch, seq, ts, pointers, content: Content::Fixes(accepted) }, prints, position))
+        let row = sound(Row { n: seq, epoch, seq, ts, pointers, content: Content::Fixes(accepted) })?;
+        Ok((row, prints, position))
     });
     rows.collect()
 }

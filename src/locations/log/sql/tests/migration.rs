@@ -1,6 +1,8 @@
 //! Databases that earlier versions have written wake with all that they hold. `tests/data/storage` has one of each version, and beside
 //! it what was posted, answered and published.
 
+use std::cell::Cell;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,6 +17,8 @@ struct Story {
     job: JobId,
     posts: Vec<Posted>,
     state: Value,
+    /// The last seqs of the messages that Ably has not confirmed.
+    waiting: Vec<u64>,
     /// As they were sent to Ably; the last one was refused for now.
     published: Vec<Value>,
 }
@@ -104,8 +108,8 @@ fn every_version_wakes_with_every_fix() {
             }
         }
         let epoch = &story.state["epoch"];
-        let expected = [10, 11, 12].map(|seq| format!("{}/{epoch}.{seq}", story.job));
-        assert_eq!(ids, expected);
+        let expected = story.waiting.iter().map(|seq| format!("{}/{epoch}.{seq}", story.job));
+        assert_eq!(ids, expected.collect::<Vec<_>>());
 
         // The next fix goes on from there, and one from the year 2034 makes no other be looked for.
         let fix = br#"{"lat":48.24,"lng":16.4}"#;
@@ -119,6 +123,67 @@ fn every_version_wakes_with_every_fix() {
         assert_eq!((last.n, last.pointers.live), (last_seq + 1, Some(last_seq + 1)));
         assert!(last.pointers.far.is_some_and(|far| far > now + 7 * 365 * DAY));
         assert!(last.pointers.cap.is_some_and(|cap| cap < now));
+    }
+}
+
+/// A database that refuses its statement of this number, from 1.
+struct Refusing {
+    sqlite: Sqlite,
+    left: Cell<usize>,
+}
+
+impl Sql for Refusing {
+    fn exec(
+        &self,
+        statement: &'static str,
+        params: Vec<SqlValue>,
+    ) -> Result<Vec<Vec<SqlValue>>, StorageError> {
+        self.left.set(self.left.get().wrapping_sub(1));
+        match self.left.get() {
+            0 => Err(StorageError("full".to_owned())),
+            _ => self.sqlite.exec(statement, params),
+        }
+    }
+}
+
+#[test]
+fn a_ladder_that_breaks_is_climbed_again_whichever_rung_it_was() {
+    for (database, story) in VERSIONS {
+        let story: Story = serde_json::from_str(story).unwrap();
+        let now = story.state["ts"].as_i64().unwrap() + 1_000;
+        for rung in 1.. {
+            let sqlite = Sqlite::load(database);
+            let refusing = Refusing { sqlite: sqlite.clone(), left: Cell::new(rung) };
+            let broke = SqlLog::new(refusing).wake();
+            let mut job = Job::wake(SqlLog::new(sqlite.clone()), DAY).unwrap();
+            assert_eq!(ask(&mut job, JobRequest::State { job: story.job.clone() }, now), story.state);
+            story.retry(&mut job, now);
+            assert!(matches!(job.next(now), Ok(Need::Publish(_))), "{rung}");
+            let tables = "SELECT name FROM sqlite_master WHERE name LIKE '%\\_1' ESCAPE '\\'";
+            assert_eq!(sqlite.exec(tables, vec![]).unwrap(), [] as [Vec<SqlValue>; 0]);
+            if broke.is_ok() {
+                assert!(rung > 20, "{rung}");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_life_that_the_storage_refuses_can_begin_again() {
+    for statement in 1..=8 {
+        let sqlite = Sqlite::new();
+        let refusing = Refusing { sqlite: sqlite.clone(), left: Cell::new(statement) };
+        let mut log = SqlLog::new(refusing);
+        let begun = log.begin(&life(), 1).and_then(|()| log.append(&row(1, &[PLAIN]), &[], at(0)));
+        assert_eq!(begun.is_err(), statement <= 8, "{statement}");
+        let mut log = SqlLog::new(sqlite);
+        let woken = log.wake().unwrap();
+        assert!(matches!(woken, Waking::Untouched | Waking::Begun { last: None, .. }), "{woken:?}");
+        log.begin(&life(), 1).unwrap();
+        append(&mut log, &row(1, &[PLAIN]), at(0));
+        let last = Some(Box::new(row(1, &[PLAIN])));
+        assert_eq!(log.wake(), Ok(Waking::Begun { life: life(), last, position: at(0) }));
     }
 }
 

@@ -10,10 +10,10 @@ const LATER: &str = r#"
     CREATE TABLE zones (id INTEGER PRIMARY KEY);
     UPDATE meta SET version = 7;
     UPDATE log SET body = json_insert(body, '$.weather', json('{"rain":true}'), '$.fixes[0][8]', 'a ninth element');
-    INSERT INTO log (n, life, seq, kind, ts, live, sent, body)
-        VALUES (2, 1700000000, 1, 'job.closed', 1001, 1, 0, '{"channel":"c","name":"e","id":"i","data":"d","more":1}');
-    INSERT INTO log (n, life, seq, kind, ts, live, sent, body)
-        VALUES (3, 1700000000, 1, 'a mark of its own', 1002, 1, 0, '{"whatever":[1]}');
+    INSERT INTO log (n, life, seq, kind, ts, cap, live, sent, body)
+        VALUES (2, 1700000000, 1, 'job.closed', 1001, 900, 1, 0, '{"channel":"c","name":"e","id":"i","data":"d","more":1}');
+    INSERT INTO log (n, life, seq, kind, ts, cap, live, sent, body)
+        VALUES (3, 1700000000, 1, 'a mark of its own', 1002, 900, 1, 0, '{"whatever":[1]}');
 "#;
 
 #[test]
