@@ -38,9 +38,8 @@ export async function buildWorker() {
       env,
       advice: "mend what the compiler complains about, then run the same again.",
     });
-    // worker-build keeps the names of functions, which are a fourteenth of what is deployed. Nothing panics, so nobody reads them. A
-    // second round of optimisation finds another kilobyte.
-    await run(join(NPM_BIN, "wasm-opt"), ["-O3", "--strip-debug", WASM, "-o", WASM], { env, advice: "run the same again." });
+    // worker-build keeps the names of functions, which are a fourteenth of what is deployed. Nothing panics, so nobody reads them.
+    await run(join(NPM_BIN, "wasm-opt"), ["--strip-debug", "--strip-producers", WASM, "-o", WASM], { env, advice: "run the same again." });
     writeFileSync(STAMP, inputs);
   };
   // worker-build itself waits for another, but then does the work again, and of two that wait both begin.

@@ -69,9 +69,9 @@ impl Surroundings for Runtime {
 /// Logs a line.
 pub(super) fn write(line: &Line) {
     if line.is_error {
-        console_error!("{}", line.json);
+        console_error!("{}", line.text);
     } else {
-        console_warn!("{}", line.json);
+        console_warn!("{}", line.text);
     }
 }
 

@@ -20,7 +20,7 @@ use super::clock::{Clocks, Measured, TOLERANCE};
 use super::dedupe::{self, Fate, Index};
 use super::event::{self, Updated};
 use super::fix::Fix;
-use super::log::{Accepted, Content, Life, Log, LogError, Pointers, Row, SetAside, Time};
+use super::log::{Accepted, Cause, Content, Life, Log, LogError, Pointers, Row, SetAside, Time};
 use super::outbox::{Next, Outbox, ROWS_MAX, Verdict};
 use super::post::{Entry, Post};
 use super::protocol::{Identity, JobAnswer, JobRefusal, JobRequest, NoState, Outcome, PostAnswer, Reply};
@@ -166,10 +166,7 @@ impl<L: Log> Job<L> {
     ) -> Result<Verdict, LogError> {
         let verdict = self.outbox.failed(ticket.n, error.class, now, jitter);
         if let Verdict::SetAside { first_n } = verdict {
-            let PublishError { class, status, code, .. } = error;
-            let cause =
-                serde_json::json!({"class": class.name(), "status": status, "code": code}).to_string();
-            let message = SetAside { first_n, last_n: ticket.n, ts: now, cause };
+            let message = SetAside { first_n, last_n: ticket.n, ts: now, cause: Cause::of(error) };
             self.log.set_aside(&message, self.outbox.position())?;
             self.outbox.confirmed();
         }

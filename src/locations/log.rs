@@ -5,6 +5,7 @@
 //! `n` orders all that leaves, one for each fix and for each message that is none; seqs count the fixes of one life. What a row
 //! says of all rows before it are its [`Pointers`], so that whoever wakes need not read those.
 
+use ably::rest::PublishError;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -254,8 +255,26 @@ pub struct SetAside {
     pub last_n: u64,
     /// When it was given up, Unix milliseconds.
     pub ts: Millis,
-    /// Why, as JSON: class, status and code.
-    pub cause: String,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why Ably has not taken a message: as much of its answer as names neither channel nor job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// What is to blame, in a word.
+    pub class: &'static str,
+    /// Ably's own code.
+    pub code: Option<u32>,
+    /// The HTTP status.
+    pub status: Option<u16>,
+}
+
+impl Cause {
+    /// The cause of an error.
+    pub fn of(error: &PublishError) -> Self {
+        Self { class: error.class.name(), code: error.code, status: error.status }
+    }
 }
 
 /// What a job's object finds when it wakes.

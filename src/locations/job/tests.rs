@@ -561,7 +561,7 @@ fn a_message_that_is_given_up_is_written_down_with_its_reason() {
     let error = PublishError::new(ErrorClass::BlamesMessage, Some(400), Some(40009), "too long");
     let verdict = job.failed(publication.ticket, &error, NOW + 5, 0.5).unwrap();
     assert_eq!(verdict, Verdict::SetAside { first_n: 1 });
-    let cause = r#"{"class":"message","code":40009,"status":400}"#.to_owned();
+    let cause = Cause { class: "message", code: Some(40009), status: Some(400) };
     assert_eq!(log.given_up(), [SetAside { first_n: 1, last_n: 2, ts: NOW + 5, cause }]);
     let ids = |job: &mut Job<_>| drain(job, NOW + 50).into_iter().map(|(_, id, _)| id).collect::<Vec<_>>();
     assert_eq!(ids(&mut wake(log)), ["job-1/1700000000.3"], "after a sleep it is not tried again");

@@ -115,8 +115,8 @@ impl<S: Sql> Log for SqlLog<S> {
 
     fn set_aside(&mut self, message: &SetAside, position: Position) -> Result<(), LogError> {
         let SetAside { first_n, last_n, ts, cause } = message;
-        let values =
-            vec![count(*first_n), count(*last_n), SqlValue::Integer(*ts), SqlValue::Text(cause.clone())];
+        let cause = serde_json::to_string(cause).map_err(|_| LogError::Damaged("a cause"))?;
+        let values = vec![count(*first_n), count(*last_n), SqlValue::Integer(*ts), SqlValue::Text(cause)];
         self.0.exec(SET_ASIDE, values)?;
         self.confirm(position)
     }

@@ -7,7 +7,7 @@ use super::*;
 use crate::ids::UserId;
 use crate::locations::clock::Ahead;
 use crate::locations::clock::Clock;
-use crate::locations::log::{Accepted, Content, Pointers, Time};
+use crate::locations::log::{Accepted, Cause, Content, Pointers, Time};
 
 mod migration;
 mod newer;
@@ -220,7 +220,8 @@ fn a_new_life_goes_on_in_the_same_log() {
 fn what_is_given_up_is_written_down_with_the_position_after_it() {
     let (mut log, sqlite) = begun();
     append(&mut log, &row(2, &[PLAIN, PLAIN]), at(0));
-    let message = SetAside { first_n: 1, last_n: 2, ts: 7, cause: r#"{"code":40009}"#.to_owned() };
+    let cause = Cause { class: "message", code: Some(40009), status: None };
+    let message = SetAside { first_n: 1, last_n: 2, ts: 7, cause };
     for _ in 0..2 {
         log.set_aside(&message, at(2)).unwrap();
     }
@@ -228,7 +229,8 @@ fn what_is_given_up_is_written_down_with_the_position_after_it() {
     assert_eq!(position, at(2));
     let kept = sqlite.exec("SELECT first_n, last_n, ts, cause FROM set_aside", vec![]).unwrap();
     let [one, two, seven] = [1.0, 2.0, 7.0].map(SqlValue::Real);
-    assert_eq!(kept, [[one, two, seven, SqlValue::Text(message.cause)]]);
+    let cause = r#"{"class":"message","code":40009,"status":null}"#.to_owned();
+    assert_eq!(kept, [[one, two, seven, SqlValue::Text(cause)]]);
 }
 
 #[test]

@@ -60,7 +60,8 @@ fn what_each_statement_gives_is_written_down() {
     log.wake().unwrap();
     log.confirm(at(3)).unwrap();
     log.confirm(Position { sent: 3, infl: Some(4) }).unwrap();
-    log.set_aside(&SetAside { first_n: 1, last_n: 2, ts: 7, cause: "{}".to_owned() }, at(3)).unwrap();
+    let cause = Cause { class: "message", code: None, status: Some(413) };
+    log.set_aside(&SetAside { first_n: 1, last_n: 2, ts: 7, cause }, at(3)).unwrap();
     log.prints(&mut |_, _| {}).unwrap();
     log.rows(&[2, 3, 9]).unwrap();
     log.rows_after(0, 1).unwrap();
