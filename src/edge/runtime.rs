@@ -44,7 +44,7 @@ extern "C" {
     /// Runs a statement and reads all its rows, each an array of its values.
     #[wasm_bindgen(js_name = queryRows, catch)]
     fn query_rows(sql: &SqlStorage, statement: &str, bindings: Array) -> Result<Array, JsValue>;
-    fn respond(request: &Request, status: u16, headers: Array, body: Option<&str>) -> JsValue;
+    fn respond(request: &Request, status: u16, headers: &str, body: Option<&str>) -> JsValue;
 }
 
 /// The time, in Unix milliseconds. It stands still while code runs.
@@ -87,13 +87,9 @@ pub(super) fn variable(env: &JsValue, name: &str) -> Option<String> {
 
 /// Makes the runtime's response to a request, or a promise of it where the request has a body that was not read.
 pub(super) fn response(request: &Request, answer: &Answer) -> JsValue {
-    let headers: Array = answer
-        .headers
-        .iter()
-        .map(|(name, value)| Array::of2(&(*name).into(), &value.as_str().into()))
-        .collect();
     // A 204 must have a null body, not an empty one.
-    respond(request, answer.status, headers, Some(answer.body.as_str()).filter(|body| !body.is_empty()))
+    let body = Some(answer.body.as_str()).filter(|body| !body.is_empty());
+    respond(request, answer.status, &answer.headers_json(), body)
 }
 
 /// An object's SQL storage. Statements run synchronously, and those with no await between them commit together.

@@ -1,5 +1,7 @@
 //! What the service answers, before it becomes a response of the runtime.
 
+use serde::Serializer;
+
 /// An answer: status, headers and text. Adapters turn it into a response and change nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -39,6 +41,15 @@ impl Answer {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// The headers as one JSON object.
+    pub fn headers_json(&self) -> String {
+        let mut json = Vec::new();
+        let headers = self.headers.iter().map(|(name, value)| (name, value));
+        // Text into memory: neither can fail.
+        let _ = serde_json::Serializer::new(&mut json).collect_map(headers);
+        String::from_utf8(json).unwrap_or_default()
     }
 
     /// The first header of a name in lower case.

@@ -8,6 +8,8 @@ mod tests;
 
 use std::rc::Rc;
 
+use serde::Serialize;
+
 use super::answer::Answer;
 use super::cors::Cors;
 use super::endpoints::{self, Endpoint, Found, Handler};
@@ -29,6 +31,19 @@ pub struct Visit {
     method: String,
     /// Nothing where the path leads nowhere.
     endpoint: Option<&'static Endpoint>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogLine<'a> {
+    level: &'static str,
+    request_id: &'a str,
+    method: String,
+    route: &'static str,
+    status: u16,
+    ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
 }
 
 /// The whole service, less what only the runtime can do.
@@ -78,19 +93,16 @@ impl Service {
 
     /// The one log line of a request, in JSON: no path, no query, no id of a person or a job, no coordinate.
     pub fn log_line(&self, answer: &Answer, visit: &Visit, duration_ms: u64) -> String {
-        let method: String = visit.method.chars().take(10).collect();
-        let mut line = serde_json::json!({
-            "level": if answer.status >= 500 { "error" } else { "info" },
-            "requestId": visit.request_id,
-            "method": method,
-            "route": visit.endpoint.map_or("none", |endpoint| endpoint.path),
-            "status": answer.status,
-            "ms": duration_ms,
-        });
-        if let (Some(code), Some(fields)) = (answer.code, line.as_object_mut()) {
-            fields.insert("code".to_owned(), code.into());
-        }
-        line.to_string()
+        let line = LogLine {
+            level: if answer.status >= 500 { "error" } else { "info" },
+            request_id: &visit.request_id,
+            method: visit.method.chars().take(10).collect(),
+            route: visit.endpoint.map_or("none", |endpoint| endpoint.path),
+            status: answer.status,
+            ms: duration_ms,
+            code: answer.code,
+        };
+        serde_json::to_string(&line).unwrap_or_default()
     }
 
     /// The settings that do not hold, for the log.

@@ -85,7 +85,7 @@ pub enum Fate {
     Known(Outcome),
 }
 
-/// The rows that may hold fixes of this post, of the same driver.
+/// The rows that may hold fixes of this post, of the same driver; `prints` are those of its entries.
 ///
 /// # Errors
 /// [`LogError`]
@@ -94,14 +94,18 @@ pub fn earlier(
     log: &impl Log,
     pointers: &Pointers,
     post: &Post,
+    prints: &[Option<Print>],
 ) -> Result<Vec<Row>, LogError> {
-    let may_be_known = |fix: &&Fix| match DedupeKey::of(fix) {
-        Some(DedupeKey::Id(_)) => true,
-        Some(DedupeKey::Place(at, ..)) => !pointers.are_before(at),
-        None => false,
+    let may_be_known = |entry: &Entry| match entry {
+        Entry::Fix(fix) => match DedupeKey::of(fix) {
+            Some(DedupeKey::Id(_)) => true,
+            Some(DedupeKey::Place(at, ..)) => !pointers.are_before(at),
+            None => false,
+        },
+        Entry::Bad(_) => false,
     };
-    let sought = post.fixes().filter(may_be_known);
-    let prints: Vec<Print> = sought.filter_map(|fix| Print::of(&post.driver, fix)).collect();
+    let sought = post.entries.iter().zip(prints).filter(|(entry, _)| may_be_known(entry));
+    let prints: Vec<Print> = sought.filter_map(|(_, print)| *print).collect();
     if prints.is_empty() {
         return Ok(Vec::new());
     }

@@ -23,6 +23,7 @@ use super::fix::Fix;
 use super::log::{Accepted, Cause, Content, Life, Log, LogError, Pointers, Row, SetAside, Time};
 use super::outbox::{Next, Outbox, ROWS_MAX, Verdict};
 use super::post::{Entry, Post};
+use super::print::Print;
 use super::protocol::{Identity, JobAnswer, JobRefusal, JobRequest, NoState, Outcome, PostAnswer, Reply};
 use super::sequence::{Alive, Before, Mark, Markers, Sequence, ahead_after};
 use crate::ids::JobId;
@@ -190,9 +191,10 @@ impl<L: Log> Job<L> {
         let at = if ts - now <= TOLERANCE { ts } else { now };
         let clocks = Clocks::of(&post, at, self.max_fix_age);
         let pointers = self.sequence.pointers();
+        let prints = post.prints();
         let earlier = match self.sequence.last_n() {
             0 => Vec::new(),
-            _ => dedupe::earlier(&mut self.index, &self.log, pointers, &post)?,
+            _ => dedupe::earlier(&mut self.index, &self.log, pointers, &post, &prints)?,
         };
         let fates = dedupe::fates(&post, &earlier, &clocks);
 
@@ -240,11 +242,13 @@ impl<L: Log> Job<L> {
             let ahead = ahead_after(&pointers.ahead, driver, markers.ahead, at);
             let times = fresh.iter().enumerate();
             let times = times.filter_map(|(index, (.., measured))| Time::kept(index, *measured)).collect();
+            let print = |(index, ..): &(usize, _, _)| prints.get(*index).copied().flatten();
+            let prints: Vec<Print> = fresh.iter().filter_map(print).collect();
             let fixes: Vec<Fix> = fresh.into_iter().map(|(_, fix, _)| fix).collect();
             let pointers = Pointers { live, right, ahead, ..pointers.times_after(&fixes, at) };
             let (at, offset) = (Some(at).filter(|at| *at != ts), clocks.offset());
             let accepted = Accepted { at, offset, driver: post.driver, fixes, times };
-            self.write(&job, Fresh { n, seq, ts, pointers, accepted })?;
+            self.write(&job, Fresh { n, seq, ts, pointers, accepted, prints })?;
         }
         Ok(PostAnswer {
             ok: true,
@@ -256,8 +260,7 @@ impl<L: Log> Job<L> {
 
     /// Writes an accepted post, in the life that there is or in a new one.
     fn write(&mut self, job: &JobId, fresh: Fresh) -> Result<(), LogError> {
-        let Fresh { n, seq, ts, pointers, accepted } = fresh;
-        let prints = accepted.prints();
+        let Fresh { n, seq, ts, pointers, accepted, prints } = fresh;
         let row = |epoch| Row { n, epoch, seq, ts, pointers, content: Content::Fixes(accepted) };
         let row = match &mut self.sequence {
             Sequence::Alive(alive) => {
@@ -290,4 +293,6 @@ struct Fresh {
     ts: Millis,
     pointers: Pointers,
     accepted: Accepted,
+    /// What its fixes are recognised by.
+    prints: Vec<Print>,
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::Millis;
 use super::fix::json::Fields;
 use super::fix::{DedupeId, Field, Fix, Reason, Rejection};
+use super::print::Print;
 use crate::ids::{FixId, UserId};
 
 /// The longest body, in bytes.
@@ -159,6 +160,15 @@ impl Post {
                 .collect(),
         };
         Ok(Self { driver, sent_at, entries })
+    }
+
+    /// What each entry is recognised by, if by anything.
+    pub fn prints(&self) -> Vec<Option<Print>> {
+        let print = |entry: &Entry| match entry {
+            Entry::Fix(fix) => Print::of(&self.driver, fix),
+            Entry::Bad(_) => None,
+        };
+        self.entries.iter().map(print).collect()
     }
 
     /// The entries that are fixes.

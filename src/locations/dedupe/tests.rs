@@ -74,7 +74,7 @@ fn no_row_is_read_that_holds_no_candidate_of_the_same_driver() {
         let whose = driver(whose);
         let sender = crate::locations::Sender::Driver(&whose);
         let post = Post::parse(body.as_bytes(), sender, None).unwrap();
-        let rows = super::earlier(&mut index, &log, &pointers, &post).unwrap();
+        let rows = super::earlier(&mut index, &log, &pointers, &post, &post.prints()).unwrap();
         let found: Vec<u64> = rows.iter().map(|row| row.n).collect();
         assert_eq!(log.read.take(), found);
         found

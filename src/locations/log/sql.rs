@@ -55,12 +55,13 @@ const ENDING_AT: Statement = select!("WHERE n IN (SELECT value FROM json_each(?)
 const CONFIRM: Statement = "UPDATE meta SET sent = ?, infl = ?";
 const SET_ASIDE: Statement =
     "INSERT OR REPLACE INTO set_aside (first_n, last_n, ts, cause) VALUES (?, ?, ?, ?)";
-/// One text for many rows, since each value that crosses from the runtime costs more than to write it there.
-const PRINTS: Statement = "SELECT max(n), group_concat(prints, '') \
-    FROM (SELECT n, prints FROM log WHERE n > ? ORDER BY n LIMIT ?)";
+/// Each by itself is one look into the table; both of one SELECT would be a scan.
+const ENDS: Statement = "SELECT (SELECT min(n) FROM log), (SELECT max(n) FROM log)";
+/// One text for many rows, since each value that crosses from the runtime costs more than to write it there; in whatever order.
+const PRINTS: Statement = "SELECT group_concat(prints, '') FROM log WHERE n BETWEEN ? AND ?";
 
-/// How many rows' prints are read at once: at 12 bytes a fix and 100 fixes a row that is well below the 2 MB that a value may have.
-const PRINTS_ROWS: i64 = 1_000;
+/// How many fixes' prints are read at once: at 12 bytes each that is well below the 2 MB that a value may have.
+const PRINTS_AT_ONCE: u64 = 100_000;
 
 /// The log over a Durable Object's SQL.
 #[derive(Debug)]
@@ -122,17 +123,21 @@ impl<S: Sql> Log for SqlLog<S> {
     }
 
     fn prints(&self, each: &mut dyn FnMut(Print, u64)) -> Result<(), LogError> {
-        let mut after = 0;
-        loop {
-            let page = self.0.exec(PRINTS, vec![count(after), SqlValue::Integer(PRINTS_ROWS)])?;
-            let mut page = Record::new(page.into_iter().next().unwrap_or_default());
-            let Some(last) = page.count_or_null("log.n")? else { return Ok(()) };
-            let prints = page.text_or_null("log.prints")?.unwrap_or_default();
-            if !Print::read(&prints, each) {
+        let only = |rows: Vec<_>| Record::new(rows.into_iter().next().unwrap_or_default());
+        let mut ends = only(self.0.exec(ENDS, vec![])?);
+        let (Some(first), Some(last)) = (ends.count_or_null("log.n")?, ends.count_or_null("log.n")?) else {
+            return Ok(());
+        };
+        let mut from = first;
+        while from <= last {
+            let to = from.saturating_add(PRINTS_AT_ONCE - 1);
+            let mut page = only(self.0.exec(PRINTS, vec![count(from), count(to)])?);
+            if !Print::read(&page.text_or_null("log.prints")?.unwrap_or_default(), each) {
                 return Err(LogError::Damaged("log.prints"));
             }
-            after = last;
+            from = to + 1;
         }
+        Ok(())
     }
 
     fn rows(&self, ns: &[u64]) -> Result<Vec<Row>, LogError> {

@@ -11,7 +11,7 @@ use reqwest_shim::{BODY_MAX, Client, Error, Response, redirect};
 use super::endpoint::{Endpoint, Hosts};
 use super::error::{PublishError, Refusal};
 use super::fallback::Memory;
-use super::message::{PublishBody, Published};
+use super::message::PublishBody;
 use crate::key::{Key, Secret};
 
 /// The protocol that this client speaks (features.md, CSV2).
@@ -60,7 +60,7 @@ pub struct RestClient<S> {
 /// What one host made of a request.
 enum Attempt {
     /// Ably has answered, for better or worse.
-    Answered(Result<Published, PublishError>),
+    Answered(Result<(), PublishError>),
     /// Another host may do better: unreachable, too slow, 500 to 504, or an error of the CDN's (RSC15l).
     Unavailable(PublishError),
 }
@@ -78,13 +78,13 @@ impl<S: Surroundings> RestClient<S> {
     }
 
     /// Publishes to a channel and waits for Ably to have stored it, trying other hosts as far as time allows. Any 2xx means
-    /// stored, and what can be read of the answer is returned.
+    /// stored, whatever else the answer says, once all of it is there.
     ///
     /// A retry is safe: whoever sends the same body again within two minutes, its messages having ids, publishes once.
     ///
     /// # Errors
     /// [`PublishError`], whose class says what to do with the message. Of several hosts it is the last one's.
-    pub async fn publish(&self, channel: &str, body: &PublishBody) -> Result<Published, PublishError> {
+    pub async fn publish(&self, channel: &str, body: &PublishBody) -> Result<(), PublishError> {
         // URL parsers resolve `.` and `..` even where they are percent-encoded, so no such channel can be reached.
         if matches!(channel, "" | "." | "..") {
             return Err(PublishError::refused(40010, "no channel is named by nothing, `.` or `..`"));
@@ -138,7 +138,7 @@ impl<S: Surroundings> RestClient<S> {
         let body = read(&mut response).await;
         if (200..300).contains(&status) {
             return match body {
-                Ok(body) => Attempt::Answered(Ok(Published::parse(&body.unwrap_or_default()))),
+                Ok(_) => Attempt::Answered(Ok(())),
                 // It is stored, if this was Ably. A retry costs nothing, and a message that was not stored is lost without.
                 Err(error) => Attempt::Unavailable(transport(Some(status), error)),
             };

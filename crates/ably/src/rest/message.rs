@@ -1,4 +1,4 @@
-//! What is published, and what Ably answers.
+//! What is published.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -53,31 +53,6 @@ impl PublishBody {
     }
 }
 
-/// Ably's answer to a publish that it has stored. Nothing depends on its parts, so each may be missing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Published {
-    /// The id of the message, or the base of the ids of an array.
-    pub message_id: Option<String>,
-    /// One a message; nothing for one that conflation dropped.
-    pub serials: Vec<Option<String>>,
-}
-
-impl Published {
-    /// Reads what can be read of the answer.
-    pub(super) fn parse(body: &[u8]) -> Self {
-        let Ok(body) = serde_json::from_slice::<Value>(body) else { return Self::default() };
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        Self {
-            message_id: body.get("messageId").and_then(text),
-            serials: body
-                .get("serials")
-                .and_then(Value::as_array)
-                .map(|serials| serials.iter().map(text).collect())
-                .unwrap_or_default(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,17 +81,5 @@ mod tests {
             PublishBody::one(&plain).unwrap().as_str(),
             r#"{"id":"x","name":"n","data":"{\"a\":1}","extras":{"headers":{"k":"v"}}}"#
         );
-    }
-
-    #[test]
-    fn an_answer_is_read_as_far_as_it_can_be() {
-        assert_eq!(
-            Published::parse(br#"{"channel":"c","messageId":"x","serials":["s",null],"more":1}"#),
-            Published { message_id: Some("x".into()), serials: vec![Some("s".into()), None] }
-        );
-        for odd in ["", "[]", "null", "{", r#"{"messageId":1,"serials":{}}"#, "\u{0}"] {
-            assert_eq!(Published::parse(odd.as_bytes()), Published::default(), "{odd:?}");
-        }
-        assert_eq!(Published::parse(&[0xff, 0xfe]), Published::default());
     }
 }

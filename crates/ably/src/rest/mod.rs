@@ -10,4 +10,4 @@ mod message;
 pub use client::{RestClient, Surroundings, Timeouts};
 pub use endpoint::{Endpoint, EndpointError, Hosts};
 pub use error::{ErrorClass, PublishError, RETRY_AFTER_MAX};
-pub use message::{PublishBody, PublishMessage, Published};
+pub use message::{PublishBody, PublishMessage};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ably::rest::{Hosts, PublishError, Published, RestClient, Timeouts};
+use ably::rest::{Hosts, PublishError, RestClient, Timeouts};
 
 use crate::server::{Act, Clock, PATIENT, Server, TRANSIENT, body, bounded, client, created, http, refused};
 
@@ -25,7 +25,7 @@ impl Cluster {
         Self { client: client(hosts, timeouts, &clock), servers, clock }
     }
 
-    async fn publish(&self) -> Result<Published, PublishError> {
+    async fn publish(&self) -> Result<(), PublishError> {
         bounded(self.client.publish("c", &body())).await
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ably::Key;
 use ably::rest::{
-    Endpoint, ErrorClass, Hosts, PublishBody, PublishError, PublishMessage, Published, RestClient,
-    Surroundings, Timeouts,
+    Endpoint, ErrorClass, Hosts, PublishBody, PublishError, PublishMessage, RestClient, Surroundings,
+    Timeouts,
 };
 use local_ably::{Options, Plan};
 use serde_json::{Value, json};
@@ -27,12 +27,7 @@ impl Surroundings for Still {
     }
 }
 
-async fn publish(
-    server: &Server,
-    key: &str,
-    channel: &str,
-    body: &PublishBody,
-) -> Result<Published, PublishError> {
+async fn publish(server: &Server, key: &str, channel: &str, body: &PublishBody) -> Result<(), PublishError> {
     publish_within(Timeouts::default(), server, key, channel, body).await
 }
 
@@ -42,7 +37,7 @@ async fn publish_within(
     key: &str,
     channel: &str,
     body: &PublishBody,
-) -> Result<Published, PublishError> {
+) -> Result<(), PublishError> {
     let hosts = Hosts::only(Endpoint::parse(&server.url()).unwrap());
     let client = RestClient::new(hosts, Key::parse(key).unwrap(), timeouts, Still).unwrap();
     client.publish(channel, body).await
@@ -64,8 +59,7 @@ async fn what_the_client_publishes_reaches_a_subscriber_as_it_was_written() {
     let (mut reader, _) = server.connect(Format::Json).await;
     reader.attach(CHANNEL).await;
     let body = PublishBody::one(&message("a.b_c-1/1700000000.1")).unwrap();
-    let published = publish(&server, KEY, CHANNEL, &body).await.unwrap();
-    assert_eq!(published.serials.len(), 1);
+    publish(&server, KEY, CHANNEL, &body).await.unwrap();
     let frame = reader.receive().await;
     let received = &frame["messages"][0];
     assert_eq!(received["id"], "a.b_c-1/1700000000.1");
@@ -77,9 +71,9 @@ async fn what_the_client_publishes_reaches_a_subscriber_as_it_was_written() {
 async fn the_same_body_twice_is_one_message() {
     let server = Server::start().await;
     let body = PublishBody::one(&message("once")).unwrap();
-    let first = publish(&server, KEY, CHANNEL, &body).await.unwrap();
-    let second = publish(&server, KEY, CHANNEL, &body).await.unwrap();
-    assert_eq!(first.serials, second.serials);
+    for _ in 0..2 {
+        publish(&server, KEY, CHANNEL, &body).await.unwrap();
+    }
     let (_, history) = server.get("/channels/dispatch%3Ajob%3Aa.b_c-1/messages").await;
     assert_eq!(history.as_array().unwrap().len(), 1, "{history}");
 }

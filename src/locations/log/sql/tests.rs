@@ -237,10 +237,11 @@ fn what_is_given_up_is_written_down_with_the_position_after_it() {
 fn prints_are_told_with_their_rows_however_many_there_are() {
     let (mut log, _) = begun();
     let mut expected = Vec::new();
-    for n in 1..=2 * PRINTS_ROWS as u64 + 3 {
+    let ends = [PRINTS_AT_ONCE, 2 * PRINTS_AT_ONCE, 3 * PRINTS_AT_ONCE];
+    let ends = ends.into_iter().flat_map(|end| [end - 1, end, end + 1, end + 2]);
+    for n in [2, 4].into_iter().chain(ends) {
         let name = format!(r#"[null,1.0,1.0,"{n}",null,null,null,null]"#);
-        let row =
-            row(2 * n, &[if n % 3 == 0 { PLAIN } else { &name }, if n % 2 == 0 { TIMED } else { PLAIN }]);
+        let row = row(n, &[if n % 3 == 0 { PLAIN } else { &name }, if n % 2 == 0 { TIMED } else { PLAIN }]);
         append(&mut log, &row, at(0));
         expected.extend(row.accepted().unwrap().prints().into_iter().map(|print| (print, row.n)));
     }
