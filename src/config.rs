@@ -8,6 +8,7 @@ use ably::rest::{Endpoint, Hosts};
 use ably::{Key, Secret};
 
 pub use self::pages::{Origins, OriginsError, Pages, RequestHeaders, RequestHeadersError};
+use crate::locations::limits::Limits;
 use crate::sessions::{CookieRules, RulesError, SessionRules, Verifier};
 
 /// The settings of the front: who may ask, and what signs tokens. Those of the jobs' objects are checked with them, and kept by
@@ -33,6 +34,8 @@ pub struct JobConfig {
     pub ably: Hosts,
     /// The oldest fix that is taken, in milliseconds between capture and acceptance.
     pub max_fix_age_ms: u64,
+    /// What a job takes.
+    pub limits: Limits,
 }
 
 /// A setting that is missing or wrong. It names the variable and the rule, never the value.
@@ -166,13 +169,19 @@ impl JobConfig {
         let publish_key = reader.optional("ABLY_PUBLISH_KEY", Key::parse);
         let ably = reader.optional("ABLY_REST_URL", Endpoint::parse).map_or_else(Hosts::ably, Hosts::only);
         let max_fix_age_hours = reader.number("MAX_FIX_AGE_HOURS", 1..=24 * 365, 24);
+        let limits = Limits {
+            rate: reader.number("JOB_FIX_RATE", 1..=10_000, 100),
+            burst: reader.number("JOB_FIX_BURST", 100..=1_000_000, 30_000),
+            unsent: reader.number("JOB_UNSENT_MAX", 100..=10_000_000, 100_000),
+            trail: reader.number("JOB_TRAIL_MAX", 100..=10_000_000, 1_000_000),
+        };
         if let (Some(token), Some(publish)) = (token_key, &publish_key)
             && token.name().app_id() != publish.name().app_id()
         {
             reader.refuse("ABLY_PUBLISH_KEY", "belongs to the same Ably app as ABLY_API_KEY".to_owned());
         }
         let publish_key = publish_key.or_else(|| token_key.cloned())?;
-        Some(Self { publish_key, ably, max_fix_age_ms: max_fix_age_hours * 3_600_000 })
+        Some(Self { publish_key, ably, max_fix_age_ms: max_fix_age_hours * 3_600_000, limits })
     }
 }
 
@@ -243,6 +252,10 @@ mod tests {
             ("SESSION_MAX_HOURS", &["0", "-1", "+1", "1.5", "x", "721"]),
             ("SESSION_RENEWAL_SECONDS", &["-1", "x", "86401"]),
             ("MAX_FIX_AGE_HOURS", &["0", "x"]),
+            ("JOB_FIX_RATE", &["0", "-1", "10001"]),
+            ("JOB_FIX_BURST", &["99", "x"]),
+            ("JOB_UNSENT_MAX", &["99", "x"]),
+            ("JOB_TRAIL_MAX", &["99", "x"]),
             ("CORS_ORIGINS", &["*", "null", "https://a.example/"]),
             ("CORS_HEADERS", &["*", "a:b"]),
         ] {

@@ -1,6 +1,6 @@
-//! The Durable Object of a job: [`locations::Job`](crate::locations::Job) with the runtime's storage, clock and fetch.
+//! The Durable Object of a job: [`locations::Job`](crate::locations::Job) with the runtime's storage, clock, alarm and fetch.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,60 +9,93 @@ use js_sys::Math;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use worker::Delay;
-use worker::worker_sys::DurableObjectState;
+use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
-use super::runtime::{ObjectSql, Request, Runtime, now_ms, response, variable, write};
+use super::runtime::{ObjectSql, Request, Runtime, describe, now_ms, response, set_alarm, variable, write};
 use crate::config::JobConfig;
 use crate::http::answer::Answer;
 use crate::locations::lines::{Line, Lines};
 use crate::locations::log::sql::SqlLog;
-use crate::locations::outbox::Verdict;
-use crate::locations::{Job as Core, JobRequest, Millis, Need, Publication};
+use crate::locations::{Job as Core, JobRequest, Millis, Need, Publication, Settings};
+
+/// After a fault of ours the alarm goes off again so many milliseconds later, and twice as many each time, up to
+/// [`FAULT_ALARM_MAX`].
+const FAULT_ALARM: Millis = 8_000;
+const FAULT_ALARM_MAX: Millis = 300_000;
 
 /// A job's object. The runtime keeps at most one per job, and calls it by RPC.
 #[wasm_bindgen]
 pub struct Job(Rc<Inner>);
 
 struct Inner {
-    /// Borrowed for as long as nothing is awaited, never longer: other requests run at each await.
-    core: RefCell<Core<SqlLog<ObjectSql>>>,
-    ably: RestClient<Runtime>,
-    /// The time of the next alarm clock that is set, so that there is one and not one a post.
-    timer: Cell<Option<Millis>>,
+    storage: DurableObjectStorage,
+    env: JsValue,
+    reference: String,
     lines: Lines,
+    /// Nothing until it is awake, and as long as it cannot wake. Borrowed for as long as nothing is awaited, never longer: other
+    /// requests run at each await.
+    awake: RefCell<Option<Awake>>,
+    /// The time of the next timer that is set, so that there is one and not one a post.
+    timer: Cell<Option<Millis>>,
+    /// How many alarms in a row have ended in a fault of ours.
+    faults: Cell<u32>,
+}
+
+struct Awake {
+    core: Core<SqlLog<ObjectSql>>,
+    ably: Rc<RestClient<Runtime>>,
 }
 
 #[wasm_bindgen]
 impl Job {
-    /// Wakes the job from its storage. An error here is answered by the runtime to whoever called, and tried again by the next.
+    /// Nothing is read yet: so that nothing can fail for good, the object wakes when it is first asked for something.
     #[wasm_bindgen(constructor)]
     pub fn new(state: DurableObjectState, env: JsValue) -> Result<Self, JsValue> {
-        let lines = Lines::of(state.id()?.to_string()?);
-        let config = JobConfig::load(&|name| variable(&env, name))
-            .map_err(|_| fault(lines.fault("misconfigured", None)))?;
-        let sql = SqlLog::new(ObjectSql(state.storage()?.sql()));
-        let core =
-            Core::wake(sql, config.max_fix_age_ms as Millis).map_err(|error| fault(lines.storage(&error)))?;
-        let ably = RestClient::new(config.ably, config.publish_key, Timeouts::default(), Runtime)
-            .map_err(|error| fault(lines.fault("http_client_failed", Some(&error))))?;
-        Ok(Self(Rc::new(Inner { core: RefCell::new(core), ably, timer: Cell::new(None), lines })))
+        let reference = state.id()?.to_string()?;
+        let lines = Lines::of(reference.clone());
+        Ok(Self(Rc::new(Inner {
+            storage: state.storage()?,
+            env,
+            reference,
+            lines,
+            awake: RefCell::default(),
+            timer: Cell::default(),
+            faults: Cell::default(),
+        })))
     }
 
     /// Answers a [`JobRequest`] with the text of a [`Reply`](crate::locations::Reply). Nothing here awaits: what is written is written
-    /// as one, and the runtime lets neither the answer nor a publish out before it is durable.
+    /// as one, the alarm included, and the runtime lets neither the answer nor a publish out before it is durable.
     pub fn call(&self, request: &str) -> Result<String, JsValue> {
-        let lines = &self.0.lines;
+        let inner = &self.0;
         let request: JobRequest = serde_json::from_str(request)
-            .map_err(|error| fault(lines.fault("request_unreadable", Some(&error))))?;
-        let reply = self.0.core.borrow_mut().handle(request, now());
-        let reply = reply.map_err(|error| fault(lines.storage(&error)))?;
-        Inner::pump(&self.0);
-        reply.into_text().map_err(|error| fault(lines.fault("answer_failed", Some(&error))))
+            .map_err(|error| fault(inner.lines.fault("request_unreadable", Some(&error))))?;
+        let reply = inner.awake().map_err(fault)?.core.handle(request, now());
+        let reply = reply.map_err(|error| fault(inner.lines.storage(&error)))?;
+        if let Err(line) = Inner::turn(inner) {
+            write(&line);
+        }
+        reply.into_text().map_err(|error| fault(inner.lines.fault("answer_failed", Some(&error))))
     }
 
-    /// The object's alarm: looks after the outbox.
-    pub fn alarm(&self) {
-        Inner::pump(&self.0);
+    /// The object's alarm: it finishes what nobody asks for any more. Whatever goes wrong here, it is armed again: the runtime gives up
+    /// an alarm that has failed six times.
+    ///
+    /// # Errors
+    /// Where it cannot be armed: then all that is left is that the runtime tries again.
+    pub fn alarm(&self) -> Result<(), JsValue> {
+        let inner = &self.0;
+        let rung = inner
+            .awake()
+            .and_then(|mut awake| awake.core.alarm(now()).map_err(|error| inner.lines.storage(&error)));
+        let Err(line) = rung.and_then(|()| Inner::turn(inner)) else {
+            inner.faults.set(0);
+            return Ok(());
+        };
+        write(&line);
+        let faults = inner.faults.get();
+        inner.faults.set(faults.saturating_add(1));
+        set_alarm(&inner.storage, now() + (FAULT_ALARM << faults.min(8)).min(FAULT_ALARM_MAX))
     }
 
     /// Answers a request that is passed on as it is, which is how a stream is asked for: its answer is a response, not a text.
@@ -73,19 +106,42 @@ impl Job {
 }
 
 impl Inner {
-    /// Does what the outbox needs now. It may be called at any time and any number of times: the outbox itself sees to it that one
-    /// publish is in flight.
-    fn pump(this: &Rc<Self>) {
-        let need = this.core.borrow_mut().next(now());
-        match need {
-            Ok(Need::Publish(publication)) => {
+    /// The job, woken from its storage if it is not awake.
+    fn awake(&self) -> Result<RefMut<'_, Awake>, Line> {
+        let mut awake = self.awake.borrow_mut();
+        if awake.is_none() {
+            let config = JobConfig::load(&|name| variable(&self.env, name))
+                .map_err(|_| self.lines.fault("misconfigured", None))?;
+            let settings = Settings {
+                reference: self.reference.clone(),
+                max_fix_age: config.max_fix_age_ms as Millis,
+                limits: config.limits,
+            };
+            let sql = SqlLog::new(ObjectSql(self.storage.sql()));
+            let core = Core::wake(sql, settings).map_err(|error| self.lines.storage(&error))?;
+            let ably = RestClient::new(config.ably, config.publish_key, Timeouts::default(), Runtime)
+                .map_err(|error| self.lines.fault("http_client_failed", Some(&error)))?;
+            *awake = Some(Awake { core, ably: Rc::new(ably) });
+        }
+        RefMut::filter_map(awake, Option::as_mut).map_err(|_| self.lines.fault("asleep", None))
+    }
+
+    /// Ends a turn: does what the outbox needs now, arms the alarm, tells what there is to tell. It may be called at any time and any
+    /// number of times: the outbox itself sees to it that one publish is in flight.
+    fn turn(this: &Rc<Self>) -> Result<(), Line> {
+        let mut awake = this.awake()?;
+        let need = awake.core.next(now()).map_err(|error| this.lines.storage(&error));
+        // Armed before all that may fail: what is written stays, and something has to come back to it.
+        let armed = awake.core.arm(now()).map_or(Ok(()), |at| set_alarm(&this.storage, at));
+        awake.core.notices().into_iter().for_each(|notice| write(&this.lines.notice(notice)));
+        let ably = Rc::clone(&awake.ably);
+        drop(awake);
+        match need? {
+            Need::Publish(publication) => {
                 let this = Rc::clone(this);
-                spawn_local(async move {
-                    this.publish(publication).await;
-                    Self::pump(&this);
-                });
+                spawn_local(async move { this.publish(&ably, publication).await });
             }
-            Ok(Need::Wait { until }) if this.timer.get().is_none_or(|set| until < set) => {
+            Need::Wait { until } if this.timer.get().is_none_or(|set| until < set) => {
                 this.timer.set(Some(until));
                 let this = Rc::clone(this);
                 spawn_local(async move {
@@ -94,25 +150,27 @@ impl Inner {
                     if this.timer.get() == Some(until) {
                         this.timer.set(None);
                     }
-                    Self::pump(&this);
+                    Self::turn(&this).unwrap_or_else(|line| write(&line));
                 });
             }
-            Ok(Need::Wait { .. } | Need::Nothing) => {}
-            Err(error) => write(&this.lines.storage(&error)),
+            Need::Wait { .. } | Need::Nothing => {}
         }
+        armed.map_err(|error| this.lines.fault("alarm_failed", Some(&describe(&error))))
     }
 
-    async fn publish(&self, Publication { ticket, channel, body }: Publication) {
-        let Err(error) = self.ably.publish(&channel, &body).await else {
-            self.core.borrow_mut().published(ticket, now());
-            return;
-        };
-        let verdict = self.core.borrow_mut().failed(ticket, &error, now(), Math::random());
-        let verdict = verdict.unwrap_or_else(|fault| {
-            write(&self.lines.storage(&fault));
-            Verdict::Stale
+    async fn publish(self: Rc<Self>, ably: &RestClient<Runtime>, publication: Publication) {
+        let Publication { ticket, channel, body } = publication;
+        let result = ably.publish(&channel, &body).await;
+        let noted = self.awake().and_then(|mut awake| {
+            let noted = match &result {
+                Ok(()) => awake.core.published(now()),
+                Err(error) => awake.core.failed(ticket, error, now(), Math::random()),
+            };
+            noted.map_err(|error| self.lines.storage(&error))
         });
-        write(&self.lines.publish_failed(ticket.seq, &error, verdict));
+        for ended in [noted, Self::turn(&self)] {
+            ended.unwrap_or_else(|line| write(&line));
+        }
     }
 }
 

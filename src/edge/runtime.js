@@ -64,6 +64,12 @@ export function queryRows(sql, statement, bindings) {
   return [...sql.exec(statement, ...bindings).raw()];
 }
 
+// Sets an object's alarm. What it is written with is durable or lost as a whole, and then whoever waits for that is told: so nobody
+// waits for this promise.
+export function setAlarm(storage, at) {
+  storage.setAlarm(at).catch(() => {});
+}
+
 // Makes the response to a request: a promise of it, where the request has a body that was not read. The headers come as one text,
 // since each value that crosses from Rust by itself costs more than to read it here.
 export function respond(request, status, headers, body) {

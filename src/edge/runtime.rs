@@ -3,11 +3,12 @@
 use ably::rest::Surroundings;
 use js_sys::{Array, Date, Math, Promise, Reflect};
 use wasm_bindgen::prelude::*;
-use worker::worker_sys::SqlStorage;
-use worker::{console_error, console_warn};
+use worker::worker_sys::{DurableObjectStorage, SqlStorage};
+use worker::{console_error, console_log, console_warn};
 
 use crate::http::answer::Answer;
-use crate::locations::lines::Line;
+use crate::locations::Millis;
+use crate::locations::lines::{Level, Line};
 use crate::locations::log::StorageError;
 use crate::locations::log::sql::{Sql, SqlValue};
 
@@ -44,6 +45,9 @@ extern "C" {
     /// Runs a statement and reads all its rows, each an array of its values.
     #[wasm_bindgen(js_name = queryRows, catch)]
     fn query_rows(sql: &SqlStorage, statement: &str, bindings: Array) -> Result<Array, JsValue>;
+    /// Sets the object's alarm, in Unix milliseconds, in the place of one that is set. It is written with what else the turn writes.
+    #[wasm_bindgen(js_name = setAlarm, catch)]
+    fn set_alarm_at(storage: &DurableObjectStorage, at: f64) -> Result<(), JsValue>;
     fn respond(request: &Request, status: u16, headers: &str, body: Option<&str>) -> JsValue;
 }
 
@@ -68,11 +72,16 @@ impl Surroundings for Runtime {
 
 /// Logs a line.
 pub(super) fn write(line: &Line) {
-    if line.is_error {
-        console_error!("{}", line.text);
-    } else {
-        console_warn!("{}", line.text);
+    match line.level {
+        Level::Error => console_error!("{}", line.text),
+        Level::Warn => console_warn!("{}", line.text),
+        Level::Info => console_log!("{}", line.text),
     }
+}
+
+/// Sets an object's alarm.
+pub(super) fn set_alarm(storage: &DurableObjectStorage, at: Millis) -> Result<(), JsValue> {
+    set_alarm_at(storage, at as f64)
 }
 
 /// 122 random bits, as 32 hexadecimal digits.

@@ -11,6 +11,9 @@ use crate::sessions::SessionError;
 /// How long a caller should wait where a job's object cannot answer, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 2;
 
+/// The same where too much of a job waits for Ably.
+const BACKLOG_SECONDS: u32 = 30;
+
 /// A problem. None quotes what was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
@@ -47,6 +50,17 @@ pub enum Problem {
     IdempotencyKey(IdError),
     /// A reference of no job.
     UnknownRef,
+    /// More new fixes than a job takes.
+    TooFast {
+        /// After how many seconds it takes as many.
+        retry_after: u64,
+    },
+    /// Too many fixes of the job wait for Ably.
+    Backlog,
+    /// A body that names nothing that was set aside.
+    Range,
+    /// What is to be sent once more is not set aside, or cannot be read.
+    NotSetAside,
     /// Parameters of a token in another shape than a form.
     NotAForm,
     /// A form that is not UTF-8.
@@ -145,6 +159,20 @@ impl Problem {
                     .detail(rule)
             }
             Self::UnknownRef => Facts::new(404, "unknown_ref", "There is no job with this reference"),
+            Self::TooFast { retry_after } => {
+                let title = "The job takes no more new fixes just now: send the same post again";
+                Facts::new(429, "too_fast", title).header("retry-after", retry_after.to_string())
+            }
+            Self::Backlog => {
+                let title = "Too many fixes of this job wait for Ably: send the same post again";
+                Facts::new(503, "backlog", title).header("retry-after", BACKLOG_SECONDS.to_string())
+            }
+            Self::Range => Facts::new(400, "invalid_range", "The body names no range of seqs")
+                .reason("invalid_range")
+                .detail("a range is {\"epoch\", \"fromSeq\", \"seq\"}, as the outbox tells it"),
+            Self::NotSetAside => {
+                Facts::new(409, "not_set_aside", "These fixes are not set aside, or cannot be read any more")
+            }
             Self::NotAForm => Facts::new(415, "content_type", "The body is not a form")
                 .detail("the parameters of a token are form-encoded"),
             Self::FormNotUtf8 => token(400, "the form is not UTF-8"),

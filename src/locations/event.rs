@@ -90,17 +90,47 @@ struct Backfilled<'a> {
     backfill: Vec<Backfill>,
 }
 
+fn backfill(Kept { seq, fix, measured, .. }: Kept<'_>) -> Backfill {
+    (seq, measured.effective, fix.lat(), fix.lng())
+}
+
 /// The channel on which a job's events come.
 pub fn channel(job: &JobId) -> String {
     format!("dispatch:job:{job}")
 }
 
-/// The message that a row stands for, and its channel; nothing where this build does not know what the row is. The same row makes the
-/// same bytes, however often.
+/// The most bytes of data in one message. Ably's limit is 64 KiB for data, name and id together.
+pub const DATA_MAX: usize = 60 * 1024 - HEAD_MAX;
+
+/// The most bytes that the data takes beside its backfill.
+const HEAD_MAX: usize = 1_024;
+
+/// How many bytes the fixes of a row take at most, in the data of a message.
+pub fn bytes_of(row: &Row) -> usize {
+    let bytes = |kept| serde_json::to_string(&backfill(kept)).map_or(0, |text| text.len() + 1);
+    row.fixes().map(bytes).sum()
+}
+
+/// How a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// In its turn.
+    InTurn,
+    /// Long after its turn, when others have been shown: it moves no marker.
+    Again,
+}
+
+/// The message that rows stand for, and its channel; nothing where this build does not know what they are. The rows are of one post
+/// each and follow each other in one life, or it is one row. The same rows make the same bytes, however often.
 ///
 /// # Errors
 /// Where the data cannot be serialised; with these types that does not happen.
-pub fn message(job: &JobId, row: &Row) -> serde_json::Result<Option<(String, PublishMessage)>> {
+pub fn message(
+    job: &JobId,
+    rows: &[Row],
+    sending: Sending,
+) -> serde_json::Result<Option<(String, PublishMessage)>> {
+    let Some(last) = rows.last() else { return Ok(None) };
     let message = |id, name: &str, data| PublishMessage {
         id,
         name: name.to_owned(),
@@ -108,29 +138,35 @@ pub fn message(job: &JobId, row: &Row) -> serde_json::Result<Option<(String, Pub
         encoding: Some("json".to_owned()),
         extras: None,
     };
-    Ok(match &row.content {
+    Ok(match &last.content {
         Content::Fixes(_) => {
-            let (name, data) = of_fixes(job, row)?;
+            let (name, data) = of_fixes(job, rows, last, sending)?;
             // A job id has no `/`, and no `:`, by which Ably numbers the messages of an array.
-            Some((channel(job), message(format!("{job}/{}.{}", row.epoch, row.seq), name, data)))
+            Some((channel(job), message(format!("{job}/{}.{}", last.epoch, last.seq), name, data)))
         }
         Content::Message(ready) => {
             Some((ready.channel.clone(), message(ready.id.clone(), &ready.name, ready.data.clone())))
         }
-        Content::Unknown => None,
+        Content::Unknown | Content::Damaged => None,
     })
 }
 
-/// The name and the data of the event that stands for a post.
-fn of_fixes(job: &JobId, row: &Row) -> serde_json::Result<(&'static str, String)> {
-    let (seq, from_seq, ts, epoch) = (row.seq, row.first_seq(), row.ts, row.epoch);
-    let head = row.head();
-    let others = row.fixes().filter(|kept| head.is_none_or(|head| head.n != kept.n));
-    let backfill = others
-        .map(|Kept { seq, fix, measured, .. }| (seq, measured.effective, fix.lat(), fix.lng()))
-        .collect();
+/// The name and the data of the event that stands for posts, of which one is the last.
+fn of_fixes(
+    job: &JobId,
+    rows: &[Row],
+    last: &Row,
+    sending: Sending,
+) -> serde_json::Result<(&'static str, String)> {
+    let (seq, ts, epoch) = (last.seq, last.ts, last.epoch);
+    let from_seq = rows.first().map_or(seq, Row::first_seq);
+    let newest = || rows.iter().rev().find_map(|row| Some((row.head()?, row.ts)));
+    let head = (sending == Sending::InTurn).then(newest).flatten();
+    let others = rows.iter().flat_map(Row::fixes);
+    let others = others.filter(|kept| head.is_none_or(|(head, _)| head.n != kept.n));
+    let backfill = others.map(backfill).collect();
     Ok(match head {
-        Some(head) => {
+        Some((head, ts)) => {
             let updated = Updated {
                 seq,
                 from_seq,
@@ -168,7 +204,8 @@ mod tests {
                 {"fix":2,"clock":"ahead","capturedAt":90000,"effective":3}
             ]}"#;
         let row = row(Content::Fixes(serde_json::from_str(accepted).unwrap()));
-        let (channel, message) = message(&JobId::parse("a.b").unwrap(), &row).unwrap().unwrap();
+        let (channel, message) =
+            message(&JobId::parse("a.b").unwrap(), &[row], Sending::InTurn).unwrap().unwrap();
         assert_eq!(channel, "dispatch:job:a.b");
         assert_eq!((message.id.as_str(), message.name.as_str()), ("a.b/9.12", "location.updated"));
         assert_eq!(
@@ -187,7 +224,8 @@ mod tests {
         let texts = ["notifications:user:ann", "an.event", "an/id", r#"{"a":1}"#];
         let [channel, name, id, data] = texts.map(str::to_owned);
         let row = row(Content::Message(Ready { channel, name, id, data }));
-        let (channel, message) = message(&JobId::parse("a.b").unwrap(), &row).unwrap().unwrap();
+        let (channel, message) =
+            message(&JobId::parse("a.b").unwrap(), &[row], Sending::InTurn).unwrap().unwrap();
         assert_eq!([&channel, &message.name, &message.id, &message.data], texts.each_ref());
     }
 

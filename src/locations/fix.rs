@@ -105,6 +105,8 @@ pub enum Reason {
     TooOld,
     /// The driver has sent this `id` before, with another position or `capturedAt`.
     IdReused,
+    /// The job keeps as many fixes as it may.
+    TrailFull,
 }
 
 impl Reason {
@@ -121,6 +123,7 @@ impl Reason {
             Self::Repeated => "repeated",
             Self::TooOld => "too_old",
             Self::IdReused => "id_reused",
+            Self::TrailFull => "trail_full",
         }
     }
 }
@@ -145,11 +148,21 @@ impl Rejection {
     pub fn not_an_object() -> Self {
         Self { field: None, reason: Reason::NotAnObject }
     }
+
+    /// A rejection of a fix that there is no room for.
+    pub fn trail_full() -> Self {
+        Self { field: None, reason: Reason::TrailFull }
+    }
 }
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(field) = self.field else { return f.write_str("a fix is a JSON object") };
+        let Some(field) = self.field else {
+            return f.write_str(match self.reason {
+                Reason::TrailFull => "the job keeps as many fixes as it may",
+                _ => "a fix is a JSON object",
+            });
+        };
         let name = field.name();
         match self.reason {
             Reason::Required => write!(f, "`{name}` is required"),

@@ -5,75 +5,61 @@
 //! - **No gaps.** Within an epoch the seqs of accepted fixes are 1, 2, 3 …, and so are the `n` of all that leaves, from one life to
 //!   the next. Neither is given out twice, as long as the last row is kept.
 //! - **What commits together.** A post is one row: its fixes, their seqs, the pointers to what is live, what a retry is recognised by,
-//!   and how far the outbox has come. A message that is given up, and the position after it, are two writes without a pause. What
-//!   is in memory follows only what is written.
+//!   how far the outbox has come, and, where it leaves at once, that its message ends there. The alarm that finishes what nobody asks
+//!   for is armed with it. A message that is given up, and the position after it, are two writes without a pause. What is in memory
+//!   follows only what is written.
 //! - **What is on disk before what.** Nothing here waits, and the runtime lets nothing out before what was written is durable: so a
-//!   seq that was answered, published or shown is on disk; and a message that goes out again is made of the same row, and has the
-//!   same bytes. Only the position may be behind, by what Ably recognises as a double.
+//!   seq that was answered, published or shown is on disk; and so is where a message ends, before it leaves. A message that goes out
+//!   again is made of the same rows, and has the same bytes. Only what Ably has confirmed may be behind, by what it recognises.
 //! - **Acceptance never goes back.** The times of rows never decrease, whatever our clock does.
 //! - **`live ≤ n`.** What is live is among what is accepted. Whether a fix is live is decided once, when it is accepted.
 
-use ably::rest::{ErrorClass, PublishBody, PublishError};
-
 use super::Millis;
+use super::alarm::Alarm;
 use super::clock::{Clocks, Measured, TOLERANCE};
 use super::dedupe::{self, Fate, Index};
-use super::event::{self, Updated};
-use super::fix::Fix;
-use super::log::{Accepted, Cause, Content, Life, Log, LogError, Pointers, Row, SetAside, Time};
-use super::outbox::{Next, Outbox, ROWS_MAX, Verdict};
+use super::event::Updated;
+use super::fix::{Fix, Rejection};
+use super::limits::{Bucket, Limits};
+use super::log::{Accepted, Content, Life, Log, LogError, Pointers, Row, Time, Waking};
+use super::outbox::Outbox;
 use super::post::{Entry, Post};
 use super::print::Print;
 use super::protocol::{Identity, JobAnswer, JobRefusal, JobRequest, NoState, Outcome, PostAnswer, Reply};
 use super::sequence::{Alive, Before, Mark, Markers, Sequence, ahead_after};
 use crate::ids::JobId;
 
+mod sending;
+
 #[cfg(test)]
-mod tests;
+pub(in crate::locations) mod tests;
 
-/// What the outbox needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Need {
-    /// Publish this, then say how it went by [`Job::published`] or [`Job::failed`]. Until then there is no other.
-    Publish(Publication),
-    /// Ask again at that time, or after the next accepted post, whichever comes first.
-    Wait {
-        /// Unix milliseconds.
-        until: Millis,
-    },
-    /// Ask again after the next accepted post, or when the publish in flight has ended.
-    Nothing,
-}
+pub use self::sending::{Need, Notice, Publication, Ticket};
 
-/// A message on its way to Ably.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Publication {
-    /// What it is known by here.
-    pub ticket: Ticket,
-    /// Where it goes.
-    pub channel: String,
-    /// What is sent.
-    pub body: PublishBody,
-}
-
-/// Names a publication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticket {
-    /// The last `n` that it stands for.
-    n: u64,
-    /// The last seq that it stands for.
-    pub seq: u64,
+/// What a job is to know of itself.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// By it operators know the job: the object's id.
+    pub reference: String,
+    /// Fixes measured longer ago than this are refused.
+    pub max_fix_age: Millis,
+    /// What it takes.
+    pub limits: Limits,
 }
 
 /// One job: its sequence, what it keeps, and its outbox.
 #[derive(Debug)]
 pub struct Job<L> {
     log: L,
-    /// Fixes measured longer ago than this are refused.
-    max_fix_age: Millis,
+    settings: Settings,
     sequence: Sequence,
     index: Index,
+    bucket: Bucket,
     outbox: Outbox,
+    alarm: Alarm,
+    /// Whether it is written down why the outbox waits.
+    is_trouble_kept: bool,
+    notices: Vec<Notice>,
 }
 
 impl<L: Log> Job<L> {
@@ -81,11 +67,17 @@ impl<L: Log> Job<L> {
     ///
     /// # Errors
     /// [`LogError`]
-    pub fn wake(mut log: L, max_fix_age: Millis) -> Result<Self, LogError> {
+    pub fn wake(mut log: L, settings: Settings) -> Result<Self, LogError> {
         let waking = log.wake()?;
-        let (sequence, position) = Sequence::wake(&log, waking)?;
-        let outbox = Outbox::resume(position, sequence.last_n());
-        Ok(Self { log, max_fix_age, sequence, index: Index::default(), outbox })
+        let sequence = Sequence::wake(&log, &waking)?;
+        let outbox = match waking {
+            Waking::Untouched => Outbox::default(),
+            Waking::Begun { position, tasks, .. } => Outbox::resume(position, sequence.last_n(), tasks),
+        };
+        let is_trouble_kept = outbox.trouble().is_some();
+        let (index, bucket, alarm) = (Index::default(), Bucket::of(settings.limits), Alarm::default());
+        let notices = Vec::new();
+        Ok(Self { log, settings, sequence, index, bucket, outbox, alarm, is_trouble_kept, notices })
     }
 
     /// Answers a request at `now`, Unix milliseconds.
@@ -94,84 +86,25 @@ impl<L: Log> Job<L> {
     /// [`LogError`], when nothing of a post is accepted.
     pub fn handle(&mut self, request: JobRequest, now: Millis) -> Result<Reply<JobAnswer>, LogError> {
         Ok(Reply::Answer(match request {
-            JobRequest::Post { job, post } => JobAnswer::Post(self.post(job, post, now)?),
+            JobRequest::Post { job, post } => {
+                return Ok(match self.post(job, post, now)? {
+                    Ok(answer) => Reply::Answer(JobAnswer::Post(answer)),
+                    Err(refusal) => Reply::Refusal(refusal),
+                });
+            }
             JobRequest::State { job } => self.state(job)?,
+            JobRequest::Outbox { job } => JobAnswer::Outbox(Box::new(self.outbox_seen(job, now)?)),
+            JobRequest::Resend { job, range } => {
+                return Ok(match self.resend(&job, range)? {
+                    Ok(answer) => Reply::Answer(JobAnswer::Resending(answer)),
+                    Err(refusal) => Reply::Refusal(refusal),
+                });
+            }
             JobRequest::Identify => match self.sequence.job() {
                 Some(job) => JobAnswer::Identity(Identity { job_id: job.clone() }),
                 None => return Ok(Reply::Refusal(JobRefusal::Unknown)),
             },
         }))
-    }
-
-    /// What the outbox needs at `now`.
-    ///
-    /// # Errors
-    /// [`LogError`], where waiting rows cannot be read or the position not be written.
-    pub fn next(&mut self, now: Millis) -> Result<Need, LogError> {
-        let Some(job) = self.sequence.job() else { return Ok(Need::Nothing) };
-        loop {
-            match self.outbox.next(now) {
-                Next::Publish(row) => {
-                    let ticket = Ticket { n: row.n, seq: row.seq };
-                    let message = event::message(job, row).and_then(|message| {
-                        message
-                            .map(|(channel, message)| Ok((channel, PublishBody::one(&message)?)))
-                            .transpose()
-                    });
-                    match message {
-                        Ok(Some((channel, body))) => {
-                            return Ok(Need::Publish(Publication { ticket, channel, body }));
-                        }
-                        Ok(None) => self.outbox.published(ticket.n, now),
-                        // With these types it cannot be; were it so, the message would never go, and those behind it must.
-                        Err(_) => {
-                            let error =
-                                PublishError::new(ErrorClass::BlamesMessage, None, None, "unwritable");
-                            self.failed(ticket, &error, now, 0.0)?;
-                            return self.next(now);
-                        }
-                    }
-                }
-                Next::Read { after } => {
-                    let rows = self.log.rows_after(after, ROWS_MAX)?;
-                    if rows.first().is_none_or(|row| row.first_n() != after + 1) {
-                        return Err(LogError::Damaged("rows that wait are gone"));
-                    }
-                    self.outbox.refill(rows);
-                }
-                Next::Confirm(position) => {
-                    self.log.confirm(position)?;
-                    self.outbox.confirmed();
-                }
-                Next::Wait { until } => return Ok(Need::Wait { until }),
-                Next::Idle => return Ok(Need::Nothing),
-            }
-        }
-    }
-
-    /// Notes that Ably has confirmed a publication.
-    pub fn published(&mut self, ticket: Ticket, now: Millis) {
-        self.outbox.published(ticket.n, now);
-    }
-
-    /// Notes that a publication has failed; `jitter` is random, from 0 to 1.
-    ///
-    /// # Errors
-    /// [`LogError`], where it is given up and that cannot be written down: then it goes out again after a sleep.
-    pub fn failed(
-        &mut self,
-        ticket: Ticket,
-        error: &PublishError,
-        now: Millis,
-        jitter: f64,
-    ) -> Result<Verdict, LogError> {
-        let verdict = self.outbox.failed(ticket.n, error.class, now, jitter);
-        if let Verdict::SetAside { first_n } = verdict {
-            let message = SetAside { first_n, last_n: ticket.n, ts: now, cause: Cause::of(error) };
-            self.log.set_aside(&message, self.outbox.position())?;
-            self.outbox.confirmed();
-        }
-        Ok(verdict)
     }
 
     fn state(&self, job: JobId) -> Result<JobAnswer, LogError> {
@@ -184,12 +117,17 @@ impl<L: Log> Job<L> {
         Ok(JobAnswer::State(Box::new(updated)))
     }
 
-    fn post(&mut self, job: JobId, post: Post, now: Millis) -> Result<PostAnswer, LogError> {
+    fn post(
+        &mut self,
+        job: JobId,
+        post: Post,
+        now: Millis,
+    ) -> Result<Result<PostAnswer, JobRefusal>, LogError> {
         let alive = self.sequence.of_job(&job)?;
         // Our clock goes back, a little where the object moves to another machine, and acceptance does not.
         let ts = self.sequence.ts().map_or(now, |ts| ts.max(now));
         let at = if ts - now <= TOLERANCE { ts } else { now };
-        let clocks = Clocks::of(&post, at, self.max_fix_age);
+        let clocks = Clocks::of(&post, at, self.settings.max_fix_age);
         let pointers = self.sequence.pointers();
         let prints = post.prints();
         let earlier = match self.sequence.last_n() {
@@ -197,6 +135,17 @@ impl<L: Log> Job<L> {
             _ => dedupe::earlier(&mut self.index, &self.log, pointers, &post, &prints)?,
         };
         let fates = dedupe::fates(&post, &earlier, &clocks);
+        // Only now: whoever repeats what was accepted is told so, however much waits.
+        let new = fates.iter().filter(|fate| matches!(fate, Fate::Fresh(_))).count();
+        let (new, waiting) = (new.min(self.room()), self.outbox.waiting());
+        if new > 0 && waiting + new as u64 > self.settings.limits.unsent {
+            return Ok(Err(JobRefusal::Backlog));
+        }
+        if new > 0
+            && let Err(retry_after) = self.bucket.take(new, now)
+        {
+            return Ok(Err(JobRefusal::TooFast { retry_after }));
+        }
 
         let mut results: Vec<Option<Outcome>> = fates.iter().map(|_| None).collect();
         let mut answer = |index: usize, outcome| {
@@ -218,6 +167,11 @@ impl<L: Log> Job<L> {
         }
 
         fresh.sort_by_key(|(index, _, measured)| (measured.effective, measured.captured_at, *index));
+        let full = Rejection::trail_full();
+        for (index, ..) in fresh.drain(self.room().min(fresh.len())..) {
+            let same = twins.iter().filter(|(_, first)| *first == index).map(|(twin, _)| *twin);
+            same.chain([index]).for_each(|index| answer(index, Outcome::rejected(index, full)));
+        }
         let driver = &post.driver;
         let (mut n, mut seq) = (self.sequence.last_n(), alive.map_or(0, |alive| alive.seq));
         let mut markers = alive.map_or_else(Markers::default, |alive| alive.markers(driver));
@@ -248,24 +202,31 @@ impl<L: Log> Job<L> {
             let pointers = Pointers { live, right, ahead, ..pointers.times_after(&fixes, at) };
             let (at, offset) = (Some(at).filter(|at| *at != ts), clocks.offset());
             let accepted = Accepted { at, offset, driver: post.driver, fixes, times };
-            self.write(&job, Fresh { n, seq, ts, pointers, accepted, prints })?;
+            self.write(&job, Fresh { n, seq, ts, pointers, accepted, prints }, now)?;
         }
-        Ok(PostAnswer {
+        Ok(Ok(PostAnswer {
             ok: true,
             job_id: job,
             epoch: self.sequence.epoch(),
             results: results.into_iter().flatten().collect(),
-        })
+        }))
+    }
+
+    /// How many more fixes the trail takes.
+    fn room(&self) -> usize {
+        let room = self.settings.limits.trail.saturating_sub(self.sequence.last_n());
+        usize::try_from(room).unwrap_or(usize::MAX)
     }
 
     /// Writes an accepted post, in the life that there is or in a new one.
-    fn write(&mut self, job: &JobId, fresh: Fresh) -> Result<(), LogError> {
+    fn write(&mut self, job: &JobId, fresh: Fresh, now: Millis) -> Result<(), LogError> {
         let Fresh { n, seq, ts, pointers, accepted, prints } = fresh;
+        let position = self.outbox.position_with(n, now);
         let row = |epoch| Row { n, epoch, seq, ts, pointers, content: Content::Fixes(accepted) };
         let row = match &mut self.sequence {
             Sequence::Alive(alive) => {
                 let row = row(alive.life.epoch);
-                self.log.append(&row, &prints, self.outbox.position())?;
+                self.log.append(&row, &prints, position)?;
                 alive.follow(&row);
                 row
             }
@@ -275,13 +236,14 @@ impl<L: Log> Job<L> {
                 let life = Life { job: job.clone(), epoch };
                 self.log.begin(&life, *n + 1)?;
                 let row = row(epoch);
-                self.log.append(&row, &prints, self.outbox.position())?;
+                self.log.append(&row, &prints, position)?;
                 self.sequence = Sequence::Alive(Box::new(Alive::from_last(&self.log, life, &row)?));
                 row
             }
         };
         self.index.follow(&prints, n);
-        self.outbox.push(row);
+        self.outbox.push(row, position);
+        self.alarm.posted(now);
         Ok(())
     }
 }

@@ -2,22 +2,33 @@
 
 use std::fmt::Display;
 
-use ably::rest::{ErrorClass, PublishError};
 use serde::Serialize;
 
 use super::Millis;
+use super::job::Notice;
 use super::log::{Cause, LogError};
-use super::outbox::Verdict;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Whether somebody has to act; else it may pass by itself.
-    pub is_error: bool,
+    /// How bad it is.
+    pub level: Level,
     /// The stable code of what has happened.
     pub code: &'static str,
     /// The whole line, in JSON.
     pub text: String,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// It has passed.
+    Info,
+    /// It may pass by itself.
+    Warn,
+    /// Somebody has to act.
+    Error,
 }
 
 /// Makes the lines of one object.
@@ -28,7 +39,7 @@ pub struct Lines {
 
 #[derive(Serialize)]
 struct Wire<'a, T> {
-    level: &'a str,
+    level: Level,
     code: &'a str,
     r#ref: &'a str,
     #[serde(flatten)]
@@ -42,10 +53,13 @@ struct Fault {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PublishFailed<'a> {
-    seq: u64,
-    cause: Cause,
+struct Publish<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Cause>,
     next: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     retry_at: Option<Millis>,
 }
 
@@ -57,7 +71,7 @@ impl Lines {
 
     /// A fault of ours.
     pub fn fault(&self, code: &'static str, reason: Option<&dyn Display>) -> Line {
-        self.line(true, code, Fault { reason: reason.map(ToString::to_string) })
+        self.line(Level::Error, code, Fault { reason: reason.map(ToString::to_string) })
     }
 
     /// A storage that is not as it should be.
@@ -65,22 +79,31 @@ impl Lines {
         self.fault(error.code(), Some(error))
     }
 
-    /// A publish that Ably has not taken: an error where somebody has to act, or where the message is lost to subscribers. Ably's own
-    /// words stay out: they name the channel.
-    pub fn publish_failed(&self, seq: u64, error: &PublishError, verdict: Verdict) -> Line {
-        let is_error = error.class == ErrorClass::BlamesAccess || matches!(verdict, Verdict::SetAside { .. });
-        let (next, retry_at) = match verdict {
-            Verdict::SetAside { .. } => ("SetAside", None),
-            Verdict::Retry { at } => ("Retry", Some(at)),
-            Verdict::Stale => ("Stale", None),
+    /// What whoever runs the service should know: an error where somebody has to act, or where a message is lost to subscribers.
+    /// Ably's own words stay out: they name the channel.
+    pub fn notice(&self, notice: Notice) -> Line {
+        let (level, code, publish) = match notice {
+            Notice::Waits { n, cause, retry_at } => {
+                let level = if cause.holds() { Level::Error } else { Level::Warn };
+                let publish =
+                    Publish { n: Some(n), cause: Some(cause), next: "Retry", retry_at: Some(retry_at) };
+                (level, "publish_failed", publish)
+            }
+            Notice::GivenUp { n, cause } => {
+                let publish = Publish { n: Some(n), cause: Some(cause), next: "SetAside", retry_at: None };
+                (Level::Error, "publish_failed", publish)
+            }
+            Notice::Resumed => {
+                let publish = Publish { n: None, cause: None, next: "Publish", retry_at: None };
+                (Level::Info, "publish_resumed", publish)
+            }
         };
-        self.line(is_error, "publish_failed", PublishFailed { seq, cause: Cause::of(error), next, retry_at })
+        self.line(level, code, publish)
     }
 
-    fn line(&self, is_error: bool, code: &'static str, more: impl Serialize) -> Line {
-        let level = if is_error { "error" } else { "warn" };
+    fn line(&self, level: Level, code: &'static str, more: impl Serialize) -> Line {
         let text = serde_json::to_string(&Wire { level, code, r#ref: &self.reference, more });
-        Line { is_error, code, text: text.unwrap_or_else(|_| code.to_owned()) }
+        Line { level, code, text: text.unwrap_or_else(|_| code.to_owned()) }
     }
 }
 
@@ -89,6 +112,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::locations::log::Class;
 
     fn read(line: &Line) -> Value {
         serde_json::from_str(&line.text).unwrap()
@@ -97,22 +121,36 @@ mod tests {
     #[test]
     fn a_line_is_an_error_where_somebody_has_to_act() {
         let lines = Lines::of("a1".to_owned());
-        let transient = ErrorClass::Transient { retry_after: None };
-        for (class, verdict, is_error, next) in [
-            (transient, Verdict::Retry { at: 7 }, false, "Retry"),
-            (ErrorClass::BlamesAccess, Verdict::Retry { at: 7 }, true, "Retry"),
-            (ErrorClass::BlamesMessage, Verdict::SetAside { first_n: 1 }, true, "SetAside"),
-            (transient, Verdict::Stale, false, "Stale"),
+        let cause = |class| Cause { class, status: Some(500), code: None };
+        let waits = |class| Notice::Waits { n: 3, cause: cause(class), retry_at: 7 };
+        for (notice, expected) in [
+            (
+                waits(Class::Transient),
+                json!({
+                    "level": "warn", "code": "publish_failed", "ref": "a1", "n": 3, "next": "Retry", "retryAt": 7,
+                    "cause": {"class": "transient", "status": 500, "code": null},
+                }),
+            ),
+            (
+                waits(Class::Access),
+                json!({
+                    "level": "error", "code": "publish_failed", "ref": "a1", "n": 3, "next": "Retry", "retryAt": 7,
+                    "cause": {"class": "access", "status": 500, "code": null},
+                }),
+            ),
+            (
+                Notice::GivenUp { n: 3, cause: cause(Class::Message) },
+                json!({
+                    "level": "error", "code": "publish_failed", "ref": "a1", "n": 3, "next": "SetAside",
+                    "cause": {"class": "message", "status": 500, "code": null},
+                }),
+            ),
+            (
+                Notice::Resumed,
+                json!({"level": "info", "code": "publish_resumed", "ref": "a1", "next": "Publish"}),
+            ),
         ] {
-            let error = PublishError::new(class, Some(500), None, "dispatch:job:secret");
-            let line = lines.publish_failed(3, &error, verdict);
-            let level = if is_error { "error" } else { "warn" };
-            let retry_at = (next == "Retry").then_some(7);
-            let cause = json!({"class": class.name(), "status": 500, "code": null});
-            let expected = json!({
-                "level": level, "code": "publish_failed", "ref": "a1", "seq": 3, "cause": cause, "next": next, "retryAt": retry_at
-            });
-            assert_eq!((line.is_error, read(&line)), (is_error, expected));
+            assert_eq!(read(&lines.notice(notice)), expected);
         }
     }
 
@@ -122,6 +160,6 @@ mod tests {
         let expected = json!({
             "level": "error", "code": "storage_damaged", "ref": "a1", "reason": "the log is damaged: log.body"
         });
-        assert_eq!((line.code, read(&line)), ("storage_damaged", expected));
+        assert_eq!((line.level, line.code, read(&line)), (Level::Error, "storage_damaged", expected));
     }
 }

@@ -5,7 +5,6 @@
 //! `n` orders all that leaves, one for each fix and for each message that is none; seqs count the fixes of one life. What a row
 //! says of all rows before it are its [`Pointers`], so that whoever wakes need not read those.
 
-use ably::rest::PublishError;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -14,10 +13,13 @@ use super::print::Print;
 use super::{Fix, Millis};
 use crate::ids::{JobId, UserId};
 
+mod pending;
 pub mod sql;
 
 #[cfg(test)]
 pub(super) mod memory;
+
+pub use self::pending::{Cause, Class, PUBLISH_TASK, SetAside, Task, Trouble};
 
 /// Which life of which job's sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +100,8 @@ pub enum Content {
     Message(Ready),
     /// Nothing that this build knows, or could send.
     Unknown,
+    /// It cannot be read. Nothing of it leaves, and nothing of it is recognised; what stands beside it counts.
+    Damaged,
 }
 
 /// The accepted fixes of one post, as JSON. Fields are added without a rewrite: one that is not there says what it says by its
@@ -173,9 +177,32 @@ impl Row {
     pub fn first_n(&self) -> u64 {
         let more = match &self.content {
             Content::Fixes(accepted) => (accepted.fixes.len() as u64).saturating_sub(1),
-            Content::Message(_) | Content::Unknown => 0,
+            Content::Message(_) | Content::Unknown | Content::Damaged => 0,
         };
         self.n.saturating_sub(more)
+    }
+
+    /// Whether it is the one at this place, and all from there to its end. How far back one goes that is damaged nobody knows.
+    pub fn begins_at(&self, n: u64) -> bool {
+        if self.is_readable() { self.first_n() == n } else { self.n >= n }
+    }
+
+    /// Whether one message may stand for this row and the one before it.
+    pub fn goes_with(&self, before: &Self) -> bool {
+        self.accepted().is_some()
+            && before.accepted().is_some()
+            && self.epoch == before.epoch
+            && self.begins_at(before.n + 1)
+    }
+
+    /// Whether it says what it holds.
+    pub fn is_readable(&self) -> bool {
+        self.content != Content::Damaged
+    }
+
+    /// How many fixes it holds, and 1 where it holds something else.
+    pub fn size(&self) -> usize {
+        self.accepted().map_or(1, |accepted| accepted.fixes.len())
     }
 
     /// The seq of the first of its fixes.
@@ -187,7 +214,7 @@ impl Row {
     pub fn accepted(&self) -> Option<&Accepted> {
         match &self.content {
             Content::Fixes(accepted) => Some(accepted),
-            Content::Message(_) | Content::Unknown => None,
+            Content::Message(_) | Content::Unknown | Content::Damaged => None,
         }
     }
 
@@ -237,44 +264,13 @@ impl Accepted {
 }
 
 /// How far the outbox has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Position {
     /// Every `n` up to this one has been confirmed by Ably, or set aside.
     pub sent: u64,
-    /// The last `n` of the message that was in flight, if one was. Whatever is published next ends at the same `n`, so that it is
-    /// the same message.
+    /// The last `n` of the next message, once that is decided. It is written down before the message leaves, and stays until `sent`
+    /// moves: so of two positions, that is the later which is the greater.
     pub infl: Option<u64>,
-}
-
-/// A message that Ably refuses for good, so that what it stands for has not reached subscribers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetAside {
-    /// The first `n` that it stands for.
-    pub first_n: u64,
-    /// The last.
-    pub last_n: u64,
-    /// When it was given up, Unix milliseconds.
-    pub ts: Millis,
-    /// Why.
-    pub cause: Cause,
-}
-
-/// Why Ably has not taken a message: as much of its answer as names neither channel nor job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Cause {
-    /// What is to blame, in a word.
-    pub class: &'static str,
-    /// Ably's own code.
-    pub code: Option<u32>,
-    /// The HTTP status.
-    pub status: Option<u16>,
-}
-
-impl Cause {
-    /// The cause of an error.
-    pub fn of(error: &PublishError) -> Self {
-        Self { class: error.class.name(), code: error.code, status: error.status }
-    }
 }
 
 /// What a job's object finds when it wakes.
@@ -290,6 +286,8 @@ pub enum Waking {
         last: Option<Box<Row>>,
         /// How far Ably has confirmed the log, as far as that was written down.
         position: Position,
+        /// What must still be done, each with what it is known by.
+        tasks: Vec<(u64, Task)>,
     },
 }
 
@@ -354,11 +352,36 @@ pub trait Log {
     /// [`LogError`]
     fn confirm(&mut self, position: Position) -> Result<(), LogError>;
 
-    /// Writes down that a message is given up, and how far the outbox has come with that.
+    /// Writes down that a message is given up, and how far the outbox has come with that. One that was given up before is given up
+    /// for another reason.
     ///
     /// # Errors
     /// [`LogError`]
     fn set_aside(&mut self, message: &SetAside, position: Position) -> Result<(), LogError>;
+
+    /// Writes down that a message that was given up has reached Ably after all.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn reached(&mut self, first_n: u64) -> Result<(), LogError>;
+
+    /// At most `limit` messages that were given up and begin after this `n`, in order.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn given_up_after(&self, n: u64, limit: u32) -> Result<Vec<SetAside>, LogError>;
+
+    /// Writes down a task, in the place of one that is known by the same.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn put_task(&mut self, id: u64, task: &Task) -> Result<(), LogError>;
+
+    /// Forgets a task.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn end_task(&mut self, id: u64) -> Result<(), LogError>;
 
     /// Tells what all fixes in the log are recognised by, each with the `n` of its row.
     ///

@@ -4,14 +4,18 @@
 //! - [`protocol`] is what the Worker and a job's object say to each other.
 //! - [`job`] is the object's state machine: [`dedupe`], [`clock`], [`sequence`], write, answer; and from the same place the
 //!   [`outbox`], which publishes what was written as [`event`]s.
+//! - [`alarm`] and [`backoff`] say when it goes on, [`limits`] how much it takes.
 //! - [`lines`] is what an object says in the service's log.
 //! - [`log`] is what a job keeps, over the SQL of a Durable Object, with a [`print`] of each fix.
 
+pub mod alarm;
+pub mod backoff;
 pub mod clock;
 pub mod dedupe;
 pub mod event;
 pub mod fix;
 pub mod job;
+pub mod limits;
 pub mod lines;
 pub mod log;
 pub mod outbox;
@@ -21,7 +25,7 @@ pub mod protocol;
 pub mod sequence;
 
 pub use fix::{DedupeId, Field, Fix, Reason, Rejection};
-pub use job::{Job, Need, Publication};
+pub use job::{Job, Need, Publication, Settings};
 pub use post::{Post, PostError, Sender};
 pub use protocol::{Identity, JobAnswer, JobRefusal, JobRequest, Reply};
 

@@ -1,33 +1,36 @@
-//! Rows that Ably has not confirmed, and when the next one may go.
+//! What Ably has not confirmed, and when the next message may go.
 //!
-//! One message is in flight at a time: separate requests may overtake each other on their way to Ably. A message stands
-//! for one row. What is here is lost when the object sleeps, and built again from the log: from the last position that
-//! was written down, so that a few messages may go out again, with the same ids and bytes.
+//! One message is in flight at a time: separate requests may overtake each other on their way to Ably. While it flies rows gather,
+//! and leave as one. Where a message ends is written down before it leaves, and stays until Ably has taken it or it is set aside: so
+//! whoever sends it again, after whatever has failed, sends the same bytes under the same id.
+//!
+//! What is here is lost when the object sleeps, and built again from the log: from the last position that was written down, so that
+//! a message may go out once more, which Ably recognises.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use ably::rest::ErrorClass;
+use serde::Serialize;
 
-use super::Millis;
-use super::log::{Position, Row};
+use super::backoff::{ACCESS, TRANSIENT, UNKNOWN, share};
+use super::log::{Cause, Position, Row, Task, Trouble};
+use super::{Millis, event};
 
-/// Rows read from the log at once, and kept in memory at most; what is waiting beyond that stays in the log.
+#[cfg(test)]
+mod tests;
+
+/// Rows read from the log at once.
 pub const ROWS_MAX: u32 = 64;
 
-/// 40 publishes a second leave for one channel (Ably's limit is 50). As no message is longer than some 10 KiB, that also
-/// keeps to 800 KiB a second.
+/// As many fixes are kept in memory while they wait; what is beyond them stays in the log until its message is made.
+const KEPT_MAX: usize = 256;
+
+/// 40 publishes a second leave for one channel, of Ably's 50.
 const SPACING: Millis = 25;
 
-/// A position that no row has carried away is written down after this much quiet.
-const QUIET: Millis = 5_000;
-
-/// And after this much without quiet, so that what goes out again after a sleep is what Ably still knows: it remembers a message
-/// for two minutes.
-const UNSAVED_MAX: Millis = 30_000;
-
-const TRANSIENT: Backoff = Backoff { first: 500, longest: 60_000 };
-const ACCESS: Backoff = Backoff { first: 5_000, longest: 60_000 };
-const UNKNOWN: Backoff = Backoff { first: 600_000, longest: 600_000 };
+/// And as many bytes, of Ably's 1 MiB.
+const BYTES_PER_SECOND: Millis = 800 * 1024;
 
 /// How often a message is held for a reason that nobody knows, before it is the message that is to blame.
 const HELD_MAX: u32 = 2;
@@ -36,31 +39,32 @@ const HELD_MAX: u32 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The message is set aside for good, and those behind it go on.
-    SetAside {
-        /// The first `n` that it stands for.
-        first_n: u64,
-    },
+    SetAside,
     /// The same message goes out again, no sooner than at `at`.
     Retry {
         /// Unix milliseconds.
         at: Millis,
+        /// Whether the outbox was well before, or had trouble of another kind.
+        is_new: bool,
     },
-    /// It was not in flight; nothing follows.
-    Stale,
 }
 
 /// What the outbox wants.
 #[derive(Debug, PartialEq)]
 pub enum Next<'a> {
-    /// Publish this row. It is in flight from now on.
-    Publish(&'a Row),
+    /// Publish what these rows stand for, and say by [`Outbox::leaves`] that it leaves.
+    Publish(&'a [Row]),
+    /// Send once more what was set aside, and say by [`Outbox::leaves`] that it leaves.
+    Resend(Resend),
+    /// What has these places cannot be read or is gone: note it, and say so by [`Outbox::passed_over`].
+    PassOver(RangeInclusive<u64>),
     /// Read more rows after this `n`, hand them to [`Outbox::refill`], and ask again.
     Read {
         /// The last `n` that is not needed.
         after: u64,
     },
-    /// Write this position down, say so by [`Outbox::confirmed`], and ask again.
-    Confirm(Position),
+    /// Write this position down, say so by [`Outbox::saved`], and ask again.
+    Save(Position),
     /// Ask again then.
     Wait {
         /// Unix milliseconds.
@@ -70,177 +74,336 @@ pub enum Next<'a> {
     Idle,
 }
 
+/// A message that was set aside, to be sent once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resend {
+    /// The task that it is.
+    pub task: u64,
+    /// The first `n` that it stands for.
+    pub first_n: u64,
+    /// The last.
+    pub last_n: u64,
+}
+
+/// How the outbox is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nothing waits.
+    Idle,
+    /// What waits is on its way.
+    Sending,
+    /// It goes out again by itself.
+    Backoff,
+    /// The same, but somebody has to act first, or should look.
+    Held,
+}
+
+/// What is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flight {
+    /// The message that ends at the position's `infl`.
+    Message,
+    Resend(Resend),
+}
+
 /// The outbox of one job.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Outbox {
     /// Rows after `position.sent`, without a gap, perhaps not all of them.
     rows: VecDeque<Row>,
     /// The last `n` in the log.
     last: u64,
+    /// Whether the log has no row after those in memory, whatever `last` says.
+    is_at_end: bool,
+    /// How far it has come. Where the next message ends stays from when it is decided.
     position: Position,
-    /// The `sent` that is on disk.
-    saved: u64,
-    /// When Ably last confirmed something.
-    confirmed_at: Millis,
-    /// When it first did so after `saved` was written.
-    unsaved_since: Millis,
+    /// The position that is on disk.
+    saved: Position,
+    flight: Option<Flight>,
+    /// What was set aside and is asked for again.
+    resends: VecDeque<Resend>,
     /// No publish before this.
     not_before: Millis,
-    /// Failures in a row.
-    failures: u32,
-    /// How often the message in front was held for a reason that nobody knows.
-    held: u32,
+    /// Why the last publish has failed, if it has.
+    trouble: Option<Trouble>,
     /// The time at the last call. A clock that has gone back since shows by it.
     clock: Millis,
 }
 
 impl Outbox {
     /// An outbox that goes on from what the log says: whatever was in flight goes out again.
-    pub fn resume(position: Position, last: u64) -> Self {
-        Self {
-            position: Position { sent: position.sent, infl: None },
-            saved: position.sent,
-            last,
-            ..Self::default()
+    pub fn resume(position: Position, last: u64, tasks: Vec<(u64, Task)>) -> Self {
+        let infl = position.infl.filter(|infl| (position.sent + 1..=last).contains(infl));
+        let mut outbox =
+            Self { position: Position { infl, ..position }, saved: position, last, ..Self::default() };
+        for (id, task) in tasks {
+            match task {
+                Task::Publish(trouble) => {
+                    outbox.not_before = trouble.until;
+                    outbox.trouble = Some(trouble);
+                }
+                Task::Resend { first_n, last_n } => {
+                    outbox.resends.push_back(Resend { task: id, first_n, last_n });
+                }
+            }
         }
+        outbox
     }
 
-    /// How far it has come, to be written down with the next row.
-    pub fn position(&self) -> Position {
-        self.position
+    /// The position that is written with a row that ends at `n`: where that can leave at once, as a message of its own, it says so.
+    pub fn position_with(&self, n: u64, now: Millis) -> Position {
+        let is_free = self.flight.is_none() && self.position.sent == self.last && self.not_before <= now;
+        Position { infl: if is_free { Some(n) } else { self.position.infl }, ..self.position }
     }
 
-    /// Takes a row that has just been written, together with [`position`](Self::position).
-    pub fn push(&mut self, row: Row) {
-        let follows = row.first_n() == self.last_in_memory() + 1;
+    /// Takes a row that has just been written, together with this position.
+    pub fn push(&mut self, row: Row, position: Position) {
+        let follows = self.last_in_memory() == self.last;
         self.last = row.n;
-        self.saved = self.position.sent;
-        if follows && self.rows.len() < ROWS_MAX as usize {
+        self.is_at_end = false;
+        self.position = position;
+        self.saved = position;
+        if follows && self.kept() < KEPT_MAX {
             self.rows.push_back(row);
         }
     }
 
     /// Takes rows read from the log as [`Next::Read`] asks.
     pub fn refill(&mut self, rows: Vec<Row>) {
+        self.is_at_end = rows.is_empty();
         self.rows.extend(rows);
     }
 
-    /// Notes that the position was written down as [`Next::Confirm`] asks.
-    pub fn confirmed(&mut self) {
-        self.saved = self.position.sent;
+    /// Takes what was set aside and is to be sent once more.
+    pub fn resend(&mut self, resend: Resend) {
+        self.resends.push_back(resend);
+    }
+
+    /// Whether this is already asked for.
+    pub fn resends(&self, first_n: u64) -> bool {
+        self.resends.iter().any(|resend| resend.first_n == first_n)
+    }
+
+    /// How far it has come.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Notes that the position was written down as [`Next::Save`] asks.
+    pub fn saved(&mut self) {
+        self.saved = self.position;
+    }
+
+    /// A position that is only in memory, where nothing waits.
+    pub fn unsaved(&self) -> Option<Position> {
+        (self.saved != self.position && !self.has_waiting()).then_some(self.position)
     }
 
     /// What is to be done now.
     pub fn next(&mut self, now: Millis) -> Next<'_> {
         self.follow_clock(now);
-        if self.position.infl.is_some() {
+        if self.flight.is_some() || !self.has_waiting() {
             return Next::Idle;
         }
-        let unsaved = (self.saved < self.position.sent)
-            .then_some((self.confirmed_at + QUIET).min(self.unsaved_since + UNSAVED_MAX));
-        if unsaved.is_some_and(|at| at <= now) {
-            return Next::Confirm(self.position);
+        if now < self.not_before {
+            return Next::Wait { until: self.not_before };
         }
-        let waiting = (self.position.sent < self.last).then_some(self.not_before);
-        if waiting.is_none_or(|at| now < at) {
-            return match unsaved.into_iter().chain(waiting).min() {
-                Some(until) => Next::Wait { until },
-                None => Next::Idle,
-            };
+        if let Some(resend) = self.resends.front() {
+            return Next::Resend(*resend);
         }
-        let Some(row) = self.rows.front() else { return Next::Read { after: self.position.sent } };
-        self.position.infl = Some(row.n);
-        self.not_before = now + SPACING;
-        Next::Publish(row)
+        let end = match self.position.infl {
+            Some(end) => end,
+            None => match self.end_of_next() {
+                Ok(end) => end,
+                Err(after) => return Next::Read { after },
+            },
+        };
+        self.position.infl = Some(end);
+        if self.last_in_memory() < end && !self.is_at_end {
+            return Next::Read { after: self.last_in_memory() };
+        }
+        if self.saved != self.position {
+            return Next::Save(self.position);
+        }
+        let first = self.position.sent + 1;
+        match self.rows.front() {
+            Some(row) if row.begins_at(first) && row.is_readable() => {}
+            Some(row) if row.begins_at(first) => return Next::PassOver(first..=row.n),
+            Some(row) => return Next::PassOver(first..=row.first_n().saturating_sub(1).max(first)),
+            None => return Next::PassOver(first..=end),
+        }
+        let follows = self.rows.iter().zip(self.rows.iter().skip(1)).take_while(|(_, row)| row.n <= end);
+        let together = 1 + follows.take_while(|(before, row)| row.goes_with(before)).count();
+        // Something behind its first row has been damaged since its end was decided.
+        let last = self.rows.get(together - 1).map_or(end, |row| row.n);
+        if last != end {
+            self.position.infl = Some(last);
+            return Next::Save(self.position);
+        }
+        Next::Publish(self.rows.make_contiguous().get(..together).unwrap_or_default())
     }
 
-    /// Notes that Ably has confirmed the message that ends at `n`, or that there is nothing to be sent there.
-    pub fn published(&mut self, n: u64, now: Millis) {
-        self.follow_clock(now);
-        if self.position.infl == Some(n) {
-            self.done(n, now);
+    /// Notes that what [`next`](Self::next) has asked for leaves, in so many bytes.
+    pub fn leaves(&mut self, bytes: usize, now: Millis) {
+        self.flight = Some(self.resends.front().map_or(Flight::Message, |resend| Flight::Resend(*resend)));
+        let bytes = Millis::try_from(bytes).unwrap_or(Millis::MAX / 1_000);
+        self.not_before = now + SPACING.max(bytes * 1_000 / BYTES_PER_SECOND);
+    }
+
+    /// What is in flight, where it is something that was set aside.
+    pub fn resending(&self) -> Option<Resend> {
+        match self.flight {
+            Some(Flight::Resend(resend)) => Some(resend),
+            Some(Flight::Message) | None => None,
         }
     }
 
-    /// Notes that the publish of the message that ends at `n` has failed. `jitter`, from 0 to 1, spreads the retries of many objects.
-    pub fn failed(&mut self, n: u64, class: ErrorClass, now: Millis, jitter: f64) -> Verdict {
+    /// Notes that Ably has confirmed what is in flight, or that there is nothing to be sent. Says what trouble is over with that.
+    pub fn published(&mut self, now: Millis) -> Option<Trouble> {
         self.follow_clock(now);
-        if self.position.infl != Some(n) {
-            return Verdict::Stale;
-        }
-        let wait = match class {
-            ErrorClass::BlamesMessage => return self.give_up(n, now),
+        let trouble = self.trouble.take();
+        self.land();
+        trouble
+    }
+
+    /// Notes that what is at these places was passed over.
+    pub fn passed_over(&mut self, places: &RangeInclusive<u64>) {
+        // What is left of a message whose end is written down keeps that end.
+        let infl = self.position.infl.filter(|infl| infl > places.end());
+        self.done(*places.end());
+        self.position.infl = infl;
+    }
+
+    /// Notes that what is in flight has failed. `jitter`, from 0 to 1, spreads the retries of many objects.
+    pub fn failed(&mut self, cause: Cause, class: ErrorClass, now: Millis, jitter: f64) -> Verdict {
+        self.follow_clock(now);
+        let before = self.trouble.take();
+        let (failures, held) = before.as_ref().map_or((0, 0), |trouble| (trouble.failures, trouble.held));
+        let is_refused = match class {
+            ErrorClass::BlamesMessage => true,
             // Twice the queue is held, in case somebody mends what is wrong; then the message goes.
-            ErrorClass::Unknown if self.held == HELD_MAX => return self.give_up(n, now),
-            ErrorClass::Unknown => {
-                self.held += 1;
-                UNKNOWN.delay(self.failures, jitter)
-            }
-            ErrorClass::BlamesAccess => ACCESS.delay(self.failures, jitter),
+            ErrorClass::Unknown => held >= HELD_MAX,
+            _ => false,
+        };
+        if is_refused {
+            self.land();
+            return Verdict::SetAside;
+        }
+        self.flight = None;
+        let wait = match class {
+            ErrorClass::BlamesMessage | ErrorClass::Unknown => UNKNOWN + share(UNKNOWN / 10, jitter),
+            ErrorClass::BlamesAccess => ACCESS.delay(failures, jitter),
             ErrorClass::Throttled { retry_after } | ErrorClass::Transient { retry_after } => {
                 let asked = retry_after.unwrap_or_default().as_millis();
                 let asked = Millis::try_from(asked).unwrap_or(Millis::MAX / 4);
                 // Never sooner than Ably asks; and it asks everybody at once, so not all of them as soon as that.
-                TRANSIENT.delay(self.failures, jitter).max(asked + share(asked / 2, jitter))
+                TRANSIENT.delay(failures, jitter).max(asked + share(asked / 2, jitter))
             }
         };
-        let at = now + wait;
-        self.failures = self.failures.saturating_add(1);
-        self.position.infl = None;
-        self.not_before = at;
-        Verdict::Retry { at }
-    }
-
-    fn give_up(&mut self, n: u64, now: Millis) -> Verdict {
-        let first_n = self.position.sent + 1;
-        self.done(n, now);
-        Verdict::SetAside { first_n }
-    }
-
-    fn done(&mut self, n: u64, now: Millis) {
-        if self.saved == self.position.sent {
-            self.unsaved_since = now;
+        let until = now + wait;
+        let is_new = before.is_none_or(|before| before.cause.class != cause.class);
+        let held = held + u32::from(class == ErrorClass::Unknown);
+        self.trouble = Some(Trouble { cause, until, failures: failures.saturating_add(1), held });
+        self.not_before = until;
+        while self.kept() > KEPT_MAX {
+            self.rows.pop_back();
         }
-        self.position = Position { sent: n, infl: None };
-        self.rows.pop_front();
-        self.confirmed_at = now;
-        self.failures = 0;
-        self.held = 0;
+        Verdict::Retry { at: until, is_new }
     }
 
-    /// Where the clock has gone back, all that is waited for goes back with it: nothing takes longer for it.
+    /// What is wrong, while something is.
+    pub fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
+    }
+
+    /// How it is doing.
+    pub fn state(&self) -> State {
+        match &self.trouble {
+            _ if !self.has_waiting() => State::Idle,
+            None => State::Sending,
+            Some(trouble) if trouble.cause.holds() => State::Held,
+            Some(_) => State::Backoff,
+        }
+    }
+
+    /// How many places wait, those in flight included.
+    pub fn waiting(&self) -> u64 {
+        self.last.saturating_sub(self.position.sent)
+    }
+
+    /// How many places are in flight.
+    pub fn in_flight(&self) -> u64 {
+        match self.flight {
+            Some(Flight::Message) => {
+                self.position.infl.unwrap_or_default().saturating_sub(self.position.sent)
+            }
+            Some(Flight::Resend(_)) | None => 0,
+        }
+    }
+
+    /// When something has to be looked after, if nothing happens before: nothing, where all is sent and written down. A time that is
+    /// past means at once.
+    pub fn due(&self) -> Option<Millis> {
+        (self.has_waiting() || self.saved != self.position).then_some(self.not_before)
+    }
+
+    /// The first row that waits, as far as it is in memory.
+    pub fn oldest(&self) -> Option<&Row> {
+        self.rows.front()
+    }
+
+    fn has_waiting(&self) -> bool {
+        self.position.sent < self.last || !self.resends.is_empty()
+    }
+
+    /// Where the next message ends: as many rows as go together. Or after which `n` it has to be read on to know.
+    fn end_of_next(&self) -> Result<u64, u64> {
+        let Some(first) = self.rows.front() else {
+            return if self.is_at_end { Ok(self.last) } else { Err(self.position.sent) };
+        };
+        let mut end = first.n;
+        let mut bytes = event::bytes_of(first);
+        for (before, row) in self.rows.iter().zip(self.rows.iter().skip(1)) {
+            bytes += event::bytes_of(row);
+            if bytes > event::DATA_MAX || !row.goes_with(before) {
+                return Ok(end);
+            }
+            end = row.n;
+        }
+        if end < self.last && !self.is_at_end { Err(end) } else { Ok(end) }
+    }
+
+    /// Ends what is in flight: it does not go out again.
+    fn land(&mut self) {
+        match self.flight.take() {
+            Some(Flight::Resend(_)) => drop(self.resends.pop_front()),
+            Some(Flight::Message) => self.done(self.position.infl.unwrap_or(self.position.sent)),
+            None => {}
+        }
+    }
+
+    fn done(&mut self, n: u64) {
+        self.position = Position { sent: n, infl: None };
+        self.last = self.last.max(n);
+        while self.rows.front().is_some_and(|row| row.n <= n) {
+            self.rows.pop_front();
+        }
+        self.trouble = None;
+    }
+
+    /// Where the clock has gone back, what is waited for goes back with it: nothing takes longer for it.
     fn follow_clock(&mut self, now: Millis) {
         let back = self.clock.saturating_sub(now).max(0);
-        for time in [&mut self.not_before, &mut self.confirmed_at, &mut self.unsaved_since] {
-            *time = time.saturating_sub(back);
-        }
+        self.not_before = self.not_before.saturating_sub(back);
         self.clock = now;
     }
 
     fn last_in_memory(&self) -> u64 {
         self.rows.back().map_or(self.position.sent, |row| row.n)
     }
-}
 
-/// A delay that doubles from `first` to `longest`, of which the upper half is left to chance.
-struct Backoff {
-    first: Millis,
-    longest: Millis,
-}
-
-impl Backoff {
-    fn delay(&self, failures: u32, jitter: f64) -> Millis {
-        let doubled = self.first.saturating_mul(1 << failures.min(20)).min(self.longest);
-        let half = doubled / 2;
-        half + share(half, jitter)
+    fn kept(&self) -> usize {
+        self.rows.iter().map(Row::size).sum()
     }
 }
-
-/// The part of a time that chance decides: all of it at 1, nothing at 0.
-fn share(time: Millis, jitter: f64) -> Millis {
-    let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 1.0 };
-    (time as f64 * jitter) as Millis
-}
-
-#[cfg(test)]
-mod tests;

@@ -6,9 +6,12 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::Millis;
 use super::clock::Clock;
 use super::event::Updated;
 use super::fix::{Field, Reason, Rejection};
+use super::log::Cause;
+use super::outbox::State;
 use super::post::Post;
 use crate::ids::JobId;
 
@@ -28,8 +31,32 @@ pub enum JobRequest {
         /// The job whose object this is.
         job: JobId,
     },
+    /// Tell how the outbox is doing.
+    Outbox {
+        /// The job whose object this is.
+        job: JobId,
+    },
+    /// Send once more what was set aside.
+    Resend {
+        /// The job whose object this is.
+        job: JobId,
+        /// What.
+        range: Range,
+    },
     /// Tell which job this is the object of.
     Identify,
+}
+
+/// `{epoch, fromSeq, seq}`: the fixes that one message stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Range {
+    /// Which life of the job's sequence.
+    pub epoch: u64,
+    /// The first seq.
+    pub from_seq: u64,
+    /// The last.
+    pub seq: u64,
 }
 
 /// What an object says to a request that it has understood; `A` is [`JobAnswer`] where it is made, and JSON where it is read.
@@ -50,6 +77,15 @@ pub enum Reply<A = String> {
 pub enum JobRefusal {
     /// It has kept nothing, and so does not know which job it is.
     Unknown,
+    /// More new fixes than a job takes.
+    TooFast {
+        /// After how many seconds it takes as many.
+        retry_after: u64,
+    },
+    /// Too many of its fixes wait for Ably.
+    Backlog,
+    /// What is to be sent once more is not set aside, or cannot be read.
+    NotSetAside,
 }
 
 /// A text that is no [`Reply`]: a fault of ours.
@@ -94,6 +130,10 @@ pub enum JobAnswer {
     State(Box<Updated>),
     /// To [`JobRequest::State`], where there is no fix to show.
     NoState(NoState),
+    /// To [`JobRequest::Outbox`].
+    Outbox(Box<OutboxSeen>),
+    /// To [`JobRequest::Resend`].
+    Resending(Resending),
     /// To [`JobRequest::Identify`].
     Identity(Identity),
 }
@@ -173,6 +213,58 @@ pub struct NoState {
     pub epoch: Option<u64>,
     /// Always 0, which is less than every seq.
     pub seq: u64,
+}
+
+/// How the outbox of a job is doing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboxSeen {
+    /// The job.
+    pub job_id: JobId,
+    /// By what the service's log calls it.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// `null` where the job has no accepted fix yet.
+    pub epoch: Option<u64>,
+    /// In a word.
+    pub state: State,
+    /// Why it waits, in `backoff` and `held`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// When it tries again, Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Millis>,
+    /// How many fixes wait to be published.
+    pub waiting: u64,
+    /// How long the oldest of them, or of those in flight, has been accepted, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_ms: Option<Millis>,
+    /// How many fixes are on their way to Ably.
+    pub in_flight: u64,
+    /// What Ably has refused for good, the oldest first, of which so many are told.
+    pub set_aside: Vec<GivenUp>,
+}
+
+/// `{epoch, fromSeq, seq, ts, cause}`: a message that Ably has refused for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GivenUp {
+    /// What it stands for.
+    #[serde(flatten)]
+    pub range: Range,
+    /// When it was given up, Unix milliseconds.
+    pub ts: Millis,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// `{ok, epoch, fromSeq, seq}`: it is sent once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resending {
+    /// Always true.
+    pub ok: bool,
+    /// What.
+    #[serde(flatten)]
+    pub range: Range,
 }
 
 /// `{jobId}`.

@@ -1,7 +1,7 @@
 //! Where a job's sequence stands, and which fix may move the marker.
 
 use super::clock::{Ahead, Measured, SAME_LEAD, TOLERANCE};
-use super::log::{Life, Log, LogError, Pointers, Position, Row, Waking};
+use super::log::{Life, Log, LogError, Pointers, Row, Waking};
 use super::{Fix, Millis};
 use crate::ids::{JobId, UserId};
 
@@ -174,23 +174,23 @@ impl Sequence {
     ///
     /// # Errors
     /// [`LogError`]
-    pub fn wake(log: &impl Log, waking: Waking) -> Result<(Self, Position), LogError> {
-        let Waking::Begun { life, last, position } = waking else {
-            return Ok((Self::Unborn(Before::default()), Position::default()));
+    pub fn wake(log: &impl Log, waking: &Waking) -> Result<Self, LogError> {
+        let Waking::Begun { life, last, position, .. } = waking else {
+            return Ok(Self::Unborn(Before::default()));
         };
-        let sequence = match last {
+        let life = life.clone();
+        Ok(match last {
             Some(last) if last.epoch == life.epoch => {
-                Self::Alive(Box::new(Alive::from_last(log, life, &last)?))
+                Self::Alive(Box::new(Alive::from_last(log, life, last)?))
             }
             // No row says how far this life had come, so it is over: seqs that were seen must not come again.
             last => {
                 let n = last.as_ref().map_or(0, |last| last.n).max(position.sent);
                 let ts = last.as_ref().map(|last| last.ts);
-                let times = last.map(|last| last.pointers.times()).unwrap_or_default();
+                let times = last.as_ref().map(|last| last.pointers.times()).unwrap_or_default();
                 Self::Unborn(Before { life: Some(life), n, ts, times })
             }
-        };
-        Ok((sequence, position))
+        })
     }
 
     /// The sequence of this job, where it has begun.

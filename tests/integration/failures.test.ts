@@ -84,8 +84,8 @@ describe("failures on the way to Ably", { concurrency: true }, () => {
       const job = newJob();
       service.ably.plan(job, refused(status, code, {}, ODD));
       await post(job, 1, 2, 3);
-      await service.ably.arrived(job, 3);
-      assert.deepEqual(seqs(job), [1, 2, 3]);
+      await service.ably.reached(job, 3);
+      assert.deepEqual(service.ably.seqs(job), [1, 2, 3]);
       // It stays in the trail, and it is written down why nobody has seen it.
       assert.deepEqual((await service.sql(job, "SELECT seq FROM log ORDER BY seq")).map(({ seq }) => seq), [1, 2, 3]);
       const [{ cause, ...range }, ...more] = await service.sql(job, "SELECT first_n, last_n, cause FROM set_aside");
@@ -101,7 +101,7 @@ describe("failures on the way to Ably", { concurrency: true }, () => {
       const all = await service.ably.arrived(job, 3);
       assert.deepEqual(seqs(job), [1, 1, 2]);
       assert.equal(all[1]!.body, all[0]!.body);
-      assert.ok(all[1]!.at - all[0]!.at >= 2490);
+      assert.ok(all[1]!.at - all[0]!.at >= 990);
     });
   }
 
@@ -124,13 +124,13 @@ describe("failures on the way to Ably", { concurrency: true }, () => {
     await service.ably.arrived(job, 3);
     const ref = await service.reference(job);
     const lines = () => service.logs().filter(({ text }) => text.includes(ref));
-    await until("all three to be logged", () => lines().length === 3);
+    await until("all three to be logged", () => lines().length >= 3);
     const said = lines().map(({ level, text }) => {
       const { next, retryAt, ...line } = JSON.parse(text);
-      assert.equal(retryAt !== null, next === "Retry");
+      assert.equal(retryAt !== undefined, next === "Retry");
       return [level, next, line];
     });
-    const line = (level: string, cause: object) => ({ level, code: "publish_failed", ref, seq: 1, cause });
+    const line = (level: string, cause: object) => ({ level, code: "publish_failed", ref, n: 1, cause });
     assert.deepEqual(said, [
       ["error", "Retry", line("error", { class: "access", status: 401, code: 40101 })],
       ["warn", "Retry", line("warn", { class: "transient", status: 503, code: 50003 })],

@@ -50,9 +50,9 @@ describe("a storage of an earlier version", () => {
       await load(version, story.job);
       assert.deepEqual((await service.state(story.job, driver("driver-1"))).json, story.state);
       const last = story.published.at(-1);
-      const sent = await service.ably.arrived(story.job, story.waiting.length);
+      const sent = await service.ably.arrived(story.job, 2);
       assert.deepEqual(JSON.parse(sent[0]!.body), last, "what was in flight goes out with the same bytes");
-      assert.deepEqual(sent.map(({ event }) => event.seq), story.waiting);
+      assert.deepEqual(sent.map(({ event }) => event.seq), [story.waiting[0], story.waiting.at(-1)]);
 
       for (const sleep of [false, true]) {
         if (sleep) await service.evict(story.job);

@@ -28,7 +28,9 @@ pub(super) fn get(asked: Asked<'_>, job: JobId) -> Next {
 fn answer(reply: Result<Reply, Unreachable>) -> Next {
     match reply? {
         Reply::Answer(body) => Ok(Step::Done(Answer::json(200, body))),
-        // It was told which job it is.
-        Reply::Refusal(JobRefusal::Unknown) => Err(Problem::Internal),
+        Reply::Refusal(JobRefusal::TooFast { retry_after }) => Err(Problem::TooFast { retry_after }),
+        Reply::Refusal(JobRefusal::Backlog) => Err(Problem::Backlog),
+        // It was told which job it is, and is not asked to send anything.
+        Reply::Refusal(JobRefusal::Unknown | JobRefusal::NotSetAside) => Err(Problem::Internal),
     }
 }

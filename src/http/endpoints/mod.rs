@@ -3,6 +3,7 @@
 mod ably_token;
 mod healthz;
 mod location;
+mod outbox;
 mod refs;
 
 #[cfg(test)]
@@ -30,6 +31,16 @@ static ENDPOINTS: &[Endpoint] = &[
         path: "/api/jobs/{jobId}/location",
         problems: Shape::Details,
         handlers: Handlers::Job(&[("GET", location::get), ("POST", location::post)]),
+    },
+    Endpoint {
+        path: "/api/jobs/{jobId}/outbox",
+        problems: Shape::Details,
+        handlers: Handlers::Job(&[("GET", outbox::get)]),
+    },
+    Endpoint {
+        path: "/api/jobs/{jobId}/outbox/retry",
+        problems: Shape::Details,
+        handlers: Handlers::Job(&[("POST", outbox::retry)]),
     },
     Endpoint {
         path: "/api/refs/{ref}",

@@ -19,5 +19,6 @@ pub(super) fn get(asked: Asked<'_>, reference: JobRef) -> Next {
             Ok(Step::Done(Answer::json(200, body)))
         }
         Reply::Refusal(JobRefusal::Unknown) => Err(Problem::UnknownRef),
+        Reply::Refusal(_) => Err(Problem::Internal),
     })
 }

@@ -42,6 +42,18 @@ impl Log for Counting {
     ) -> Result<(), LogError> {
         self.log.set_aside(message, position)
     }
+    fn reached(&mut self, first_n: u64) -> Result<(), LogError> {
+        self.log.reached(first_n)
+    }
+    fn given_up_after(&self, n: u64, limit: u32) -> Result<Vec<crate::locations::log::SetAside>, LogError> {
+        self.log.given_up_after(n, limit)
+    }
+    fn put_task(&mut self, id: u64, task: &crate::locations::log::Task) -> Result<(), LogError> {
+        self.log.put_task(id, task)
+    }
+    fn end_task(&mut self, id: u64) -> Result<(), LogError> {
+        self.log.end_task(id)
+    }
     fn prints(&self, each: &mut dyn FnMut(Print, u64)) -> Result<(), LogError> {
         self.log.prints(each)
     }

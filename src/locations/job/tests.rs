@@ -1,3 +1,4 @@
+use ably::rest::{ErrorClass, PublishError};
 use serde_json::{Value, json};
 
 use super::*;
@@ -5,10 +6,13 @@ use crate::ids::{FixId, UserId};
 use crate::locations::log::memory::MemoryLog;
 use crate::locations::log::sql::SqlLog;
 use crate::locations::log::sql::tests::Sqlite;
+use crate::locations::log::{Cause, Class, SetAside};
 use crate::locations::post::Sender;
 
 mod clocks;
+mod faults;
 mod model;
+mod outbox;
 
 const NOW: Millis = 1_700_000_000_000;
 const HOUR: Millis = 3_600_000;
@@ -19,7 +23,12 @@ fn job_id() -> JobId {
 }
 
 fn wake<L: Log>(log: L) -> Job<L> {
-    Job::wake(log, DAY).unwrap()
+    Job::wake(log, settings()).unwrap()
+}
+
+pub(in crate::locations) fn settings() -> Settings {
+    let limits = Limits { rate: 1_000_000, burst: 1_000_000, unsent: 1_000_000, trail: 1_000_000 };
+    Settings { reference: "ref-1".to_owned(), max_fix_age: DAY, limits }
 }
 
 fn new_job() -> Job<MemoryLog> {
@@ -86,15 +95,18 @@ fn drain<L: Log>(job: &mut Job<L>, mut now: Millis) -> Vec<(String, String, Valu
     let mut published = Vec::new();
     loop {
         match job.next(now).unwrap() {
-            Need::Publish(Publication { ticket, channel, body }) => {
+            Need::Publish(Publication { channel, body, .. }) => {
                 let message: PublishedMessage = serde_json::from_str(body.as_str()).unwrap();
                 assert_eq!((channel.as_str(), message.encoding.as_str()), ("dispatch:job:job-1", "json"));
                 let data = serde_json::from_str(&message.data).unwrap();
                 published.push((message.name, message.id, data));
-                job.published(ticket, now);
+                job.published(now).unwrap();
             }
             Need::Wait { until } => now = until,
-            Need::Nothing => return published,
+            Need::Nothing => match job.outbox.due() {
+                Some(due) if job.outbox.waiting() > 0 => now = due,
+                _ => return published,
+            },
         }
     }
 }
@@ -183,6 +195,7 @@ fn a_retry_gets_the_same_seqs_and_writes_nothing() {
         ["1:accepted", "2:accepted", "3:accepted", "4:accepted", "rejected:out_of_range:lat:4"]
     );
     drain(&mut job, NOW);
+    job.alarm(NOW + 60_000).unwrap();
     let writes = log.writes();
     let again = ["1:duplicate", "2:duplicate", "3:duplicate", "4:duplicate", "rejected:out_of_range:lat:4"];
     for now in [NOW, NOW + 30 * DAY] {
@@ -514,12 +527,12 @@ fn what_was_not_confirmed_goes_out_again_with_the_same_bytes() {
     for n in 0..3 {
         post(
             &mut job,
-            json!({"lat": 0.1 + f64::from(n), "lng": 1.0 / 3.0, "capturedAt": NOW + n as i64}),
+            json!({"lat": 0.1 + f64::from(n), "lng": 1.0 / 3.0, "capturedAt": NOW + i64::from(n)}),
             NOW + 5,
         );
         let Ok(Need::Publish(publication)) = job.next(NOW + 25 * i64::from(n)) else { panic!("{n}") };
         if n < 2 {
-            job.published(publication.ticket, NOW);
+            job.published(NOW).unwrap();
         }
         before.push(publication);
     }
@@ -527,28 +540,10 @@ fn what_was_not_confirmed_goes_out_again_with_the_same_bytes() {
     let mut job = wake(log);
     let mut after = Vec::new();
     while let Ok(Need::Publish(publication)) = job.next(NOW + 1_000 * after.len() as i64) {
-        job.published(publication.ticket, NOW);
+        job.published(NOW).unwrap();
         after.push(publication);
     }
     assert_eq!(after, before[2..]);
-}
-
-#[test]
-fn a_confirmation_costs_a_write_only_after_some_quiet() {
-    let sqlite = Sqlite::new();
-    let mut job = wake(SqlLog::new(sqlite.clone()));
-    post(&mut job, fix_at(NOW), NOW);
-    assert_eq!(sqlite.rows_written(), 3, "`meta` and `lives`, once for the job, and the post");
-    for n in 1..=10 {
-        let now = NOW + n * 1_000;
-        let Ok(Need::Publish(publication)) = job.next(now) else { panic!("{n}") };
-        job.published(publication.ticket, now);
-        post(&mut job, json!({"locations": vec![fix_at(now), json!({"lat": 1, "lng": 1})]}), now);
-    }
-    assert_eq!(sqlite.rows_written(), 13, "one a post of any size");
-    drain(&mut job, NOW + 11_000);
-    assert_eq!(sqlite.rows_written(), 14, "one for the quiet after it");
-    assert_eq!(wake(SqlLog::new(sqlite)).next(NOW), Ok(Need::Nothing));
 }
 
 #[test]
@@ -559,9 +554,9 @@ fn a_message_that_is_given_up_is_written_down_with_its_reason() {
     results(&mut job, json!([fix_at(NOW + 2)]), NOW + 3);
     let Ok(Need::Publish(publication)) = job.next(NOW + 4) else { panic!("nothing to publish") };
     let error = PublishError::new(ErrorClass::BlamesMessage, Some(400), Some(40009), "too long");
-    let verdict = job.failed(publication.ticket, &error, NOW + 5, 0.5).unwrap();
-    assert_eq!(verdict, Verdict::SetAside { first_n: 1 });
-    let cause = Cause { class: "message", code: Some(40009), status: Some(400) };
+    job.failed(publication.ticket, &error, NOW + 5, 0.5).unwrap();
+    let cause = Cause { class: Class::Message, code: Some(40009), status: Some(400) };
+    assert_eq!(job.notices(), [Notice::GivenUp { n: 2, cause }]);
     assert_eq!(log.given_up(), [SetAside { first_n: 1, last_n: 2, ts: NOW + 5, cause }]);
     let ids = |job: &mut Job<_>| drain(job, NOW + 50).into_iter().map(|(_, id, _)| id).collect::<Vec<_>>();
     assert_eq!(ids(&mut wake(log)), ["job-1/1700000000.3"], "after a sleep it is not tried again");
@@ -611,6 +606,7 @@ fn a_row_that_is_no_fix_leaves_in_its_turn_and_one_that_nobody_knows_is_passed()
     );
     let ids: Vec<_> = drain(&mut job, NOW + 5).into_iter().map(|(_, id, _)| id).collect();
     assert_eq!(ids, ["job-1/1700000000.1", "job-1/closed", "job-1/1700000000.2"]);
+    job.alarm(NOW + 60_000).unwrap();
     let left = wake(SqlLog::new(sqlite)).next(NOW + 60_000);
     assert_eq!(left, Ok(Need::Nothing));
 }

@@ -3,18 +3,23 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Life, Log, LogError, Position, Row, SetAside, Waking};
+use std::collections::BTreeMap;
+
+use super::{Life, Log, LogError, Position, Row, SetAside, Task, Waking};
 use crate::locations::print::Print;
 
 /// Clones share what is kept, so that a job can be woken again from it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MemoryLog(Rc<RefCell<InMemory>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct InMemory {
     life: Option<Life>,
     rows: Vec<Row>,
-    set_aside: Vec<SetAside>,
+    set_aside: BTreeMap<u64, SetAside>,
+    /// What was ever given up.
+    ever: Vec<SetAside>,
+    tasks: BTreeMap<u64, Task>,
     position: Position,
     writes: usize,
 }
@@ -30,9 +35,19 @@ impl MemoryLog {
         self.0.borrow().rows.clone()
     }
 
+    /// The same, shared with nobody.
+    pub(crate) fn copy(&self) -> Self {
+        Self(Rc::new(RefCell::new(self.0.borrow().clone())))
+    }
+
+    /// Whether this was given up at any time.
+    pub(crate) fn ever_given_up(&self, n: u64) -> bool {
+        self.0.borrow().ever.iter().any(|message| (message.first_n..=message.last_n).contains(&n))
+    }
+
     /// What was given up.
     pub(crate) fn given_up(&self) -> Vec<SetAside> {
-        self.0.borrow().set_aside.clone()
+        self.0.borrow().set_aside.values().cloned().collect()
     }
 }
 
@@ -45,6 +60,7 @@ impl Log for MemoryLog {
                 life: life.clone(),
                 last: kept.rows.last().cloned().map(Box::new),
                 position: kept.position,
+                tasks: kept.tasks.clone().into_iter().collect(),
             },
         })
     }
@@ -72,8 +88,33 @@ impl Log for MemoryLog {
     }
 
     fn set_aside(&mut self, message: &SetAside, position: Position) -> Result<(), LogError> {
-        self.0.borrow_mut().set_aside.push(message.clone());
+        let mut kept = self.0.borrow_mut();
+        kept.set_aside.insert(message.first_n, message.clone());
+        kept.ever.push(message.clone());
+        drop(kept);
         self.confirm(position)
+    }
+
+    fn reached(&mut self, first_n: u64) -> Result<(), LogError> {
+        self.0.borrow_mut().set_aside.remove(&first_n);
+        Ok(())
+    }
+
+    fn given_up_after(&self, n: u64, limit: u32) -> Result<Vec<SetAside>, LogError> {
+        let kept = self.0.borrow();
+        Ok(kept.set_aside.range(n + 1..).take(limit as usize).map(|(_, message)| message.clone()).collect())
+    }
+
+    fn put_task(&mut self, id: u64, task: &Task) -> Result<(), LogError> {
+        let mut kept = self.0.borrow_mut();
+        kept.tasks.insert(id, task.clone());
+        kept.writes += 1;
+        Ok(())
+    }
+
+    fn end_task(&mut self, id: u64) -> Result<(), LogError> {
+        self.0.borrow_mut().tasks.remove(&id);
+        Ok(())
     }
 
     fn prints(&self, each: &mut dyn FnMut(Print, u64)) -> Result<(), LogError> {

@@ -5,10 +5,11 @@
 
 mod record;
 mod schema;
+mod tasks;
 mod v1;
 
 use self::record::{Record, Statement, append, columns, count, select};
-use super::{Life, Log, LogError, Position, Row, SetAside, StorageError, Waking};
+use super::{Cause, Life, Log, LogError, Position, Row, SetAside, StorageError, Task, Waking};
 use crate::ids::JobId;
 use crate::locations::print::Print;
 
@@ -55,6 +56,9 @@ const ENDING_AT: Statement = select!("WHERE n IN (SELECT value FROM json_each(?)
 const CONFIRM: Statement = "UPDATE meta SET sent = ?, infl = ?";
 const SET_ASIDE: Statement =
     "INSERT OR REPLACE INTO set_aside (first_n, last_n, ts, cause) VALUES (?, ?, ?, ?)";
+const REACHED: Statement = "DELETE FROM set_aside WHERE first_n = ?";
+const GIVEN_UP: Statement =
+    "SELECT first_n, last_n, ts, cause FROM set_aside WHERE first_n > ? ORDER BY first_n LIMIT ?";
 /// Each by itself is one look into the table; both of one SELECT would be a scan.
 const ENDS: Statement = "SELECT (SELECT min(n) FROM log), (SELECT max(n) FROM log)";
 /// One text for many rows, since each value that crosses from the runtime costs more than to write it there; in whatever order.
@@ -90,14 +94,14 @@ impl<S: Sql> Log for SqlLog<S> {
         let job = JobId::parse(meta.text("meta.job")?).map_err(|_| LogError::Damaged("meta.job"))?;
         let confirmed = meta.position()?;
         let life = Life { job, epoch: meta.count("lives.epoch")? };
+        let tasks = tasks::all(&self.0)?;
         let Some(last) = first(LAST)? else {
-            return Ok(Waking::Begun { life, last: None, position: confirmed });
+            return Ok(Waking::Begun { life, last: None, position: confirmed, tasks });
         };
         let mut record = Record::new(last);
         let last = record.row()?;
         let ridden = record.position()?;
-        let position = if confirmed.sent > ridden.sent { confirmed } else { ridden };
-        Ok(Waking::Begun { life, last: Some(Box::new(last)), position })
+        Ok(Waking::Begun { life, last: Some(Box::new(last)), position: confirmed.max(ridden), tasks })
     }
 
     fn begin(&mut self, life: &Life, first_n: u64) -> Result<(), LogError> {
@@ -120,6 +124,31 @@ impl<S: Sql> Log for SqlLog<S> {
         let values = vec![count(*first_n), count(*last_n), SqlValue::Integer(*ts), SqlValue::Text(cause)];
         self.0.exec(SET_ASIDE, values)?;
         self.confirm(position)
+    }
+
+    fn reached(&mut self, first_n: u64) -> Result<(), LogError> {
+        self.0.exec(REACHED, vec![count(first_n)])?;
+        Ok(())
+    }
+
+    fn given_up_after(&self, n: u64, limit: u32) -> Result<Vec<SetAside>, LogError> {
+        let rows = self.0.exec(GIVEN_UP, vec![count(n), SqlValue::Integer(limit.into())])?;
+        let given_up = rows.into_iter().map(|row| {
+            let mut record = Record::new(row);
+            let (first_n, last_n) = (record.count("set_aside.first_n")?, record.count("set_aside.last_n")?);
+            let ts = record.integer("set_aside.ts")?;
+            let cause = serde_json::from_str(&record.text("set_aside.cause")?);
+            Ok(SetAside { first_n, last_n, ts, cause: cause.unwrap_or(Cause::DAMAGED) })
+        });
+        given_up.collect()
+    }
+
+    fn put_task(&mut self, id: u64, task: &Task) -> Result<(), LogError> {
+        tasks::put(&self.0, id, task)
+    }
+
+    fn end_task(&mut self, id: u64) -> Result<(), LogError> {
+        tasks::end(&self.0, id)
     }
 
     fn prints(&self, each: &mut dyn FnMut(Print, u64)) -> Result<(), LogError> {

@@ -3,293 +3,440 @@ use std::time::Duration;
 use ably::rest::RETRY_AFTER_MAX;
 
 use super::*;
-use crate::locations::log::{Content, Pointers};
+use crate::locations::log::{Class, Content, Pointers, Ready};
+
+fn row_of(n: u64, fixes: u64) -> Row {
+    let fix = "[null,1,1,null,null,null,null,null]";
+    let fixes = vec![fix; fixes as usize].join(",");
+    let accepted = format!(r#"{{"driver":"d","fixes":[{fixes}]}}"#);
+    let content = Content::Fixes(serde_json::from_str(&accepted).unwrap());
+    let pointers = Pointers { live: Some(n), ..Pointers::default() };
+    Row { n, epoch: 9, seq: n, ts: 1_700_000_000_000, pointers, content }
+}
 
 fn row(n: u64) -> Row {
-    let accepted = r#"{"driver":"d","fixes":[[null,1,1,null,null,null,null,null]]}"#;
-    let content = Content::Fixes(serde_json::from_str(accepted).unwrap());
-    Row { n, epoch: 9, seq: n, ts: 0, pointers: Pointers { live: Some(n), ..Pointers::default() }, content }
+    row_of(n, 1)
 }
 
 fn transient(retry_after: Option<u64>) -> ErrorClass {
     ErrorClass::Transient { retry_after: retry_after.map(Duration::from_millis) }
 }
 
-fn with_rows(seqs: std::ops::RangeInclusive<u64>) -> Outbox {
-    let mut outbox = Outbox::default();
-    for seq in seqs {
-        outbox.push(row(seq));
-    }
+/// Adds a row as a job does.
+fn push(outbox: &mut Outbox, row: Row, now: Millis) {
+    let position = outbox.position_with(row.n, now);
+    outbox.push(row, position);
+}
+
+/// An outbox of rows that came while it was not free, so that none leaves by itself.
+fn with_rows(ns: RangeInclusive<u64>) -> Outbox {
+    let mut outbox = Outbox { not_before: 1, ..Outbox::default() };
+    ns.for_each(|n| push(&mut outbox, row(n), 0));
+    outbox.not_before = 0;
     outbox
 }
 
-fn sent(outbox: &Outbox) -> u64 {
-    outbox.position().sent
+/// The places of the message that leaves now, once all that comes before is done.
+fn leave(outbox: &mut Outbox, now: Millis) -> (u64, u64) {
+    loop {
+        match outbox.next(now) {
+            Next::Publish(rows) => {
+                let places = (rows.first().unwrap().first_n(), rows.last().unwrap().n);
+                outbox.leaves(0, now);
+                return places;
+            }
+            Next::Save(_) => outbox.saved(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn fail(outbox: &mut Outbox, class: ErrorClass, now: Millis) -> Verdict {
+    let name = match class {
+        ErrorClass::BlamesMessage => Class::Message,
+        ErrorClass::BlamesAccess => Class::Access,
+        ErrorClass::Unknown => Class::Unknown,
+        ErrorClass::Throttled { .. } => Class::Throttled,
+        ErrorClass::Transient { .. } => Class::Transient,
+    };
+    outbox.failed(Cause { class: name, code: None, status: None }, class, now, 1.0)
+}
+
+fn retry_at(verdict: Verdict) -> Millis {
+    let Verdict::Retry { at, .. } = verdict else { panic!("{verdict:?}") };
+    at
 }
 
 #[test]
 fn an_empty_outbox_wants_nothing() {
-    assert_eq!(Outbox::default().next(0), Next::Idle);
+    let mut outbox = Outbox::default();
+    assert_eq!(outbox.next(0), Next::Idle);
+    assert_eq!((outbox.due(), outbox.state()), (None, State::Idle));
 }
 
 #[test]
-fn a_row_goes_out_at_once_and_one_at_a_time() {
-    let mut outbox = with_rows(1..=2);
-    assert_eq!(outbox.next(100), Next::Publish(&row(1)));
-    assert_eq!(outbox.position(), Position { sent: 0, infl: Some(1) });
+fn a_row_that_can_leave_at_once_says_so_itself_and_costs_no_other_write() {
+    let mut outbox = Outbox::default();
+    assert_eq!(outbox.position_with(1, 100), Position { sent: 0, infl: Some(1) });
+    push(&mut outbox, row(1), 100);
+    assert_eq!(outbox.next(100), Next::Publish(&[row(1)]));
+    outbox.leaves(0, 100);
+    assert_eq!((outbox.waiting(), outbox.in_flight(), outbox.state()), (1, 1, State::Sending));
+    assert_eq!(outbox.position_with(2, 1_000), Position { sent: 0, infl: Some(1) }, "one is in flight");
+    push(&mut outbox, row(2), 1_000);
     assert_eq!(outbox.next(1_000), Next::Idle, "the second waits for the first");
-    outbox.published(1, 1_000);
-    assert_eq!(outbox.next(1_000), Next::Publish(&row(2)));
+    outbox.published(1_000);
+    assert_eq!(
+        outbox.next(1_000),
+        Next::Save(Position { sent: 1, infl: Some(2) }),
+        "its end is not written yet"
+    );
+    outbox.saved();
+    assert_eq!(outbox.next(1_000), Next::Publish(&[row(2)]));
 }
 
 #[test]
-fn at_most_forty_a_second_leave() {
-    let mut outbox = with_rows(1..=64);
-    let mut leaving = Vec::new();
-    let mut now = 0;
-    while now < 1_000 {
-        match outbox.next(now) {
-            Next::Publish(row) => {
-                let seq = row.n;
-                leaving.push(now);
-                outbox.published(seq, now);
-            }
-            Next::Wait { until } => now = until,
-            other => panic!("{other:?}"),
-        }
+fn what_gathers_in_flight_leaves_as_one() {
+    let mut outbox = Outbox::default();
+    push(&mut outbox, row(1), 0);
+    assert_eq!(leave(&mut outbox, 0), (1, 1));
+    (2..=9).for_each(|n| push(&mut outbox, row(n), 10));
+    outbox.published(50);
+    assert_eq!(leave(&mut outbox, 50), (2, 9));
+    push(&mut outbox, row(10), 60);
+    outbox.published(100);
+    assert_eq!(leave(&mut outbox, 100), (10, 10));
+}
+
+#[test]
+fn a_message_ends_where_a_life_ends_and_before_what_is_no_fix() {
+    let mut outbox = Outbox { not_before: 1, ..Outbox::default() };
+    let text = String::new;
+    let ready = Ready { channel: text(), name: text(), id: text(), data: text() };
+    for row in [
+        row(1),
+        row(2),
+        Row { epoch: 10, ..row(3) },
+        Row { content: Content::Message(ready), epoch: 10, ..row(4) },
+        Row { epoch: 10, ..row(5) },
+    ] {
+        push(&mut outbox, row, 0);
     }
-    assert_eq!(leaving.len(), 40);
+    for (index, places) in [(1, 2), (3, 3), (4, 4), (5, 5)].into_iter().enumerate() {
+        let now = 100 * (index as Millis + 1);
+        assert_eq!(leave(&mut outbox, now), places);
+        outbox.published(now);
+    }
 }
 
 #[test]
-fn a_failed_message_goes_out_again_after_a_growing_while() {
-    let mut outbox = with_rows(1..=2);
-    let failure = transient(None);
+fn a_message_is_as_long_as_may_be_and_is_read_as_far_as_that() {
+    let mut outbox = Outbox { not_before: 1, ..Outbox::default() };
+    let last = 20_000;
+    (1..=last).filter(|n| n % 10 == 0).for_each(|n| push(&mut outbox, row_of(n, 10), 0));
+    assert!(outbox.kept() <= KEPT_MAX + 10, "{}", outbox.kept());
+    let mut from = 1;
+    let mut now = 1;
+    while from <= last {
+        let (first, end) = loop {
+            match outbox.next(now) {
+                Next::Read { after } => {
+                    let rows =
+                        (after / 10 + 1..=last / 10).take(ROWS_MAX as usize).map(|n| row_of(10 * n, 10));
+                    outbox.refill(rows.collect());
+                }
+                Next::Save(_) => outbox.saved(),
+                Next::Wait { until } => now = until,
+                Next::Publish(rows) => {
+                    let bytes = |row: &Row| event::bytes_of(row);
+                    let length: usize = rows.iter().map(bytes).sum();
+                    let places = (rows[0].first_n(), rows[rows.len() - 1].n);
+                    assert!(length <= event::DATA_MAX);
+                    assert!(
+                        places.1 == last || length + bytes(&row_of(last, 10)) > event::DATA_MAX,
+                        "{length}"
+                    );
+                    break places;
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(first, from);
+        outbox.leaves(0, now);
+        outbox.published(now);
+        from = end + 1;
+    }
+    assert_eq!(outbox.waiting(), 0);
+}
+
+#[test]
+fn at_most_forty_a_second_and_eight_hundred_kib_leave() {
+    for (bytes, leave_a_second) in [(100, 40), (61_440, 14)] {
+        let mut outbox = Outbox::default();
+        let (mut now, mut leaving) = (0, 0);
+        while now < 1_000 {
+            push(&mut outbox, row(leaving + 1), now);
+            loop {
+                match outbox.next(now) {
+                    Next::Publish(_) => break,
+                    Next::Save(_) => outbox.saved(),
+                    Next::Wait { until } => now = until,
+                    other => panic!("{other:?}"),
+                }
+            }
+            if now < 1_000 {
+                leaving += 1;
+            }
+            outbox.leaves(bytes, now);
+            outbox.published(now);
+        }
+        assert_eq!(leaving, leave_a_second, "{bytes}");
+    }
+}
+
+#[test]
+fn a_failed_message_goes_out_again_as_it_was_after_a_growing_while() {
+    let mut outbox = with_rows(1..=1);
     let mut now = 0;
     let mut waits = Vec::new();
-    for _ in 0..12 {
-        assert_eq!(outbox.next(now), Next::Publish(&row(1)));
-        let Verdict::Retry { at } = outbox.failed(1, failure, now, 1.0) else { panic!("not retried") };
+    for failures in 0..9 {
+        assert_eq!(leave(&mut outbox, now), (1, 1), "though others have come");
+        push(&mut outbox, row(2 + failures), now);
+        let at = retry_at(fail(&mut outbox, transient(None), now));
         assert_eq!(outbox.next(at - 1), Next::Wait { until: at });
+        assert_eq!((outbox.state(), outbox.due()), (State::Backoff, Some(at)));
         waits.push(at - now);
         now = at;
     }
-    assert_eq!(
-        waits,
-        [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000, 60_000]
-    );
+    assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
 
-    assert_eq!(outbox.next(now), Next::Publish(&row(1)));
-    outbox.published(1, now);
+    assert_eq!(leave(&mut outbox, now), (1, 1));
+    assert!(outbox.published(now).is_some(), "the trouble is over");
     now += 1_000;
-    assert_eq!(outbox.next(now), Next::Publish(&row(2)));
-    assert_eq!(
-        outbox.failed(2, failure, now, 1.0),
-        Verdict::Retry { at: now + 500 },
-        "success starts afresh"
-    );
+    assert_eq!(leave(&mut outbox, now), (2, 10));
+    assert_eq!(retry_at(fail(&mut outbox, transient(None), now)), now + 500, "success starts afresh");
 }
 
 #[test]
 fn chance_shortens_a_wait_by_half_at_most() {
     for (jitter, wait) in [(0.0, 250), (0.5, 375), (1.0, 500), (-7.0, 250), (7.0, 500), (f64::NAN, 500)] {
         let mut outbox = with_rows(1..=1);
-        let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
-        let verdict = outbox.failed(1, transient(None), 0, jitter);
-        assert_eq!(verdict, Verdict::Retry { at: wait }, "{jitter}");
+        leave(&mut outbox, 0);
+        let verdict = outbox.failed(Cause::DAMAGED, transient(None), 0, jitter);
+        assert_eq!(verdict, Verdict::Retry { at: wait, is_new: true }, "{jitter}");
     }
 }
 
 #[test]
 fn each_kind_of_failure_waits_in_its_own_way() {
-    for (failure, wait) in [
-        (transient(Some(7_000)), 10_500),
-        (transient(Some(10)), 500),
-        (ErrorClass::Throttled { retry_after: Some(RETRY_AFTER_MAX) }, 900_000),
-        (ErrorClass::BlamesAccess, 5_000),
-        (ErrorClass::Unknown, 600_000),
+    for (failure, wait, state) in [
+        (transient(Some(7_000)), 10_500, State::Backoff),
+        (transient(Some(10)), 500, State::Backoff),
+        (ErrorClass::Throttled { retry_after: Some(RETRY_AFTER_MAX) }, 900_000, State::Backoff),
+        (ErrorClass::BlamesAccess, 2_000, State::Held),
+        (ErrorClass::Unknown, 660_000, State::Held),
     ] {
         let mut outbox = with_rows(1..=2);
-        let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
-        assert_eq!(outbox.failed(1, failure, 0, 1.0), Verdict::Retry { at: wait }, "{failure:?}");
-        assert_eq!(outbox.next(wait), Next::Publish(&row(1)), "the order is kept: {failure:?}");
+        leave(&mut outbox, 0);
+        assert_eq!(retry_at(fail(&mut outbox, failure, 0)), wait, "{failure:?}");
+        assert_eq!(outbox.state(), state, "{failure:?}");
+        assert_eq!(leave(&mut outbox, wait), (1, 2), "the order is kept: {failure:?}");
     }
+}
+
+#[test]
+fn what_nobody_mends_is_tried_every_five_minutes() {
+    let mut outbox = with_rows(1..=1);
+    let mut now = 0;
+    for _ in 0..20 {
+        leave(&mut outbox, now);
+        let at = retry_at(fail(&mut outbox, ErrorClass::BlamesAccess, now));
+        assert!(at - now <= 300_000);
+        now = at;
+    }
+    assert_eq!(outbox.trouble().unwrap().failures, 20);
 }
 
 #[test]
 fn what_ably_asks_everybody_to_wait_is_waited_and_then_not_by_all_for_as_long() {
-    let failure = transient(Some(60_000));
     let wait = |jitter| {
         let mut outbox = with_rows(1..=1);
-        let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
-        match outbox.failed(1, failure, 0, jitter) {
-            Verdict::Retry { at } => at,
-            verdict => panic!("{verdict:?}"),
-        }
+        leave(&mut outbox, 0);
+        retry_at(outbox.failed(Cause::DAMAGED, transient(Some(60_000)), 0, jitter))
     };
-    let waits = [0.0, 0.1, 0.5, 1.0].map(wait);
-    assert_eq!(waits, [60_000, 63_000, 75_000, 90_000]);
+    assert_eq!([0.0, 0.1, 0.5, 1.0].map(wait), [60_000, 63_000, 75_000, 90_000]);
+}
+
+#[test]
+fn a_failure_is_news_where_it_is_of_another_kind() {
+    let mut outbox = with_rows(1..=1);
+    let mut now = 0;
+    for (class, is_new) in [
+        (transient(None), true),
+        (transient(Some(5)), false),
+        (ErrorClass::BlamesAccess, true),
+        (ErrorClass::BlamesAccess, false),
+        (transient(None), true),
+    ] {
+        leave(&mut outbox, now);
+        let Verdict::Retry { at, is_new: news } = fail(&mut outbox, class, now) else { panic!("given up") };
+        assert_eq!(news, is_new, "{class:?}");
+        now = at;
+    }
 }
 
 #[test]
 fn a_message_that_is_refused_for_no_known_reason_is_held_twice_and_then_set_aside() {
-    let mut outbox = with_rows(1..=2);
+    let mut outbox = with_rows(1..=1);
     let mut now = 0;
     for _ in 0..2 {
-        assert_eq!(outbox.next(now), Next::Publish(&row(1)));
-        assert_eq!(outbox.failed(1, ErrorClass::Unknown, now, 1.0), Verdict::Retry { at: now + 600_000 });
-        now += 600_000;
+        leave(&mut outbox, now);
+        now = retry_at(fail(&mut outbox, ErrorClass::Unknown, now));
     }
-    assert_eq!(outbox.next(now), Next::Publish(&row(1)));
-    assert_eq!(outbox.failed(1, ErrorClass::Unknown, now, 1.0), Verdict::SetAside { first_n: 1 });
+    push(&mut outbox, row(2), now);
+    assert_eq!(leave(&mut outbox, now), (1, 1));
+    assert_eq!(fail(&mut outbox, ErrorClass::Unknown, now), Verdict::SetAside);
+    assert_eq!(outbox.position(), Position { sent: 1, infl: None });
     now += 25;
-    assert_eq!(outbox.next(now), Next::Publish(&row(2)));
-    assert_eq!(
-        outbox.failed(2, ErrorClass::Unknown, now, 1.0),
-        Verdict::Retry { at: now + 600_000 },
-        "each message by itself"
-    );
+    assert_eq!(leave(&mut outbox, now), (2, 2));
+    assert_eq!(retry_at(fail(&mut outbox, ErrorClass::Unknown, now)), now + 660_000, "each by itself");
 }
 
 #[test]
 fn a_message_that_is_to_blame_is_set_aside_and_the_next_goes_on() {
+    let mut outbox = Outbox::default();
+    push(&mut outbox, row(1), 0);
+    leave(&mut outbox, 0);
+    push(&mut outbox, row(2), 0);
+    assert_eq!(fail(&mut outbox, ErrorClass::BlamesMessage, 0), Verdict::SetAside);
+    assert_eq!(leave(&mut outbox, 25), (2, 2));
+}
+
+#[test]
+fn news_of_nothing_changes_nothing() {
     let mut outbox = with_rows(1..=2);
-    let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
-    assert_eq!(outbox.failed(1, ErrorClass::BlamesMessage, 0, 1.0), Verdict::SetAside { first_n: 1 });
-    assert_eq!(outbox.next(25), Next::Publish(&row(2)));
-    assert_eq!(sent(&outbox), 1);
+    assert_eq!(outbox.published(0), None);
+    assert_eq!((outbox.position(), outbox.waiting()), (Position::default(), 2));
 }
 
 #[test]
-fn news_of_what_is_not_in_flight_changes_nothing() {
-    let mut outbox = with_rows(1..=2);
-    outbox.published(1, 0);
-    assert_eq!(outbox.failed(1, ErrorClass::BlamesMessage, 0, 1.0), Verdict::Stale);
-    assert_eq!(sent(&outbox), 0);
-    let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
-    outbox.published(2, 0);
-    assert_eq!(outbox.failed(2, ErrorClass::BlamesMessage, 0, 1.0), Verdict::Stale);
-    assert_eq!(outbox.position(), Position { sent: 0, infl: Some(1) });
+fn a_position_is_unsaved_until_it_is_written_down() {
+    let mut outbox = Outbox::default();
+    push(&mut outbox, row(1), 0);
+    assert_eq!(outbox.unsaved(), None);
+    leave(&mut outbox, 0);
+    outbox.published(10);
+    assert_eq!((outbox.unsaved(), outbox.due()), (Some(Position { sent: 1, infl: None }), Some(25)));
+    push(&mut outbox, row(2), 1_000);
+    assert_eq!(outbox.unsaved(), None, "the row has carried it away");
+    leave(&mut outbox, 1_000);
+    outbox.published(1_010);
+    assert!(outbox.unsaved().is_some());
+    outbox.saved();
+    assert_eq!((outbox.unsaved(), outbox.due()), (None, None));
+    assert_eq!(outbox.next(2_000), Next::Idle);
 }
 
 #[test]
-fn a_position_is_written_down_by_the_next_row_or_after_some_quiet() {
-    let mut outbox = with_rows(1..=1);
-    let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
-    outbox.published(1, 10);
-    assert_eq!(outbox.next(10), Next::Wait { until: 5_010 });
-    outbox.push(row(2));
-    let Next::Publish(_) = outbox.next(25) else { panic!("nothing to publish") };
-    assert_eq!(outbox.failed(2, ErrorClass::BlamesAccess, 25, 1.0), Verdict::Retry { at: 5_025 });
-    assert_eq!(outbox.next(25), Next::Wait { until: 5_025 }, "the row has carried the position away");
-    outbox.not_before = 50;
-    let Next::Publish(_) = outbox.next(50) else { panic!("nothing to publish") };
-    outbox.published(2, 50);
-    assert_eq!(outbox.next(5_010), Next::Wait { until: 5_050 });
-    assert_eq!(outbox.next(5_050), Next::Confirm(Position { sent: 2, infl: None }));
-    outbox.confirmed();
-    assert_eq!(outbox.next(5_050), Next::Idle);
-}
-
-#[test]
-fn a_long_queue_notes_how_far_it_has_come_though_there_is_no_quiet() {
-    let mut outbox = with_rows(1..=64);
-    let mut now = 0;
-    let mut noted = Vec::new();
-    // Each message takes a second.
-    while sent(&outbox) < 64 {
-        match outbox.next(now) {
-            Next::Publish(row) => {
-                let seq = row.n;
-                now += 1_000;
-                outbox.published(seq, now);
-            }
-            Next::Confirm(position) => {
-                noted.push((now, position.sent));
-                outbox.confirmed();
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(noted, [(31_000, 31), (62_000, 62)]);
-}
-
-#[test]
-fn a_position_is_written_down_while_the_next_message_is_held() {
-    let mut outbox = with_rows(1..=2);
-    let Next::Publish(_) = outbox.next(0) else { panic!("nothing to publish") };
-    outbox.published(1, 0);
-    let Next::Publish(_) = outbox.next(25) else { panic!("nothing to publish") };
-    assert_eq!(outbox.failed(2, ErrorClass::Unknown, 25, 1.0), Verdict::Retry { at: 600_025 });
-    assert_eq!(outbox.next(25), Next::Wait { until: 5_000 });
-    assert_eq!(outbox.next(5_000), Next::Confirm(Position { sent: 1, infl: None }));
-    outbox.confirmed();
-    assert_eq!(outbox.next(5_000), Next::Wait { until: 600_025 });
-}
-
-#[test]
-fn a_clock_that_goes_back_makes_nothing_wait_longer() {
-    const HOUR: Millis = 3_600_000;
-    let mut outbox = with_rows(1..=2);
-    let Next::Publish(_) = outbox.next(HOUR) else { panic!("nothing to publish") };
-    outbox.published(1, HOUR);
-    assert_eq!(outbox.next(10), Next::Wait { until: 10 + SPACING });
-    let Next::Publish(_) = outbox.next(10 + SPACING) else { panic!("nothing to publish") };
-    assert_eq!(
-        outbox.failed(2, ErrorClass::BlamesAccess, 20, 1.0),
-        Verdict::Retry { at: 5_020 },
-        "a wait that begins after the step is not shortened by it"
-    );
-    assert_eq!(
-        outbox.next(0),
-        Next::Wait { until: 10 + QUIET - 15 - 20 },
-        "the position is noted after as much quiet as ever"
-    );
-}
-
-#[test]
-fn memory_is_bounded_and_the_rest_comes_from_the_log() {
-    let total = u64::from(ROWS_MAX) * 2 + 10;
-    let mut outbox = with_rows(1..=total);
-    let mut published = Vec::new();
-    let mut now = 0;
-    while published.len() < total as usize {
-        assert!(outbox.rows.len() <= ROWS_MAX as usize);
-        now += SPACING;
-        match outbox.next(now) {
-            Next::Publish(row) => {
-                let seq = row.n;
-                published.push(seq);
-                outbox.published(seq, now);
-            }
-            Next::Read { after } => {
-                let last = total.min(after + u64::from(ROWS_MAX));
-                outbox.refill((after + 1..=last).map(row).collect());
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(published, (1..=total).collect::<Vec<_>>());
-}
-
-#[test]
-fn after_a_sleep_it_goes_on_where_it_had_come_to() {
-    let mut outbox = Outbox::resume(Position { sent: 5, infl: Some(6) }, 7);
+fn what_was_in_flight_goes_out_again_with_the_same_end() {
+    let mut outbox = Outbox::resume(Position { sent: 5, infl: Some(7) }, 9, Vec::new());
     assert_eq!(outbox.next(0), Next::Read { after: 5 });
-    outbox.refill(vec![row(6), row(7)]);
-    assert_eq!(outbox.next(0), Next::Publish(&row(6)));
+    outbox.refill((6..=9).map(row).collect());
+    assert_eq!(leave(&mut outbox, 0), (6, 7));
+    outbox.published(0);
+    assert_eq!(leave(&mut outbox, 25), (8, 9));
 
-    let mut outbox = Outbox::resume(Position { sent: 7, infl: None }, 7);
+    let mut outbox = Outbox::resume(Position { sent: 7, infl: Some(7) }, 7, Vec::new());
     assert_eq!(outbox.next(0), Next::Idle);
-    outbox.push(row(8));
-    assert_eq!(outbox.next(0), Next::Publish(&row(8)));
+    assert_eq!(outbox.position().infl, None, "it had arrived");
 }
 
 #[test]
-fn a_row_added_after_a_sleep_waits_behind_those_in_the_log() {
-    let mut outbox = Outbox::resume(Position { sent: 5, infl: None }, 7);
-    outbox.push(row(8));
-    assert_eq!(outbox.next(0), Next::Read { after: 5 });
-    outbox.refill(vec![row(6), row(7), row(8)]);
-    assert_eq!(outbox.next(0), Next::Publish(&row(6)));
+fn a_wait_outlasts_a_sleep() {
+    let cause = Cause { class: Class::Access, code: Some(40101), status: Some(401) };
+    let trouble = Trouble { cause, until: 5_000, failures: 4, held: 1 };
+    let position = Position { sent: 0, infl: Some(1) };
+    let mut outbox = Outbox::resume(position, 1, vec![(0, Task::Publish(trouble.clone()))]);
+    assert_eq!(outbox.next(1_000), Next::Wait { until: 5_000 });
+    assert_eq!((outbox.trouble(), outbox.state()), (Some(&trouble), State::Held));
+    outbox.refill(vec![row(1)]);
+    leave(&mut outbox, 5_000);
+    assert_eq!(retry_at(fail(&mut outbox, ErrorClass::BlamesAccess, 5_000)), 37_000, "it goes on growing");
+}
+
+#[test]
+fn where_our_clock_has_gone_back_nothing_takes_longer() {
+    let mut outbox = with_rows(1..=1);
+    leave(&mut outbox, 100_000);
+    let at = retry_at(fail(&mut outbox, transient(None), 100_000));
+    assert_eq!(outbox.next(40_000), Next::Wait { until: 40_000 + at - 100_000 });
+}
+
+#[test]
+fn what_is_asked_for_again_leaves_before_what_waits_and_once() {
+    let mut outbox = with_rows(1..=2);
+    let resend = Resend { task: 7, first_n: 7, last_n: 8 };
+    outbox.resend(resend);
+    assert!(outbox.resends(7) && !outbox.resends(8));
+    assert_eq!(outbox.next(0), Next::Resend(resend));
+    outbox.leaves(0, 0);
+    assert_eq!((outbox.resending(), outbox.in_flight()), (Some(resend), 0));
+    let at = retry_at(fail(&mut outbox, transient(None), 0));
+    assert_eq!(outbox.next(at), Next::Resend(resend));
+    outbox.leaves(0, at);
+    outbox.published(at);
+    assert_eq!(leave(&mut outbox, at + 25), (1, 2));
+    assert_eq!(outbox.position().sent, 0);
+
+    outbox.published(at + 25);
+    outbox.resend(resend);
+    assert_eq!(outbox.next(at + 100), Next::Resend(resend), "though nothing else waits");
+    outbox.leaves(0, at + 100);
+    assert_eq!(fail(&mut outbox, ErrorClass::BlamesMessage, at + 100), Verdict::SetAside);
+    assert_eq!(outbox.next(at + 200), Next::Idle);
+    assert_eq!(outbox.position().sent, 2);
+}
+
+#[test]
+fn what_is_damaged_or_gone_holds_up_nothing() {
+    let damaged = |n| Row { content: Content::Damaged, ..row(n) };
+    let mut outbox = Outbox::resume(Position { sent: 2, infl: Some(9) }, 20, Vec::new());
+    assert_eq!(outbox.next(0), Next::Read { after: 2 });
+    // 3 and 4 are gone, 5 to 7 are damaged, from 13 on there is nothing.
+    outbox.refill(vec![damaged(7), row(8), row(9), damaged(11), row(12)]);
+    let mut passed = Vec::new();
+    let mut left = Vec::new();
+    let mut now = 0;
+    loop {
+        match outbox.next(now) {
+            Next::PassOver(places) => {
+                outbox.passed_over(&places);
+                passed.push(places);
+            }
+            Next::Publish(rows) => {
+                left.push((rows[0].n, rows[rows.len() - 1].n));
+                outbox.leaves(0, now);
+                outbox.published(now);
+            }
+            Next::Read { .. } => outbox.refill(Vec::new()),
+            Next::Save(_) => outbox.saved(),
+            Next::Wait { until } => now = until,
+            Next::Idle => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((passed, left), (vec![3..=7, 10..=11, 13..=20], vec![(8, 9), (12, 12)]));
+}
+
+#[test]
+fn a_message_that_has_been_damaged_in_the_middle_leaves_as_far_as_it_goes() {
+    let mut outbox = Outbox::resume(Position { sent: 0, infl: Some(3) }, 3, Vec::new());
+    outbox.refill(vec![row(1), Row { content: Content::Damaged, ..row(2) }, row(3)]);
+    assert_eq!(leave(&mut outbox, 0), (1, 1));
+    outbox.published(0);
+    assert_eq!(outbox.next(25), Next::Save(Position { sent: 1, infl: Some(2) }));
+    outbox.saved();
+    assert_eq!(outbox.next(25), Next::PassOver(2..=2));
+    outbox.passed_over(&(2..=2));
+    assert_eq!(leave(&mut outbox, 25), (3, 3));
 }

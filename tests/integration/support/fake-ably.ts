@@ -111,6 +111,18 @@ export class FakeAbly {
     return this.#publishes.get(jobId) ?? [];
   }
 
+  /** The seqs that a job's publishes stand for, in the order in which they came. */
+  seqs(jobId: string): number[] {
+    const seqs = ({ event }: Publish) => Array.from({ length: event.seq + 1 - event.fromSeq }, (_, index) => event.fromSeq + index);
+    return this.publishes(jobId).flatMap(seqs);
+  }
+
+  /** Waits until a publish of a job has arrived that stands for this seq. */
+  async reached(jobId: string, seq: number): Promise<Publish[]> {
+    await until(`seq ${seq} of ${jobId}`, () => this.seqs(jobId).includes(seq), 60_000);
+    return this.publishes(jobId);
+  }
+
   /** The most publishes of a job that were under way at once. */
   mostInFlight(jobId: string): number {
     return this.#mostInFlight.get(jobId) ?? 0;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ably::rest::{ErrorClass, PublishError};
 use proptest::prelude::*;
 
 use super::*;
@@ -346,7 +347,7 @@ impl<L: Log> Rig<L> {
                 self.seen.push(serde_json::from_str(&message.data).unwrap());
             }
             match failure {
-                None => self.job.published(*ticket, now),
+                None => self.job.published(now).unwrap(),
                 Some(class) => {
                     self.job.failed(*ticket, &PublishError::new(class, None, None, ""), now, 0.5).unwrap();
                 }
@@ -446,8 +447,8 @@ proptest! {
 
         // Once Ably takes everything, subscribers have seen every seq in order, however often the object slept.
         for rig_done in [
-            { while let Need::Publish(_) | Need::Wait { .. } = awake.publish(None, now) { now += 60_000; } awake.trail() },
-            { while let Need::Publish(_) | Need::Wait { .. } = sleepy.publish(None, now) { now += 60_000; } sleepy.trail() },
+            { while awake.job.outbox.waiting() > 0 { awake.publish(None, now); now += 60_000; } awake.trail() },
+            { while sleepy.job.outbox.waiting() > 0 { sleepy.publish(None, now); now += 60_000; } sleepy.trail() },
         ] {
             let lats: Vec<f64> = rig_done.iter().map(|(_, lat, _)| *lat).collect();
             let expected: Vec<f64> = model.kept.iter().map(|kept| f64::from(kept.lat) / 3.0).collect();

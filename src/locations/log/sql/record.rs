@@ -36,7 +36,7 @@ pub(super) fn append(
     let (kind, body) = match &row.content {
         Content::Fixes(accepted) => (FIXES, serde_json::to_string(accepted)),
         Content::Message(ready) => (MESSAGE, serde_json::to_string(ready)),
-        Content::Unknown => return Err(LogError::Damaged("a row to be")),
+        Content::Unknown | Content::Damaged => return Err(LogError::Damaged("a row to be")),
     };
     let json = |text: serde_json::Result<String>| {
         text.map(SqlValue::Text).map_err(|_| LogError::Damaged("a row to be"))
@@ -131,8 +131,8 @@ impl Record {
                 None => Vec::new(),
             },
         };
-        let content = content(&self.text("log.kind")?, &self.text("log.body")?)?;
-        sound(Row { n, epoch, seq, ts, pointers, content })
+        let content = content(&self.text("log.kind")?, &self.text("log.body")?);
+        Ok(sound(Row { n, epoch, seq, ts, pointers, content }))
     }
 
     /// `sent, infl`.
@@ -141,19 +141,23 @@ impl Record {
     }
 }
 
-/// Refuses a row that contradicts itself.
-pub(super) fn sound(row: Row) -> Result<Row, LogError> {
+/// A row that contradicts itself is damaged.
+pub(super) fn sound(mut row: Row) -> Row {
     let fixes = row.accepted().map(|accepted| accepted.fixes.len() as u64);
-    let holds = fixes.is_none_or(|fixes| (1..=row.n.min(row.seq)).contains(&fixes))
-        && [row.pointers.live, row.pointers.right].into_iter().flatten().all(|live| live <= row.n);
-    if holds { Ok(row) } else { Err(LogError::Damaged("log.body")) }
+    if fixes.is_some_and(|fixes| !(1..=row.n.min(row.seq)).contains(&fixes)) {
+        row.content = Content::Damaged;
+    }
+    // What it says is live cannot be: then nothing is known to be.
+    let is_there = |live: &u64| *live <= row.n;
+    row.pointers.live = row.pointers.live.filter(is_there);
+    row.pointers.right = row.pointers.right.filter(is_there);
+    row
 }
 
-fn content(kind: &str, body: &str) -> Result<Content, LogError> {
-    let damaged = |_| LogError::Damaged("log.body");
+fn content(kind: &str, body: &str) -> Content {
     match kind {
-        FIXES => serde_json::from_str(body).map(Content::Fixes).map_err(damaged),
-        MESSAGE => serde_json::from_str(body).map(Content::Message).map_err(damaged),
-        _ => Ok(serde_json::from_str(body).map_or(Content::Unknown, Content::Message)),
+        FIXES => serde_json::from_str(body).map_or(Content::Damaged, Content::Fixes),
+        MESSAGE => serde_json::from_str(body).map_or(Content::Damaged, Content::Message),
+        _ => serde_json::from_str(body).map_or(Content::Unknown, Content::Message),
     }
 }

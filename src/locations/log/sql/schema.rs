@@ -92,6 +92,12 @@ fn rebuild_from_1(sql: &impl Sql) -> Result<(), LogError> {
         SELECT 0, ?, job, sent, infl FROM meta_1";
     const ADOPT_LIFE: Statement = "INSERT INTO lives (epoch, first_n) SELECT epoch, 1 FROM meta_1";
 
+    // A message was one row; the first that waits may have reached Ably, so it has to end where it did.
+    const FIRST_MESSAGE: [Statement; 2] = [
+        "UPDATE meta SET sent = max(sent, ifnull((SELECT sent FROM log ORDER BY n DESC LIMIT 1), 0))",
+        "UPDATE meta SET infl = (SELECT min(n) FROM log WHERE n > meta.sent)",
+    ];
+
     let rows = v1::rows(sql)?;
     run(sql, &["ALTER TABLE meta RENAME TO meta_1", "ALTER TABLE log RENAME TO log_1"])?;
     create(sql)?;
@@ -100,6 +106,7 @@ fn rebuild_from_1(sql: &impl Sql) -> Result<(), LogError> {
     }
     run(sql, &[ADOPT_LIFE])?;
     sql.exec(ADOPT_META, vec![SqlValue::Integer(VERSION)])?;
+    run(sql, &FIRST_MESSAGE)?;
     // As long as the old `meta` is there, so is all of the old log.
     run(sql, &["DROP TABLE meta_1", "DROP TABLE log_1"])
 }

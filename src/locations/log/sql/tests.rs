@@ -7,7 +7,7 @@ use super::*;
 use crate::ids::UserId;
 use crate::locations::clock::Ahead;
 use crate::locations::clock::Clock;
-use crate::locations::log::{Accepted, Cause, Content, Pointers, Time};
+use crate::locations::log::{Accepted, Cause, Class, Content, PUBLISH_TASK, Pointers, Time, Trouble};
 
 mod migration;
 mod newer;
@@ -130,7 +130,10 @@ fn looking_at_an_untouched_object_creates_nothing() {
 #[test]
 fn a_life_that_got_no_row_is_told_all_the_same() {
     let (mut log, sqlite) = begun();
-    assert_eq!(log.wake(), Ok(Waking::Begun { life: life(), last: None, position: Position::default() }));
+    assert_eq!(
+        log.wake(),
+        Ok(Waking::Begun { life: life(), last: None, position: Position::default(), tasks: vec![] })
+    );
     sqlite.run("DELETE FROM meta");
     assert_eq!(log.wake(), Ok(Waking::Untouched));
 }
@@ -156,7 +159,7 @@ fn what_was_appended_is_found_again() {
 
     let position = Position { sent: 0, infl: Some(1) };
     let last = Some(Box::new(second.clone()));
-    assert_eq!(log.wake(), Ok(Waking::Begun { life: life(), last, position }));
+    assert_eq!(log.wake(), Ok(Waking::Begun { life: life(), last, position, tasks: vec![] }));
     assert_eq!(log.rows_after(0, 10), Ok(vec![first.clone(), second.clone()]));
     assert_eq!(log.rows_after(0, 1), Ok(vec![first.clone()]));
     assert_eq!(log.rows_after(4, 1), Ok(vec![second.clone()]));
@@ -207,10 +210,16 @@ fn a_new_life_goes_on_in_the_same_log() {
     let next = Life { epoch: 1_700_000_009, ..life() };
     log.begin(&next, 2).unwrap();
     let old = Some(Box::new(row(1, &[PLAIN])));
-    assert_eq!(log.wake(), Ok(Waking::Begun { life: next.clone(), last: old, position: at(0) }));
+    assert_eq!(
+        log.wake(),
+        Ok(Waking::Begun { life: next.clone(), last: old, position: at(0), tasks: vec![] })
+    );
     let first = Row { n: 2, epoch: next.epoch, ..row(1, &[PLAIN]) };
     append(&mut log, &first, at(1));
-    assert_eq!(log.wake(), Ok(Waking::Begun { life: next, last: Some(Box::new(first)), position: at(1) }));
+    assert_eq!(
+        log.wake(),
+        Ok(Waking::Begun { life: next, last: Some(Box::new(first)), position: at(1), tasks: vec![] })
+    );
     let lives = sqlite.exec("SELECT epoch, first_n FROM lives ORDER BY epoch", vec![]).unwrap();
     let numbers = |a, b| vec![SqlValue::Real(a), SqlValue::Real(b)];
     assert_eq!(lives, [numbers(1_700_000_000.0, 1.0), numbers(1_700_000_009.0, 2.0)]);
@@ -220,7 +229,7 @@ fn a_new_life_goes_on_in_the_same_log() {
 fn what_is_given_up_is_written_down_with_the_position_after_it() {
     let (mut log, sqlite) = begun();
     append(&mut log, &row(2, &[PLAIN, PLAIN]), at(0));
-    let cause = Cause { class: "message", code: Some(40009), status: None };
+    let cause = Cause { class: Class::Message, code: Some(40009), status: None };
     let message = SetAside { first_n: 1, last_n: 2, ts: 7, cause };
     for _ in 0..2 {
         log.set_aside(&message, at(2)).unwrap();
@@ -253,12 +262,6 @@ fn prints_are_told_with_their_rows_however_many_there_are() {
 #[test]
 fn a_damaged_log_is_an_error() {
     for damage in [
-        "UPDATE log SET body = '{'",
-        "UPDATE log SET body = '{}'",
-        r#"UPDATE log SET body = '{"driver":"d","fixes":[]}'"#,
-        r#"UPDATE log SET body = '{"driver":"d","fixes":[[null,1,1],[null,1,1]]}'"#,
-        "UPDATE log SET live = 9",
-        "UPDATE log SET live_right = 9",
         "UPDATE log SET live_ahead = 'x'",
         "UPDATE log SET cap = 'x'",
         "UPDATE log SET sent = -1",
@@ -279,6 +282,59 @@ fn a_damaged_log_is_an_error() {
         sqlite.run(&format!("UPDATE log SET prints = '{damage}'"));
         assert_eq!(log.prints(&mut |_, _| {}), Err(LogError::Damaged("log.prints")), "{damage}");
     }
+}
+
+#[test]
+fn a_damaged_row_says_so_and_no_more_than_can_be() {
+    for damage in [
+        "UPDATE log SET body = '{'",
+        "UPDATE log SET body = '{}'",
+        r#"UPDATE log SET body = '{"driver":"d","fixes":[]}'"#,
+        r#"UPDATE log SET body = '{"driver":"d","fixes":[[null,1,1],[null,1,1]]}'"#,
+    ] {
+        let (mut log, sqlite) = begun();
+        append(&mut log, &row(1, &[PLAIN]), at(0));
+        sqlite.run(damage);
+        let Ok(Waking::Begun { last: Some(last), .. }) = log.wake() else { panic!("{damage}") };
+        assert_eq!((last.content, last.n), (Content::Damaged, 1), "{damage}");
+    }
+    let (mut log, sqlite) = begun();
+    append(&mut log, &row(1, &[PLAIN]), at(0));
+    sqlite.run("UPDATE log SET live = 9, live_right = 9");
+    let Ok(Waking::Begun { last: Some(last), .. }) = log.wake() else { panic!("nothing is kept") };
+    assert_eq!((last.pointers.live, last.pointers.right), (None, None));
+}
+
+#[test]
+fn tasks_are_found_again_and_another_builds_are_left_alone() {
+    let (mut log, sqlite) = begun();
+    let cause = Cause { class: Class::Access, code: Some(40101), status: Some(401) };
+    let publish = |failures| Task::Publish(Trouble { cause, until: 1_700_000_000_000, failures, held: 1 });
+    let resend = Task::Resend { first_n: 7, last_n: 9 };
+    log.put_task(PUBLISH_TASK, &publish(1)).unwrap();
+    log.put_task(7, &resend).unwrap();
+    log.put_task(PUBLISH_TASK, &publish(2)).unwrap();
+    sqlite.run("INSERT INTO tasks (id, kind, due, body) VALUES (8, 'a thing', 0, '[]')");
+    let tasks = |log: &mut SqlLog<_>| match log.wake() {
+        Ok(Waking::Begun { tasks, .. }) => tasks,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(tasks(&mut log), [(PUBLISH_TASK, publish(2)), (7, resend.clone())]);
+    log.end_task(PUBLISH_TASK).unwrap();
+    assert_eq!(tasks(&mut log), [(7, resend)]);
+}
+
+#[test]
+fn what_was_given_up_is_told_in_order_until_it_has_arrived() {
+    let (mut log, _) = begun();
+    let message = |first_n| SetAside { first_n, last_n: first_n + 1, ts: 7, cause: Cause::DAMAGED };
+    for first_n in [5, 1, 3] {
+        log.set_aside(&message(first_n), at(first_n + 1)).unwrap();
+    }
+    assert_eq!(log.given_up_after(0, 2).unwrap(), [message(1), message(3)]);
+    assert_eq!(log.given_up_after(3, 2).unwrap(), [message(5)]);
+    log.reached(3).unwrap();
+    assert_eq!(log.given_up_after(0, 9).unwrap(), [message(1), message(5)]);
 }
 
 #[test]

@@ -40,8 +40,8 @@ pub(super) fn rows(sql: &impl Sql) -> Result<Vec<(Row, Vec<Print>, Position)>, L
         let Body { ts, live, right, ahead } = body;
         let pointers = Pointers { live: Some(live), right, ahead, ..times.clone() };
         let prints = accepted.prints();
-        let row = sound(Row { n: seq, epoch, seq, ts, pointers, content: Content::Fixes(accepted) })?;
-        Ok((row, prints, position))
+        let row = sound(Row { n: seq, epoch, seq, ts, pointers, content: Content::Fixes(accepted) });
+        if row.is_readable() { Ok((row, prints, position)) } else { Err(LogError::Damaged("log.body")) }
     });
     rows.collect()
 }

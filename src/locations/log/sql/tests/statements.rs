@@ -60,8 +60,16 @@ fn what_each_statement_gives_is_written_down() {
     log.wake().unwrap();
     log.confirm(at(3)).unwrap();
     log.confirm(Position { sent: 3, infl: Some(4) }).unwrap();
-    let cause = Cause { class: "message", code: None, status: Some(413) };
+    let cause = Cause { class: Class::Message, code: None, status: Some(413) };
     log.set_aside(&SetAside { first_n: 1, last_n: 2, ts: 7, cause }, at(3)).unwrap();
+    log.given_up_after(0, 10).unwrap();
+    log.reached(1).unwrap();
+    log.given_up_after(0, 10).unwrap();
+    let trouble = Trouble { cause, until: 1_749_116_638_916, failures: 3, held: 1 };
+    log.put_task(PUBLISH_TASK, &Task::Publish(trouble)).unwrap();
+    log.put_task(7, &Task::Resend { first_n: 7, last_n: 9 }).unwrap();
+    log.wake().unwrap();
+    log.end_task(PUBLISH_TASK).unwrap();
     log.prints(&mut |_, _| {}).unwrap();
     log.rows(&[2, 3, 9]).unwrap();
     log.rows_after(0, 1).unwrap();

@@ -1,0 +1,301 @@
+//! How what a job has accepted leaves it.
+
+use ably::rest::{ErrorClass, PublishBody, PublishError};
+
+use super::{Job, Millis};
+use crate::ids::JobId;
+use crate::locations::alarm::TIMER_MAX;
+use crate::locations::event::{self, Sending};
+use crate::locations::log::{Cause, Log, LogError, PUBLISH_TASK, Row, SetAside, Task};
+use crate::locations::outbox::{Next, ROWS_MAX, Resend, State, Verdict};
+use crate::locations::protocol::{GivenUp, JobRefusal, OutboxSeen, Range, Resending};
+
+/// What the outbox needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// Publish this, then say how it went by [`Job::published`] or [`Job::failed`]. Until then there is no other.
+    Publish(Publication),
+    /// Ask again at that time, or after the next accepted post, whichever comes first.
+    Wait {
+        /// Unix milliseconds.
+        until: Millis,
+    },
+    /// Ask again after the next accepted post, when the publish in flight has ended, or when the alarm goes off.
+    Nothing,
+}
+
+/// A message on its way to Ably.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// What it is known by here.
+    pub ticket: Ticket,
+    /// Where it goes.
+    pub channel: String,
+    /// What is sent.
+    pub body: PublishBody,
+}
+
+/// Names a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    /// The first `n` that it stands for.
+    first_n: u64,
+    /// The last.
+    last_n: u64,
+}
+
+/// What whoever runs the service should know: a change of how the outbox is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// A publish has failed, for another reason than the one before, if that failed too.
+    Waits {
+        /// The last `n` that it stands for.
+        n: u64,
+        /// Why.
+        cause: Cause,
+        /// When it goes out again, Unix milliseconds.
+        retry_at: Millis,
+    },
+    /// Publishing goes on.
+    Resumed,
+    /// A message is set aside.
+    GivenUp {
+        /// The last `n` that it stands for.
+        n: u64,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+/// The most messages that were given up that one answer tells of.
+const GIVEN_UP_MAX: u32 = 100;
+
+impl<L: Log> Job<L> {
+    /// What the outbox needs at `now`.
+    ///
+    /// # Errors
+    /// [`LogError`], where waiting rows cannot be read or the position not be written.
+    pub fn next(&mut self, now: Millis) -> Result<Need, LogError> {
+        let Some(job) = self.sequence.job() else { return Ok(Need::Nothing) };
+        loop {
+            let (rows, first_n, sending) = match self.outbox.next(now) {
+                Next::Publish(rows) => (rows.to_vec(), rows.first().map_or(0, Row::first_n), Sending::InTurn),
+                Next::Resend(resend) => (within(&self.log, resend)?, resend.first_n, Sending::Again),
+                Next::PassOver(places) => {
+                    let (first_n, last_n) = (*places.start(), *places.end());
+                    self.outbox.passed_over(&places);
+                    let message = SetAside { first_n, last_n, ts: now, cause: Cause::DAMAGED };
+                    self.log.set_aside(&message, self.outbox.position())?;
+                    self.outbox.saved();
+                    self.notices.push(Notice::GivenUp { n: last_n, cause: Cause::DAMAGED });
+                    continue;
+                }
+                Next::Read { after } => {
+                    let rows = self.log.rows_after(after, ROWS_MAX)?;
+                    self.outbox.refill(rows);
+                    continue;
+                }
+                Next::Save(position) => {
+                    self.log.confirm(position)?;
+                    self.outbox.saved();
+                    continue;
+                }
+                // What takes longer is the alarm's.
+                Next::Wait { until } if until <= now + TIMER_MAX => return Ok(Need::Wait { until }),
+                Next::Wait { .. } | Next::Idle => return Ok(Need::Nothing),
+            };
+            let ticket = Ticket { first_n, last_n: rows.last().map_or(first_n, |row| row.n) };
+            let message = event::message(job, &rows, sending).and_then(|message| {
+                message.map(|(channel, message)| Ok((channel, PublishBody::one(&message)?))).transpose()
+            });
+            match message {
+                Ok(Some((channel, body))) => {
+                    self.outbox.leaves(body.as_str().len(), now);
+                    return Ok(Need::Publish(Publication { ticket, channel, body }));
+                }
+                Ok(None) => {
+                    self.outbox.leaves(0, now);
+                    self.published(now)?;
+                    return self.next(now);
+                }
+                // With these types it cannot be; were it so, the message would never go, and those behind it must.
+                Err(_) => {
+                    self.outbox.leaves(0, now);
+                    let error = PublishError::new(ErrorClass::BlamesMessage, None, None, "unwritable");
+                    self.failed(ticket, &error, now, 0.0)?;
+                    return self.next(now);
+                }
+            }
+        }
+    }
+
+    /// Notes that Ably has confirmed a publication.
+    ///
+    /// # Errors
+    /// [`LogError`], where that cannot be written down: then it may go out again, and Ably recognises it.
+    pub fn published(&mut self, now: Millis) -> Result<(), LogError> {
+        let resent = self.outbox.resending();
+        if self.outbox.published(now).is_some() {
+            self.notices.push(Notice::Resumed);
+        }
+        if let Some(Resend { task, first_n, .. }) = resent {
+            self.log.reached(first_n)?;
+            self.log.end_task(task)?;
+        }
+        self.forget_trouble()
+    }
+
+    /// Notes that a publication has failed; `jitter` is random, from 0 to 1.
+    ///
+    /// # Errors
+    /// [`LogError`], where what follows cannot be written down: then it goes out again after a sleep.
+    pub fn failed(
+        &mut self,
+        ticket: Ticket,
+        error: &PublishError,
+        now: Millis,
+        jitter: f64,
+    ) -> Result<(), LogError> {
+        let Ticket { first_n, last_n } = ticket;
+        let (cause, resent) = (Cause::of(error), self.outbox.resending());
+        match self.outbox.failed(cause, error.class, now, jitter) {
+            Verdict::SetAside => {
+                self.notices.push(Notice::GivenUp { n: last_n, cause });
+                let message = SetAside { first_n, last_n, ts: now, cause };
+                self.log.set_aside(&message, self.outbox.position())?;
+                self.outbox.saved();
+                if let Some(resend) = resent {
+                    self.log.end_task(resend.task)?;
+                }
+                self.forget_trouble()
+            }
+            Verdict::Retry { at, is_new } => {
+                if is_new {
+                    self.notices.push(Notice::Waits { n: last_n, cause, retry_at: at });
+                }
+                // A wait that outlasts this life of the object has to be known to the next.
+                if let Some(trouble) = self.outbox.trouble().filter(|_| at > now + TIMER_MAX) {
+                    self.log.put_task(PUBLISH_TASK, &Task::Publish(trouble.clone()))?;
+                    self.is_trouble_kept = true;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Does what is left for when the alarm goes off. [`next`](Self::next) comes after it, and then [`arm`](Self::arm).
+    ///
+    /// # Errors
+    /// [`LogError`], where the position cannot be written.
+    pub fn alarm(&mut self, now: Millis) -> Result<(), LogError> {
+        // As long as posts come, the next row takes the position along.
+        if self.alarm.went_off(now)
+            && let Some(position) = self.outbox.unsaved()
+        {
+            self.log.confirm(position)?;
+            self.outbox.saved();
+        }
+        Ok(())
+    }
+
+    /// To be called at the end of each turn: for when the alarm is to be set, where it is to be set now.
+    pub fn arm(&mut self, now: Millis) -> Option<Millis> {
+        self.alarm.arm(self.outbox.due(), now)
+    }
+
+    /// What there is to tell since it was last asked.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// How the outbox is doing.
+    pub(super) fn outbox_seen(&self, job: JobId, now: Millis) -> Result<OutboxSeen, LogError> {
+        self.sequence.of_job(&job)?;
+        let state = self.outbox.state();
+        let trouble = self.outbox.trouble().filter(|_| state != State::Idle);
+        let (waiting, in_flight) = (self.outbox.waiting(), self.outbox.in_flight());
+        let oldest = match self.outbox.oldest() {
+            None if waiting > 0 => {
+                self.log.rows_after(self.outbox.position().sent, 1)?.first().map(|row| row.ts)
+            }
+            oldest => oldest.map(|row| row.ts),
+        };
+        Ok(OutboxSeen {
+            job_id: job,
+            reference: self.settings.reference.clone(),
+            epoch: self.sequence.epoch(),
+            state,
+            cause: trouble.map(|trouble| trouble.cause),
+            retry_at: trouble.map(|trouble| trouble.until),
+            waiting: waiting - in_flight,
+            oldest_ms: oldest.map(|ts| (now - ts).max(0)),
+            in_flight,
+            set_aside: self.given_up(0)?.into_iter().map(|(_, given_up)| given_up).collect(),
+        })
+    }
+
+    /// Sends once more what was set aside, when its turn comes.
+    pub(super) fn resend(
+        &mut self,
+        job: &JobId,
+        range: Range,
+    ) -> Result<Result<Resending, JobRefusal>, LogError> {
+        self.sequence.of_job(job)?;
+        let mut after = 0;
+        loop {
+            let page = self.given_up(after)?;
+            let Some((last, _)) = page.last() else { return Ok(Err(JobRefusal::NotSetAside)) };
+            after = last.first_n;
+            let found = page.iter().find(|(_, given_up)| given_up.range == range);
+            let Some((SetAside { first_n, last_n, .. }, _)) = found else { continue };
+            let resend = Resend { task: *first_n, first_n: *first_n, last_n: *last_n };
+            // What cannot be read cannot be sent either.
+            if !within(&self.log, resend)?.iter().all(Row::is_readable) {
+                return Ok(Err(JobRefusal::NotSetAside));
+            }
+            if !self.outbox.resends(resend.first_n) {
+                let task = Task::Resend { first_n: resend.first_n, last_n: resend.last_n };
+                self.log.put_task(resend.task, &task)?;
+                self.outbox.resend(resend);
+            }
+            return Ok(Ok(Resending { ok: true, range }));
+        }
+    }
+
+    /// What was given up and begins after this `n`, as others know it: a page of it, less what no row is kept of.
+    fn given_up(&self, after: u64) -> Result<Vec<(SetAside, GivenUp)>, LogError> {
+        let given_up = self.log.given_up_after(after, GIVEN_UP_MAX)?;
+        let ends: Vec<u64> = given_up.iter().map(|message| message.last_n).collect();
+        let rows = self.log.rows(&ends)?;
+        let known = given_up.into_iter().filter_map(|message| {
+            let row = rows.iter().find(|row| row.n == message.last_n)?;
+            // Nothing but fixes goes together.
+            let from_seq = row.seq.saturating_sub(message.last_n - message.first_n);
+            let range = Range { epoch: row.epoch, from_seq, seq: row.seq };
+            let seen = GivenUp { range, ts: message.ts, cause: message.cause };
+            Some((message, seen))
+        });
+        Ok(known.collect())
+    }
+
+    fn forget_trouble(&mut self) -> Result<(), LogError> {
+        if self.is_trouble_kept && self.outbox.trouble().is_none() {
+            self.log.end_task(PUBLISH_TASK)?;
+            self.is_trouble_kept = false;
+        }
+        Ok(())
+    }
+}
+
+/// The rows of what was set aside, as far as they are kept.
+fn within(log: &impl Log, Resend { first_n, last_n, .. }: Resend) -> Result<Vec<Row>, LogError> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut after = first_n.saturating_sub(1);
+    while after < last_n {
+        let page = log.rows_after(after, ROWS_MAX)?;
+        let Some(last) = page.last() else { break };
+        after = last.n;
+        rows.extend(page.into_iter().filter(|row| row.n <= last_n));
+    }
+    Ok(rows)
+}
