@@ -1,4 +1,4 @@
-// The configuration of a workerd that runs the built Worker, with its objects on disk, and its peer beside it.
+// The configuration of a workerd that runs the built Worker, with its objects on disk, and a peer beside it where it is measured.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,8 +6,8 @@ import { LOOPBACK } from "../scripts/dev/ports.mjs";
 import { ROOT } from "../scripts/setup/environment.mjs";
 
 /**
- * @param {string} dir holds `worker/`, as Wrangler bundles it, and `hello.js`; the objects' storage goes there too
- * @param {{ towline: number, hello: number }} ports
+ * @param {string} dir holds `worker/`, as Wrangler bundles it, and `hello.js` where there is a peer; the objects' storage goes there too
+ * @param {{ towline: number, hello?: number }} ports of the Worker, and of the peer
  * @param {Record<string, string>} settings the service's
  */
 export function config(dir, ports, settings) {
@@ -15,17 +15,18 @@ export function config(dir, ports, settings) {
   if (wasm === undefined) throw new Error("Wrangler's bundle has no wasm");
   const date = /compatibility_date = "(.*)"/.exec(readFileSync(join(ROOT, "wrangler.toml"), "utf8"))?.[1];
   const bindings = Object.entries(settings).map(([name, text]) => `(name = "${name}", text = "${text}")`);
+  const peer = ports.hello === undefined ? { service: "", socket: "", worker: "" } : hello(ports.hello, date);
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "towline", worker = .towline),
-    (name = "hello", worker = .hello),
+    ${peer.service}
     (name = "disk", disk = (path = "${dir}", writable = true)),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
   sockets = [
     (name = "towline", address = "${LOOPBACK}:${ports.towline}", http = (), service = "towline"),
-    (name = "hello", address = "${LOOPBACK}:${ports.hello}", http = (), service = "hello"),
+    ${peer.socket}
   ],
 );
 const towline :Workerd.Worker = (
@@ -38,9 +39,21 @@ const towline :Workerd.Worker = (
   durableObjectStorage = (localDisk = "disk"),
   bindings = [${bindings.join(", ")}, (name = "JOBS", durableObjectNamespace = "Job")],
 );
-const hello :Workerd.Worker = (
+${peer.worker}
+`;
+}
+
+/**
+ * @param {number} port
+ * @param {string | undefined} date
+ */
+function hello(port, date) {
+  return {
+    service: '(name = "hello", worker = .hello),',
+    socket: `(name = "hello", address = "${LOOPBACK}:${port}", http = (), service = "hello"),`,
+    worker: `const hello :Workerd.Worker = (
   modules = [(name = "hello.js", esModule = embed "hello.js")],
   compatibilityDate = "${date}",
-);
-`;
+);`,
+  };
 }
