@@ -188,6 +188,8 @@ impl World {
             let lat = body["locations"][index]["lat"].as_f64().unwrap();
             let before = self.told.insert(seq, lat);
             assert!(before.is_none_or(|before| before == lat), "seq {seq} is told for two fixes");
+            let same = self.told.iter().filter(|(_, told)| **told == lat).count();
+            assert_eq!(same, 1, "a fix has one seq");
         }
         self.last_post = Some(body.clone());
     }
