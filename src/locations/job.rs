@@ -175,12 +175,14 @@ impl<L: Log> Job<L> {
         let driver = &post.driver;
         let (mut n, mut seq) = (self.sequence.last_n(), alive.map_or(0, |alive| alive.seq));
         let mut markers = alive.map_or_else(Markers::default, |alive| alive.markers(driver));
-        for (index, fix, measured) in &fresh {
+        let mut late: Vec<usize> = Vec::new();
+        for (nth, (index, fix, measured)) in fresh.iter().enumerate() {
             (n, seq) = (n + 1, seq + 1);
             let (measured, said) = (*measured, fix.captured_at());
             let mark = Mark { n, driver, at, offset: clocks.offset(), said, measured };
             let clock = measured.clock;
             if markers.hold_back(&mark) {
+                late.push(nth);
                 answer(*index, Outcome::Late { seq, clock });
             } else {
                 markers.follow(mark);
@@ -192,6 +194,9 @@ impl<L: Log> Job<L> {
 
         if !fresh.is_empty() {
             let live = markers.live.map(|mark| mark.n);
+            // Those after the last live one are late by the pointers.
+            let first_n = self.sequence.last_n() + 1;
+            late.retain(|nth| live.is_some_and(|live| first_n + (*nth as u64) < live));
             let right = markers.right.map(|mark| mark.n).filter(|right| Some(*right) != live);
             let ahead = ahead_after(&pointers.ahead, driver, markers.ahead, at);
             let times = fresh.iter().enumerate();
@@ -201,7 +206,7 @@ impl<L: Log> Job<L> {
             let fixes: Vec<Fix> = fresh.into_iter().map(|(_, fix, _)| fix).collect();
             let pointers = Pointers { live, right, ahead, ..pointers.times_after(&fixes, at) };
             let (at, offset) = (Some(at).filter(|at| *at != ts), clocks.offset());
-            let accepted = Accepted { at, offset, driver: post.driver, fixes, times };
+            let accepted = Accepted { at, offset, driver: post.driver, fixes, times, late };
             self.write(&job, Fresh { n, seq, ts, pointers, accepted, prints }, now)?;
         }
         Ok(Ok(PostAnswer {

@@ -122,6 +122,10 @@ pub struct Accepted {
     /// The times of those fixes that were not measured when the phone says, in the order of the fixes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub times: Vec<Time>,
+    /// Which of the fixes before the row's last live one were late, from 0, in order. Those after it all were: the pointers say so.
+    /// Rows of before there was this field say nothing of the others, which count as live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late: Vec<usize>,
 }
 
 /// A message as it is to be sent, as JSON.
@@ -170,6 +174,8 @@ pub struct Kept<'a> {
     pub fix: &'a Fix,
     /// When it was measured.
     pub measured: Measured,
+    /// Whether it has moved no marker.
+    pub late: bool,
 }
 
 impl Row {
@@ -222,11 +228,20 @@ impl Row {
     pub fn fixes(&self) -> impl Iterator<Item = Kept<'_>> {
         let accepted = self.accepted();
         let fixes = accepted.into_iter().flat_map(|accepted| {
-            let measured = |(index, fix)| (fix, accepted.measured(index, fix, self.ts));
-            accepted.fixes.iter().enumerate().map(measured)
+            let told = |(index, fix)| {
+                (fix, accepted.measured(index, fix, self.ts), accepted.late.binary_search(&index).is_ok())
+            };
+            accepted.fixes.iter().enumerate().map(told)
         });
         let places = (self.first_n()..).zip(self.first_seq()..);
-        places.zip(fixes).map(|((n, seq), (fix, measured))| Kept { n, seq, fix, measured })
+        let live = self.pointers.live.unwrap_or_default();
+        places.zip(fixes).map(move |((n, seq), (fix, measured, late))| Kept {
+            n,
+            seq,
+            fix,
+            measured,
+            late: late || live < n,
+        })
     }
 
     /// The fix at this place, if it is in this row.

@@ -68,7 +68,8 @@ impl Log for Counting {
 
 fn row(n: u64, whose: &str, fixes: &[&str]) -> Row {
     let fixes = fixes.iter().map(|text| fix(text)).collect();
-    let accepted = Accepted { at: None, offset: None, driver: driver(whose), fixes, times: vec![] };
+    let accepted =
+        Accepted { at: None, offset: None, driver: driver(whose), fixes, times: vec![], late: vec![] };
     Row { n, epoch: 9, seq: n, ts: 0, pointers: Pointers::default(), content: Content::Fixes(accepted) }
 }
 

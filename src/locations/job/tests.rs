@@ -15,6 +15,7 @@ mod model;
 mod outbox;
 
 const NOW: Millis = 1_700_000_000_000;
+const MINUTE: Millis = 60_000;
 const HOUR: Millis = 3_600_000;
 const DAY: Millis = 24 * HOUR;
 
@@ -167,6 +168,30 @@ fn a_late_fix_is_kept_and_moves_no_marker() {
         ["3:late", "4:accepted"]
     );
     assert_eq!(state(&mut job)["seq"], 4);
+}
+
+#[test]
+fn which_fixes_were_late_is_kept_where_the_pointers_do_not_say_it() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    let ahead = |lead: Millis| fix_at(NOW + 10 * MINUTE + lead);
+    post(&mut job, json!({"lat": 5, "lng": 5, "capturedAt": NOW}), NOW);
+    assert_eq!(results(&mut job, json!([fix_at(NOW - 1)]), NOW), ["2:late"]);
+    assert_eq!(
+        results(&mut job, json!([fix_at(NOW - 9), fix_at(NOW + 1), fix_at(NOW - 8)]), NOW),
+        ["3:late", "5:accepted", "4:late"]
+    );
+    assert_eq!(results(&mut job, json!([ahead(0)]), NOW), ["6:accepted"]);
+    assert_eq!(
+        results(&mut job, json!([fix_at(NOW + 2), ahead(-5), ahead(1_000)]), NOW + 2_000),
+        ["7:accepted", "8:late", "9:accepted"]
+    );
+    let late = |row: &Row| row.accepted().unwrap().late.clone();
+    let kept: Vec<_> = log.all().iter().map(late).collect();
+    assert_eq!(kept, [vec![], vec![], vec![0, 1], vec![], vec![1]]);
+    let lates = |row: &Row| row.fixes().map(|kept| kept.late).collect::<Vec<_>>();
+    let told: Vec<_> = log.all().iter().flat_map(lates).collect();
+    assert_eq!(told, [false, true, true, true, false, false, false, true, false]);
 }
 
 #[test]

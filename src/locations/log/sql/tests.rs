@@ -87,7 +87,7 @@ fn driver() -> UserId {
 
 fn accepted(fixes: &[&str]) -> Accepted {
     let fixes = fixes.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
-    Accepted { at: None, offset: None, driver: driver(), fixes, times: vec![] }
+    Accepted { at: None, offset: None, driver: driver(), fixes, times: vec![], late: vec![] }
 }
 
 /// A row whose `n` is its seq, all of it live.
@@ -179,8 +179,9 @@ fn a_row_says_only_what_is_to_be_said() {
     body.at = Some(900);
     body.offset = Some(-7);
     body.times = vec![Time { fix: 1, clock: Clock::Ahead, captured_at: 90_000, effective: 900 }];
+    body.late = vec![0];
     let full = format!(
-        r#"{{"at":900,"offset":-7,"driver":"d","fixes":[{PLAIN},{PLAIN}],"times":[{{"fix":1,"clock":"ahead","capturedAt":90000,"effective":900}}]}}"#
+        r#"{{"at":900,"offset":-7,"driver":"d","fixes":[{PLAIN},{PLAIN}],"times":[{{"fix":1,"clock":"ahead","capturedAt":90000,"effective":900}}],"late":[0]}}"#
     );
     assert_eq!(serde_json::to_string(&body).unwrap(), full);
     assert_eq!(serde_json::from_str::<Accepted>(&full).unwrap(), body);
