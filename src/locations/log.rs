@@ -8,11 +8,13 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use self::past::Past;
 use super::clock::{Ahead, Clock, Measured};
 use super::print::Print;
 use super::{Fix, Millis};
 use crate::ids::{JobId, UserId};
 
+pub mod past;
 mod pending;
 pub mod sql;
 
@@ -341,7 +343,7 @@ impl LogError {
 }
 
 /// What a job is kept in. All of it is synchronous: writes with nothing awaited between them become durable together.
-pub trait Log {
+pub trait Log: Past {
     /// Reads what is needed to go on. It creates nothing, but brings what an older build has written into today's form.
     ///
     /// # Errors

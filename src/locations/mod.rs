@@ -19,6 +19,7 @@ pub mod limits;
 pub mod lines;
 pub mod log;
 pub mod outbox;
+pub mod place;
 pub mod post;
 pub mod print;
 pub mod protocol;

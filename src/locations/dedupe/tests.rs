@@ -1,9 +1,13 @@
+use std::ops::RangeInclusive;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::ids::{JobId, UserId};
 use crate::locations::log::memory::MemoryLog;
+use crate::locations::log::past::{Beginning, Past};
 use crate::locations::log::{Accepted, Content, Life, Position};
+use crate::locations::place::Place;
 
 fn driver(name: &str) -> UserId {
     UserId::parse(name).unwrap()
@@ -63,6 +67,21 @@ impl Log for Counting {
     }
     fn rows_after(&self, n: u64, limit: u32) -> Result<Vec<Row>, LogError> {
         self.log.rows_after(n, limit)
+    }
+}
+
+impl Past for Counting {
+    fn lives_from(&self, epoch: u64) -> Result<Vec<Beginning>, LogError> {
+        self.log.lives_from(epoch)
+    }
+    fn fixes_after(&self, n: u64, count: u64) -> Result<Vec<Row>, LogError> {
+        self.log.fixes_after(n, count)
+    }
+    fn place_at(&self, n: u64) -> Result<Option<Place>, LogError> {
+        self.log.place_at(n)
+    }
+    fn given_up_within(&self, ns: RangeInclusive<u64>) -> Result<Vec<RangeInclusive<u64>>, LogError> {
+        self.log.given_up_within(ns)
     }
 }
 

@@ -1,11 +1,14 @@
 //! A log in memory, to hold the SQL against. Its rules are written the plainest way.
 
 use std::cell::RefCell;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use std::collections::BTreeMap;
 
+use super::past::{Beginning, Past};
 use super::{Life, Log, LogError, Position, Row, SetAside, Task, Waking};
+use crate::locations::place::Place;
 use crate::locations::print::Print;
 
 /// Clones share what is kept, so that a job can be woken again from it.
@@ -15,6 +18,7 @@ pub(crate) struct MemoryLog(Rc<RefCell<InMemory>>);
 #[derive(Debug, Clone, Default)]
 struct InMemory {
     life: Option<Life>,
+    lives: Vec<Beginning>,
     rows: Vec<Row>,
     set_aside: BTreeMap<u64, SetAside>,
     /// What was ever given up.
@@ -65,9 +69,11 @@ impl Log for MemoryLog {
         })
     }
 
-    fn begin(&mut self, life: &Life, _first_n: u64) -> Result<(), LogError> {
+    fn begin(&mut self, life: &Life, first_n: u64) -> Result<(), LogError> {
         let mut kept = self.0.borrow_mut();
         kept.life = Some(life.clone());
+        kept.lives.retain(|other| other.epoch != life.epoch);
+        kept.lives.push(Beginning { epoch: life.epoch, first_n });
         kept.writes += 1;
         Ok(())
     }
@@ -134,5 +140,36 @@ impl Log for MemoryLog {
     fn rows_after(&self, n: u64, limit: u32) -> Result<Vec<Row>, LogError> {
         let kept = self.0.borrow();
         Ok(kept.rows.iter().filter(|row| row.n > n).take(limit as usize).cloned().collect())
+    }
+}
+
+impl Past for MemoryLog {
+    fn lives_from(&self, epoch: u64) -> Result<Vec<Beginning>, LogError> {
+        let mut lives = self.0.borrow().lives.clone();
+        lives.retain(|life| life.epoch >= epoch);
+        lives.sort_by_key(|life| life.epoch);
+        lives.truncate(2);
+        Ok(lives)
+    }
+
+    fn fixes_after(&self, n: u64, count: u64) -> Result<Vec<Row>, LogError> {
+        let mut rows = self.all();
+        rows.retain(|row| row.n > n && row.accepted().is_some());
+        let enough = rows.iter().position(|row| row.n >= n + count);
+        rows.truncate(enough.map_or(rows.len(), |last| last + 1));
+        Ok(rows)
+    }
+
+    fn place_at(&self, n: u64) -> Result<Option<Place>, LogError> {
+        let rows = self.all();
+        let last = rows.iter().rev().find(|row| row.n <= n && row.seq > 0);
+        Ok(last.map(|row| Place { epoch: row.epoch, seq: row.seq }))
+    }
+
+    fn given_up_within(&self, ns: RangeInclusive<u64>) -> Result<Vec<RangeInclusive<u64>>, LogError> {
+        let mut given_up = self.given_up();
+        given_up.retain(|message| message.first_n <= *ns.end() && message.last_n >= *ns.start());
+        given_up.sort_by_key(|message| message.first_n);
+        Ok(given_up.iter().map(|message| message.first_n..=message.last_n).collect())
     }
 }

@@ -3,6 +3,7 @@
 //! One row a post, because rows written are what storage costs, in time and in money. The position of the outbox rides on each
 //! row; only one that moves later, when no row follows soon, updates the single row of `meta`.
 
+mod past;
 mod record;
 mod schema;
 mod tasks;

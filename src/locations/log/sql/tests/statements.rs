@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::locations::log::past::Past;
 
 /// A database that notes what it is asked, and what it answers.
 #[derive(Clone)]
@@ -74,8 +75,19 @@ fn what_each_statement_gives_is_written_down() {
     log.rows(&[2, 3, 9]).unwrap();
     log.rows_after(0, 1).unwrap();
     log.rows_after(2, 10).unwrap();
+    for (n, count) in [(0, 1), (0, 3), (2, 10), (3, 1)] {
+        log.fixes_after(n, count).unwrap();
+    }
+    for n in [0, 2, 9] {
+        log.place_at(n).unwrap();
+    }
+    log.given_up_within(2..=5).unwrap();
+    log.given_up_within(3..=5).unwrap();
+    log.lives_from(1).unwrap();
     log.begin(&Life { epoch: 1_700_000_009, ..life() }, 4).unwrap();
     log.wake().unwrap();
+    log.lives_from(1_700_000_000).unwrap();
+    log.lives_from(1_700_000_001).unwrap();
 
     let notes = serde_json::to_string_pretty(&*noting.notes.borrow()).unwrap() + "\n";
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
