@@ -12,7 +12,7 @@ use crate::ids::JobId;
 pub type Backfill = (u64, Millis, f64, f64);
 
 /// The data of `location.updated`: a live fix in full, and the others of its message. It is also the first state that a
-/// page is rendered with, without `backfill`.
+/// page is rendered with, without `backfill` and with its age.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Updated {
@@ -53,6 +53,13 @@ pub struct Updated {
     /// The other fixes of the message, by seq.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub backfill: Vec<Backfill>,
+    /// Our clock when this was said, Unix milliseconds; in a first state alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<Millis>,
+    /// How long ago the fix was measured by that clock, and 0 where that would be in the future, after our clock has gone back; in a
+    /// first state alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<Millis>,
 }
 
 impl Updated {
@@ -74,7 +81,14 @@ impl Updated {
             captured_at: measured.effective,
             clock: measured.clock,
             backfill: Vec::new(),
+            now: None,
+            age_ms: None,
         }
+    }
+
+    /// The same as a first state, told at `now`.
+    pub fn told_at(self, now: Millis) -> Self {
+        Self { now: Some(now), age_ms: Some((now - self.captured_at).max(0)), ..self }
     }
 }
 

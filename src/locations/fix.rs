@@ -200,6 +200,11 @@ impl DedupeId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id as people are shown it: a key and a place as `<key>#<place>`.
+    pub fn shown(&self) -> String {
+        self.0.replace('\n', "#")
+    }
 }
 
 /// One position of a vehicle as measured, WGS 84. Its numbers are finite and in range, `-0` being 0; what the phone did

@@ -27,6 +27,7 @@ use super::post::{Entry, Post};
 use super::print::Print;
 use super::protocol::{Identity, JobAnswer, JobRefusal, JobRequest, NoState, Outcome, PostAnswer, Reply};
 use super::sequence::{Alive, Before, Mark, Markers, Sequence, ahead_after};
+use super::trail::{Page, Wanted};
 use crate::ids::JobId;
 
 mod sending;
@@ -92,7 +93,10 @@ impl<L: Log> Job<L> {
                     Err(refusal) => Reply::Refusal(refusal),
                 });
             }
-            JobRequest::State { job } => self.state(job)?,
+            JobRequest::State { job } => self.state(job, now)?,
+            JobRequest::Trail { job, after, limit, names } => {
+                JobAnswer::Trail(self.trail(job, &Wanted { after, limit, names })?)
+            }
             JobRequest::Outbox { job } => JobAnswer::Outbox(Box::new(self.outbox_seen(job, now)?)),
             JobRequest::Resend { job, range } => {
                 return Ok(match self.resend(&job, range)? {
@@ -107,14 +111,27 @@ impl<L: Log> Job<L> {
         }))
     }
 
-    fn state(&self, job: JobId) -> Result<JobAnswer, LogError> {
+    fn trail(&self, job: JobId, wanted: &Wanted) -> Result<Page, LogError> {
+        self.sequence.of_job(&job)?;
+        match self.sequence.job() {
+            Some(_) => {
+                let (epoch, sent) = (self.sequence.epoch(), self.outbox.position().sent);
+                Page::read(&self.log, job, epoch, sent, wanted)
+            }
+            // Nothing has begun, so there is no table either.
+            None => Ok(Page::empty(job)),
+        }
+    }
+
+    fn state(&self, job: JobId, now: Millis) -> Result<JobAnswer, LogError> {
         let alive = self.sequence.of_job(&job)?;
         let Some((alive, live)) = alive.and_then(|alive| Some((alive, alive.live.as_ref()?))) else {
-            return Ok(JobAnswer::NoState(NoState { job_id: job, epoch: self.sequence.epoch(), seq: 0 }));
+            let epoch = self.sequence.epoch();
+            return Ok(JobAnswer::NoState(NoState { job_id: job, epoch, seq: 0, now }));
         };
         let epoch = alive.life.epoch;
         let updated = Updated::of(&job, epoch, live.seq, &live.fix, live.measured, live.ts);
-        Ok(JobAnswer::State(Box::new(updated)))
+        Ok(JobAnswer::State(Box::new(updated.told_at(now))))
     }
 
     fn post(

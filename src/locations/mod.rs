@@ -7,6 +7,7 @@
 //! - [`alarm`] and [`backoff`] say when it goes on, [`limits`] how much it takes.
 //! - [`lines`] is what an object says in the service's log.
 //! - [`log`] is what a job keeps, over the SQL of a Durable Object, with a [`print`] of each fix.
+//! - [`trail`] tells what was accepted, by each fix's [`place`] in the job's order.
 
 pub mod alarm;
 pub mod backoff;
@@ -24,6 +25,7 @@ pub mod post;
 pub mod print;
 pub mod protocol;
 pub mod sequence;
+pub mod trail;
 
 pub use fix::{DedupeId, Field, Fix, Reason, Rejection};
 pub use job::{Job, Need, Publication, Settings};

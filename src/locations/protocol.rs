@@ -12,7 +12,11 @@ use super::event::Updated;
 use super::fix::{Field, Reason, Rejection};
 use super::log::Cause;
 use super::outbox::State;
+use super::place::Place;
 use super::post::Post;
+use super::trail::Page;
+#[cfg(doc)]
+use super::trail::Wanted;
 use crate::ids::JobId;
 
 /// What the Worker asks of a job's object, once it has checked that the caller may.
@@ -30,6 +34,17 @@ pub enum JobRequest {
     State {
         /// The job whose object this is.
         job: JobId,
+    },
+    /// Tell a page of the trail.
+    Trail {
+        /// The job whose object this is.
+        job: JobId,
+        /// As [`Wanted::after`].
+        after: Option<Place>,
+        /// As [`Wanted::limit`].
+        limit: u32,
+        /// As [`Wanted::names`].
+        names: bool,
     },
     /// Tell how the outbox is doing.
     Outbox {
@@ -130,6 +145,8 @@ pub enum JobAnswer {
     State(Box<Updated>),
     /// To [`JobRequest::State`], where there is no fix to show.
     NoState(NoState),
+    /// To [`JobRequest::Trail`].
+    Trail(Page),
     /// To [`JobRequest::Outbox`].
     Outbox(Box<OutboxSeen>),
     /// To [`JobRequest::Resend`].
@@ -203,7 +220,7 @@ pub struct NotKept {
     pub detail: String,
 }
 
-/// `{jobId, epoch, seq: 0}`: no fix to show.
+/// `{jobId, epoch, seq: 0, now}`: no fix to show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NoState {
@@ -213,6 +230,8 @@ pub struct NoState {
     pub epoch: Option<u64>,
     /// Always 0, which is less than every seq.
     pub seq: u64,
+    /// Our clock, Unix milliseconds.
+    pub now: Millis,
 }
 
 /// How the outbox of a job is doing.

@@ -74,8 +74,14 @@ fn brief(answer: &Value) -> Vec<String> {
     answer["results"].as_array().unwrap().iter().map(brief).collect()
 }
 
+/// The first state, less how old it is, which is looked at here.
 fn state<L: Log>(job: &mut Job<L>) -> Value {
-    answer(job.handle(JobRequest::State { job: job_id() }, NOW).unwrap())
+    let mut state = answer(job.handle(JobRequest::State { job: job_id() }, NOW).unwrap());
+    let told = state.as_object_mut().unwrap();
+    assert_eq!(told.remove("now"), Some(NOW.into()));
+    let age = told.get("capturedAt").map(|time| (NOW - time.as_i64().unwrap()).max(0).into());
+    assert_eq!(told.remove("ageMs"), age);
+    state
 }
 
 fn fix_at(captured_at: Millis) -> Value {
