@@ -24,6 +24,15 @@ pub(super) fn participant(session: &Session, job: &JobId) -> Result<(), Problem>
     }
 }
 
+/// Whether a session is told whose fixes those of a job are, and by which names the driver's phone calls them: that is no customer's
+/// business.
+pub(super) fn is_told_names(session: &Session) -> bool {
+    match session.role {
+        Role::Driver | Role::Dispatcher | Role::Admin | Role::Service => true,
+        Role::Customer => false,
+    }
+}
+
 /// Refuses a session of one who does not run the platform.
 pub(super) fn operator(session: &Session) -> Result<(), Problem> {
     match session.role {

@@ -43,7 +43,20 @@ impl Answer {
         self
     }
 
-    /// The headers as one JSON object.
+    /// The same answer, of which caches are told that it depends on this header of the request as well.
+    #[must_use]
+    pub fn varying(mut self, by: &str) -> Self {
+        match self.headers.iter_mut().find(|(name, _)| *name == "vary") {
+            Some((_, value)) => {
+                value.push_str(", ");
+                value.push_str(by);
+                self
+            }
+            None => self.with("vary", by),
+        }
+    }
+
+    /// The headers as one JSON object, in which each has to be there once.
     pub fn headers_json(&self) -> String {
         let mut json = Vec::new();
         let headers = self.headers.iter().map(|(name, value)| (name, value));

@@ -20,7 +20,7 @@ const REQUEST_HEADERS: [&str; 12] = [
     "tracestate",
 ];
 /// The answer headers that a page may read. Without the first, ably-js takes a final 403 for a network error and retries for ever.
-const EXPOSED_HEADERS: &str = "x-ably-errorcode, x-request-id, retry-after";
+const EXPOSED_HEADERS: &str = "x-ably-errorcode, x-request-id, retry-after, link";
 /// How long a browser may keep a preflight's answer, in seconds: two hours, the most that Chromium honours.
 const PREFLIGHT_MAX_AGE: &str = "7200";
 
@@ -45,7 +45,7 @@ impl Cors {
         if self.origins.as_slice().is_empty() {
             return answer;
         }
-        answer = answer.with("vary", "Origin");
+        answer = answer.varying("Origin");
         match origin.filter(|origin| self.origins.contain(origin)) {
             Some(origin) => answer
                 .with("access-control-allow-origin", origin)
@@ -114,6 +114,8 @@ mod tests {
             assert_eq!(refused.header("access-control-allow-origin"), None, "{other:?}");
             assert_eq!(refused.header("vary"), Some("Origin"));
         }
+        let varied = cors.share(Answer::empty(200).varying("Accept"), None);
+        assert_eq!(varied.headers, [("vary", "Accept, Origin".to_owned())]);
     }
 
     #[test]

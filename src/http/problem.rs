@@ -4,6 +4,7 @@ use ably::ErrorInfo;
 use serde::Serialize;
 
 use super::path::PathError;
+use super::query::QueryError;
 use crate::ids::IdError;
 use crate::locations::post::PostError;
 use crate::sessions::SessionError;
@@ -24,6 +25,8 @@ pub enum Problem {
         /// Those that it has, as in `Allow`.
         allow: String,
     },
+    /// A parameter in the query that breaks its rule.
+    Query(QueryError),
     /// A setting is missing or wrong.
     Misconfigured,
     /// A mistake of ours.
@@ -81,7 +84,7 @@ pub(super) struct Facts {
     pub(super) reason: Option<&'static str>,
     /// What went wrong this time.
     pub(super) detail: Option<String>,
-    /// The field of the body that is to blame, if one is.
+    /// The field of the body, or the parameter, that is to blame, if one is.
     pub(super) field: Option<&'static str>,
     /// The header that the status asks for, its name in lower case.
     pub(super) header: Option<(&'static str, String)>,
@@ -118,6 +121,12 @@ impl Problem {
                 Facts::new(405, "method_not_allowed", "The route does not answer this method")
                     .header("allow", allow)
             }
+            Self::Query(error) => Facts {
+                field: Some(error.parameter()),
+                ..Facts::new(400, "invalid_parameter", "A parameter in the query is not valid")
+                    .reason(error.reason())
+                    .detail(error)
+            },
             Self::Misconfigured => {
                 let title = "The service is misconfigured; its log names the setting";
                 Facts::new(503, "misconfigured", title)
@@ -206,6 +215,12 @@ fn token(status: u16, detail: &str) -> Facts {
 impl From<PathError> for Problem {
     fn from(error: PathError) -> Self {
         Self::Path(error)
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        Self::Query(error)
     }
 }
 

@@ -43,7 +43,7 @@ const words = (list = "") => list.toLowerCase().split(/\s*,\s*/).sort();
 function assertShared(answer: Answer, origin: string): void {
   const { "expose-headers": exposed, ...others } = permissions(answer);
   assert.deepEqual(others, { "allow-origin": origin, "allow-credentials": "true" });
-  assert.deepEqual(words(exposed), ["retry-after", "x-ably-errorcode", "x-request-id"]);
+  assert.deepEqual(words(exposed), ["link", "retry-after", "x-ably-errorcode", "x-request-id"]);
   assert.equal(answer.header("vary"), "Origin");
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { after, before, describe, test } from "node:test";
-import { assertProblem, assertTaken } from "./support/answers.ts";
+import { assertProblem, assertState, assertTaken } from "./support/answers.ts";
 import { Service, as, driverOf, newJob } from "./support/service.ts";
 
 const HOUR = 3_600_000;
@@ -187,7 +187,7 @@ describe("fixes", () => {
     }
     const latin = await service.send("POST", `/api/jobs/${job}/location`, { headers: driverOf(job), body: Buffer.from('{"lat":1,"lng":2,"id":"\xe9"}', "latin1") });
     assert.equal(assertProblem(latin, 400, "invalid_post").reason, "not_utf8");
-    assert.deepEqual((await service.state(job)).json, { jobId: job, epoch: null, seq: 0 });
+    assert.deepEqual(assertState(await service.state(job)), { jobId: job, epoch: null, seq: 0 });
   });
 
   test("100 fixes are a post, 101 are none", async () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { assertAblyError, assertProblem, assertTaken } from "./support/answers.ts";
+import { assertAblyError, assertProblem, assertState, assertTaken } from "./support/answers.ts";
 import type { Answer, Headers } from "./support/http.ts";
 import { Service, as, driverOf, newJob } from "./support/service.ts";
 
@@ -70,7 +70,7 @@ describe("headers that try to be someone else", () => {
     assert.equal(publish!.headers.get("x-ably-version"), "6");
     assert.equal(publish!.headers.get("x-ably-clientid"), null);
     assert.equal(service.ably.publishes(other).length, 0);
-    assert.deepEqual((await service.state(other)).json, { jobId: other, epoch: null, seq: 0 });
+    assert.deepEqual(assertState(await service.state(other)), { jobId: other, epoch: null, seq: 0 });
   });
 
   test("parameters of the query do not either", async () => {

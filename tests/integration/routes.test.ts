@@ -27,6 +27,7 @@ describe("routes", () => {
     ["/healthz", "GET, HEAD", "problem"],
     ["/api/ably-token", "GET, HEAD, POST, OPTIONS", "ably"],
     ["/api/jobs/a/location", "GET, HEAD, POST, OPTIONS", "problem"],
+    ["/api/jobs/a/locations", "GET, HEAD, OPTIONS", "problem"],
     [`/api/refs/${"0".repeat(64)}`, "GET, HEAD, OPTIONS", "problem"],
   ] as const) {
     for (const method of ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "QUERY", "REPORT"]) {
@@ -49,6 +50,7 @@ describe("routes", () => {
       ["/api/ably-token", driverOf(job)],
       [`/api/jobs/${job}/location`, driverOf(job)],
       [`/api/jobs/${job}/location`, {}],
+      [`/api/jobs/${job}/locations`, driverOf(job)],
       ["/api/ably-token", {}],
       ["/api/nowhere", {}],
     ] as const) {
@@ -89,7 +91,7 @@ describe("routes", () => {
   for (const path of [
     "/", "//", "/healthz/", "//healthz", "/HEALTHZ", "/healthz/x", "/healthz%2f", "/%68ealthz", "/api", "/api/", "/api/ably-token/",
     "/api//ably-token", "/api/ably%2Dtoken", "/api/Ably-Token", "/api/ably-token.json", "/api/jobs", "/api/jobs/", "/api/jobs/a", "/api/jobs/a/",
-    "/api/jobs/a/location/", "/api/jobs/a//location", "/api/jobs//a/location", "/api/jobs/a/b/location", "/api/jobs/a/locations",
+    "/api/jobs/a/location/", "/api/jobs/a//location", "/api/jobs//a/location", "/api/jobs/a/b/location", "/api/jobs/a/locations/",
     "/api/jobs/a/location.json", "/api/jobs/location", "/api/jobs/../location", "/api/jobs/a/../location", "/api/jobs/%2e%2e/location",
     "/api/refs", `/api/refs/${"0".repeat(64)}/`, "/favicon.ico", "/.dev.vars", "/.env", "/wrangler.toml", "/api/jobs/a;b/Location",
   ]) {

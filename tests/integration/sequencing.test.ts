@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { assertTaken } from "./support/answers.ts";
+import { assertState, assertTaken } from "./support/answers.ts";
 import { Service, as, newJob } from "./support/service.ts";
 import { until } from "./support/until.ts";
 
@@ -91,7 +91,7 @@ describe("an object that was thrown out of memory", { concurrency: true }, () =>
     for (const seq of [3, 4]) {
       const state = await service.state(job);
       await service.evict(job);
-      assert.deepEqual((await service.state(job)).json, state.json);
+      assert.deepEqual(assertState(await service.state(job)), assertState(state));
       const again = await service.post(job, { locations: [...fixes, { lat: seq, lng: 1 }] });
       assert.equal(again.json.epoch, first.json.epoch);
       assert.deepEqual(assertTaken(again, job).map(({ status, seq }) => `${status} ${seq}`), ["duplicate 2", "duplicate 1", `accepted ${seq}`]);
@@ -124,7 +124,7 @@ describe("an object that was thrown out of memory", { concurrency: true }, () =>
     await service.evict(job);
     await service.sql(job, "DELETE FROM log");
     await service.forget(job);
-    assert.deepEqual((await service.state(job)).json, { jobId: job, epoch: null, seq: 0 });
+    assert.deepEqual(assertState(await service.state(job)), { jobId: job, epoch: null, seq: 0 });
     const next = (await service.post(job, { lat: 1, lng: 1 })).json;
     assert.equal(next.results[0].seq, 1);
     assert.ok(next.epoch > epoch);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 import { ROOT } from "../../scripts/setup/environment.mjs";
-import { assertTaken } from "./support/answers.ts";
+import { assertState, assertTaken } from "./support/answers.ts";
 import { Service, as } from "./support/service.ts";
 
 const FOLDER = join(ROOT, "tests/data/storage");
@@ -48,7 +48,7 @@ describe("a storage of an earlier version", () => {
       const story: Story = JSON.parse(readFileSync(join(FOLDER, `${version}.json`), "utf8"));
       const driver = (name: string) => as("driver", [story.job], { sub: name });
       await load(version, story.job);
-      assert.deepEqual((await service.state(story.job, driver("driver-1"))).json, story.state);
+      assert.deepEqual(assertState(await service.state(story.job, driver("driver-1"))), story.state);
       const last = story.published.at(-1);
       const sent = await service.ably.arrived(story.job, 2);
       assert.deepEqual(JSON.parse(sent[0]!.body), last, "what was in flight goes out with the same bytes");

@@ -3,6 +3,7 @@
 mod ably_token;
 mod healthz;
 mod location;
+mod locations;
 mod outbox;
 mod refs;
 
@@ -31,6 +32,11 @@ static ENDPOINTS: &[Endpoint] = &[
         path: "/api/jobs/{jobId}/location",
         problems: Shape::Details,
         handlers: Handlers::Job(&[("GET", location::get), ("POST", location::post)]),
+    },
+    Endpoint {
+        path: "/api/jobs/{jobId}/locations",
+        problems: Shape::Details,
+        handlers: Handlers::Job(&[("GET", locations::get)]),
     },
     Endpoint {
         path: "/api/jobs/{jobId}/outbox",

@@ -56,6 +56,8 @@ fn the_routes() {
     assert_eq!(place("/healthz"), Ok(("/healthz", None)));
     assert_eq!(place("/api/ably-token"), Ok(("/api/ably-token", None)));
     assert_eq!(place("/api/jobs/j-1/location"), Ok((LOCATION, Some("j-1".to_owned()))));
+    let trail = "/api/jobs/{jobId}/locations";
+    assert_eq!(place("/api/jobs/j-1/locations"), Ok((trail, Some("j-1".to_owned()))));
     let reference = "0123456789abcdef".repeat(4);
     assert_eq!(place(&format!("/api/refs/{reference}")), Ok(("/api/refs/{ref}", Some(reference))));
 }
@@ -75,7 +77,8 @@ fn nothing_else_is_a_route() {
         "/api/jobs/a/b/location",
         "/api/jobs//a/location",
         "//api/jobs/a/location",
-        "/api/jobs/a/locations",
+        "/api/jobs/a/locations/",
+        "/api/jobs/locations",
         "/api/jobs/location",
         "/api/refs",
         "/api/refs/a/b",

@@ -45,6 +45,17 @@ export function assertAblyError(answer: Answer, status: number, code: number): a
   return error;
 }
 
+/** A first state; answers what it tells besides how old it is. */
+export function assertState(answer: Answer): any {
+  assert.equal(answer.status, 200, answer.text);
+  assertPrivate(answer);
+  assert.equal(answer.header("content-type"), "application/json");
+  const { now, ageMs, ...state } = answer.json;
+  assert.ok(Math.abs(now - Date.now()) < 30_000);
+  assert.equal(ageMs, state.capturedAt === undefined ? undefined : Math.max(0, now - state.capturedAt));
+  return state;
+}
+
 /** The results of a post that was taken. */
 export function assertTaken(answer: Answer, jobId: string): any[] {
   assert.equal(answer.status, 200, answer.text);

@@ -1,0 +1,143 @@
+//! What the query of a URL asks for.
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+use crate::locations::place::Place;
+use crate::locations::trail::LIMIT_MAX;
+use crate::locations::trail::format::Format;
+
+/// The parameters of a trail. All others are ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TrailQuery {
+    /// `after`: the place after which to begin.
+    pub(super) after: Option<Place>,
+    /// `limit`: the most fixes of a page.
+    pub(super) limit: u32,
+    /// `format`.
+    pub(super) format: Option<Format>,
+}
+
+/// A parameter that breaks its rule, which the message names. It quotes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum QueryError {
+    /// It is no place in a job's order.
+    #[error("`after` is a place in the trail, <epoch>.<seq>, as in `next`")]
+    After,
+    /// It is no number of fixes.
+    #[error("`limit` is a whole number from 1 to {LIMIT_MAX}")]
+    Limit,
+    /// It is no format.
+    #[error("`format` is one of json, geojson, geojson-line and gpx")]
+    Format,
+    /// Two values, and only one can be meant.
+    #[error("`{0}` is there twice with different values")]
+    Repeated(&'static str),
+}
+
+impl QueryError {
+    /// The parameter that is to blame.
+    pub(super) fn parameter(self) -> &'static str {
+        match self {
+            Self::After => "after",
+            Self::Limit => "limit",
+            Self::Format => "format",
+            Self::Repeated(name) => name,
+        }
+    }
+
+    /// The stable code of what is wrong with it.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::After => "not_a_place",
+            Self::Limit => "out_of_range",
+            Self::Format => "unknown_format",
+            Self::Repeated(_) => "repeated",
+        }
+    }
+}
+
+impl TrailQuery {
+    /// Reads a query as it came. A parameter that is there and empty is an error rather than one that is not there.
+    pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
+        let value = |name| only(query, name);
+        let after = value("after")?.map(|text| Place::parse(&text).ok_or(QueryError::After)).transpose()?;
+        let limit = value("limit")?.map(|text| limit(&text).ok_or(QueryError::Limit)).transpose()?;
+        let format =
+            value("format")?.map(|text| Format::of_name(&text).ok_or(QueryError::Format)).transpose()?;
+        Ok(Self { after, limit: limit.unwrap_or(LIMIT_MAX), format })
+    }
+}
+
+fn limit(text: &str) -> Option<u32> {
+    // Digits alone: `u32` would also take a `+`.
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|limit| digits && (1..=LIMIT_MAX).contains(limit))
+}
+
+/// The value of a parameter, which may be there more than once with the same one.
+fn only<'a>(query: &'a str, name: &'static str) -> Result<Option<Cow<'a, str>>, QueryError> {
+    let mut values =
+        form_urlencoded::parse(query.as_bytes()).filter(|(given, _)| given == name).map(|(_, value)| value);
+    let first = values.next();
+    match values.find(|other| first.as_ref() != Some(other)) {
+        Some(_) => Err(QueryError::Repeated(name)),
+        None => Ok(first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_read() {
+        let all = TrailQuery { after: None, limit: LIMIT_MAX, format: None };
+        for query in ["", "&&=&", "After=x&LIMIT=0&page=2", "%FF=%FF"] {
+            assert_eq!(TrailQuery::parse(query), Ok(all), "{query}");
+        }
+        let after = Place::parse("1700000000.12");
+        let some = TrailQuery { after, limit: 1, format: Some(Format::GeoJsonLine) };
+        for query in [
+            "after=1700000000.12&limit=1&format=geojson-line",
+            "format=geojson%2Dline&limit=01&after=1700000000%2E12&limit=01",
+        ] {
+            assert_eq!(TrailQuery::parse(query), Ok(some), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_names_its_parameter() {
+        for (query, error) in [
+            ("after=", QueryError::After),
+            ("after=1", QueryError::After),
+            ("after=1.2.3", QueryError::After),
+            ("after=1.2&after=1.3", QueryError::Repeated("after")),
+            ("limit=", QueryError::Limit),
+            ("limit=0", QueryError::Limit),
+            ("limit=1001", QueryError::Limit),
+            ("limit=%2B1", QueryError::Limit),
+            ("limit=-1", QueryError::Limit),
+            ("limit=1e2", QueryError::Limit),
+            ("limit=99999999999", QueryError::Limit),
+            ("limit=1&limit=2", QueryError::Repeated("limit")),
+            ("format=", QueryError::Format),
+            ("format=GPX", QueryError::Format),
+            ("format=csv", QueryError::Format),
+            ("format=gpx&format=json", QueryError::Repeated("format")),
+        ] {
+            assert_eq!(TrailQuery::parse(query), Err(error), "{query}");
+            assert!(error.to_string().contains(&format!("`{}`", error.parameter())));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(query in ".*") {
+            let _ = TrailQuery::parse(&query);
+        }
+    }
+}
