@@ -5,7 +5,6 @@ import { after, before, describe, test } from "node:test";
 import { assertTaken } from "./support/answers.ts";
 import { hangs, held, refused, stored } from "./support/fake-ably.ts";
 import { ABLY_KEY, Service, driverOf, newJob } from "./support/service.ts";
-import { until } from "./support/until.ts";
 
 const PUBLISH_KEY = "AbCdEf.publish:another-ably-secret-of-the-tests";
 
