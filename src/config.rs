@@ -173,7 +173,8 @@ impl JobConfig {
             rate: reader.number("JOB_FIX_RATE", 1..=10_000, 100),
             burst: reader.number("JOB_FIX_BURST", 100..=1_000_000, 30_000),
             unsent: reader.number("JOB_UNSENT_MAX", 100..=10_000_000, 100_000),
-            trail: reader.number("JOB_TRAIL_MAX", 100..=10_000_000, 1_000_000),
+            // All of it has to fit into what recognises retries, in the memory of an isolate.
+            trail: reader.number("JOB_TRAIL_MAX", 100..=2_000_000, 1_000_000),
         };
         if let (Some(token), Some(publish)) = (token_key, &publish_key)
             && token.name().app_id() != publish.name().app_id()

@@ -18,7 +18,7 @@ use crate::locations::lines::{Line, Lines};
 use crate::locations::log::sql::SqlLog;
 use crate::locations::{Job as Core, JobRequest, Millis, Need, Publication, Settings};
 
-/// After a fault of ours the alarm goes off again so many milliseconds later, and twice as many each time, up to
+/// Where the object cannot wake the alarm goes off again so many milliseconds later, and twice as many each time, up to
 /// [`FAULT_ALARM_MAX`].
 const FAULT_ALARM: Millis = 8_000;
 const FAULT_ALARM_MAX: Millis = 300_000;
@@ -37,7 +37,7 @@ struct Inner {
     awake: RefCell<Option<Awake>>,
     /// The time of the next timer that is set, so that there is one and not one a post.
     timer: Cell<Option<Millis>>,
-    /// How many alarms in a row have ended in a fault of ours.
+    /// How many alarms in a row it could not wake for.
     faults: Cell<u32>,
 }
 
@@ -93,6 +93,9 @@ impl Job {
             return Ok(());
         };
         write(&line);
+        if let Some(awake) = inner.awake.borrow_mut().as_mut() {
+            return awake.core.arm(now()).map_or(Ok(()), |at| set_alarm(&inner.storage, at));
+        }
         let faults = inner.faults.get();
         inner.faults.set(faults.saturating_add(1));
         set_alarm(&inner.storage, now() + (FAULT_ALARM << faults.min(8)).min(FAULT_ALARM_MAX))
@@ -133,6 +136,9 @@ impl Inner {
         let need = awake.core.next(now()).map_err(|error| this.lines.storage(&error));
         // Armed before all that may fail: what is written stays, and something has to come back to it.
         let armed = awake.core.arm(now()).map_or(Ok(()), |at| set_alarm(&this.storage, at));
+        if armed.is_err() {
+            awake.core.not_armed();
+        }
         awake.core.notices().into_iter().for_each(|notice| write(&this.lines.notice(notice)));
         let ably = Rc::clone(&awake.ably);
         drop(awake);

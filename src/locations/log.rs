@@ -19,7 +19,7 @@ pub mod sql;
 #[cfg(test)]
 pub(super) mod memory;
 
-pub use self::pending::{Cause, Class, PUBLISH_TASK, SetAside, Task, Trouble};
+pub use self::pending::{Cause, Class, PUBLISH_TASK, RESEND_TASKS, SetAside, Task, Trouble};
 pub use self::row::{Accepted, Content, Kept, Pointers, Ready, Row, Time};
 
 /// Which life of which job's sequence.

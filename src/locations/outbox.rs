@@ -35,6 +35,12 @@ const SPACING: Millis = 25;
 /// And as many bytes, of Ably's 1 MiB.
 const BYTES_PER_SECOND: Millis = 800 * 1024;
 
+/// The longest wait: as long as a `Retry-After` may ask, and half of that by chance.
+const LONGEST: Millis = 900_000;
+
+/// After a storage that refuses, what it was to note is tried again so much later.
+const STORAGE_WAIT: Millis = 8_000;
+
 /// How often a message is held for a reason that nobody knows, before it is the message that is to blame.
 const HELD_MAX: u32 = 2;
 
@@ -49,8 +55,12 @@ enum Flight {
 /// The outbox of one job.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// Rows after `position.sent`, without a gap, perhaps not all of them.
+    /// Rows after `position.sent`, perhaps not all of them.
     rows: VecDeque<Row>,
+    /// How many bytes the fixes of each take in a message.
+    bytes: VecDeque<usize>,
+    /// How many fixes they hold.
+    kept: usize,
     /// The last `n` in the log.
     last: u64,
     /// Whether the log has no row after those in memory, whatever `last` says.
@@ -59,6 +69,9 @@ pub struct Outbox {
     position: Position,
     /// The position that is on disk.
     saved: Position,
+    /// Whether the first message after a sleep ends with its first row: where nothing is written of its end, an older build may have
+    /// sent that row by itself.
+    is_first_alone: bool,
     flight: Option<Flight>,
     /// What was set aside and is asked for again.
     resends: VecDeque<Resend>,
@@ -74,8 +87,8 @@ impl Outbox {
     /// An outbox that goes on from what the log says: whatever was in flight goes out again.
     pub fn resume(position: Position, last: u64, tasks: Vec<(u64, Task)>) -> Self {
         let infl = position.infl.filter(|infl| (position.sent + 1..=last).contains(infl));
-        let mut outbox =
-            Self { position: Position { infl, ..position }, saved: position, last, ..Self::default() };
+        let position = Position { infl, ..position };
+        let mut outbox = Self { position, saved: position, last, is_first_alone: true, ..Self::default() };
         for (id, task) in tasks {
             match task {
                 Task::Publish(trouble) => {
@@ -103,15 +116,15 @@ impl Outbox {
         self.is_at_end = false;
         self.position = position;
         self.saved = position;
-        if follows && self.kept() < KEPT_MAX {
-            self.rows.push_back(row);
+        if follows && self.kept < KEPT_MAX {
+            self.keep(row);
         }
     }
 
     /// Takes rows read from the log as [`Next::Read`] asks.
     pub fn refill(&mut self, rows: Vec<Row>) {
         self.is_at_end = rows.is_empty();
-        self.rows.extend(rows);
+        rows.into_iter().for_each(|row| self.keep(row));
     }
 
     /// Takes what was set aside and is to be sent once more.
@@ -148,7 +161,10 @@ impl Outbox {
         if now < self.not_before {
             return Next::Wait { until: self.not_before };
         }
-        if let Some(resend) = self.resends.front() {
+        // What was set aside holds up nothing, also when it is sent again.
+        if self.position.sent == self.last
+            && let Some(resend) = self.resends.front()
+        {
             return Next::Resend(*resend);
         }
         let end = match self.position.infl {
@@ -185,7 +201,8 @@ impl Outbox {
 
     /// Notes that what [`next`](Self::next) has asked for leaves, in so many bytes.
     pub fn leaves(&mut self, bytes: usize, now: Millis) {
-        self.flight = Some(self.resends.front().map_or(Flight::Message, |resend| Flight::Resend(*resend)));
+        let resend = self.resends.front().filter(|_| self.position.sent == self.last);
+        self.flight = Some(resend.map_or(Flight::Message, |resend| Flight::Resend(*resend)));
         let bytes = Millis::try_from(bytes).unwrap_or(Millis::MAX / 1_000);
         self.not_before = now + SPACING.max(bytes * 1_000 / BYTES_PER_SECOND);
     }
@@ -206,30 +223,62 @@ impl Outbox {
         trouble
     }
 
-    /// Notes that what is at these places was passed over.
-    pub fn passed_over(&mut self, places: &RangeInclusive<u64>) {
-        // What is left of a message whose end is written down keeps that end.
-        let infl = self.position.infl.filter(|infl| infl > places.end());
-        self.done(*places.end());
-        self.position.infl = infl;
+    /// The position once what is at these places is passed over. What is left of a message whose end is written down keeps that end.
+    pub fn position_past(&self, places: &RangeInclusive<u64>) -> Position {
+        Position { sent: *places.end(), infl: self.position.infl.filter(|infl| infl > places.end()) }
     }
 
-    /// Notes that what is in flight has failed. `jitter`, from 0 to 1, spreads the retries of many objects.
+    /// Notes that what is at these places was passed over, and that this is written down.
+    pub fn passed_over(&mut self, places: &RangeInclusive<u64>) {
+        let position = self.position_past(places);
+        self.done(*places.end());
+        self.position = position;
+        self.saved = position;
+    }
+
+    /// The position once what is in flight is given up.
+    pub fn position_given_up(&self) -> Position {
+        match (self.flight, self.position.infl) {
+            (Some(Flight::Message), Some(infl)) => Position { sent: infl, infl: None },
+            _ => self.position,
+        }
+    }
+
+    /// Notes that what is in flight is given up, and that this is written down.
+    pub fn given_up(&mut self) {
+        self.land();
+        self.saved = self.position;
+    }
+
+    /// Notes that what is in flight could not be given up: it goes out again.
+    pub fn not_given_up(&mut self, now: Millis) {
+        self.flight = None;
+        self.not_before = now + STORAGE_WAIT;
+    }
+
+    /// Forgets what is to be sent again next: it cannot be.
+    pub fn drop_resend(&mut self) {
+        self.resends.pop_front();
+    }
+
+    /// Notes that what is in flight has failed. `jitter`, from 0 to 1, spreads the retries of many objects. What is to be set aside
+    /// stays in flight until that is written down: see [`given_up`](Self::given_up).
     pub fn failed(&mut self, cause: Cause, class: ErrorClass, now: Millis, jitter: f64) -> Verdict {
         self.follow_clock(now);
-        let before = self.trouble.take();
-        let (failures, held) = before.as_ref().map_or((0, 0), |trouble| (trouble.failures, trouble.held));
+        let held = self.trouble.as_ref().map_or(0, |trouble| trouble.held);
         let is_refused = match class {
             ErrorClass::BlamesMessage => true,
             // Twice the queue is held, in case somebody mends what is wrong; then the message goes.
-            ErrorClass::Unknown => held >= HELD_MAX,
+            ErrorClass::Unknown => held >= HELD_MAX || self.resending().is_some(),
             _ => false,
         };
         if is_refused {
-            self.land();
             return Verdict::SetAside;
         }
         self.flight = None;
+        let before = self.trouble.take();
+        let is_new = before.as_ref().is_none_or(|before| before.cause.is_other_trouble(cause));
+        let failures = before.filter(|_| !is_new).map_or(0, |before| before.failures);
         let wait = match class {
             ErrorClass::BlamesMessage | ErrorClass::Unknown => UNKNOWN + share(UNKNOWN / 10, jitter),
             ErrorClass::BlamesAccess => ACCESS.delay(failures, jitter),
@@ -241,12 +290,14 @@ impl Outbox {
             }
         };
         let until = now + wait;
-        let is_new = before.is_none_or(|before| before.cause.class != cause.class);
         let held = held + u32::from(class == ErrorClass::Unknown);
         self.trouble = Some(Trouble { cause, until, failures: failures.saturating_add(1), held });
         self.not_before = until;
-        while self.kept() > KEPT_MAX {
-            self.rows.pop_back();
+        while self.kept > KEPT_MAX
+            && let Some(row) = self.rows.pop_back()
+        {
+            self.kept -= row.size();
+            self.bytes.pop_back();
         }
         Verdict::Retry { at: until, is_new }
     }
@@ -254,6 +305,11 @@ impl Outbox {
     /// What is wrong, while something is.
     pub fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref()
+    }
+
+    /// When the next publish may leave.
+    pub fn not_before(&self) -> Millis {
+        self.not_before
     }
 
     /// How it is doing.
@@ -301,10 +357,14 @@ impl Outbox {
         let Some(first) = self.rows.front() else {
             return if self.is_at_end { Ok(self.last) } else { Err(self.position.sent) };
         };
+        if self.is_first_alone {
+            return Ok(first.n);
+        }
         let mut end = first.n;
-        let mut bytes = event::bytes_of(first);
-        for (before, row) in self.rows.iter().zip(self.rows.iter().skip(1)) {
-            bytes += event::bytes_of(row);
+        let mut bytes = self.bytes.front().copied().unwrap_or_default();
+        let following = self.rows.iter().zip(self.rows.iter().zip(&self.bytes).skip(1));
+        for (before, (row, more)) in following {
+            bytes += more;
             if bytes > event::DATA_MAX || !row.goes_with(before) {
                 return Ok(end);
             }
@@ -325,24 +385,31 @@ impl Outbox {
     fn done(&mut self, n: u64) {
         self.position = Position { sent: n, infl: None };
         self.last = self.last.max(n);
-        while self.rows.front().is_some_and(|row| row.n <= n) {
-            self.rows.pop_front();
+        while self.rows.front().is_some_and(|row| row.n <= n)
+            && let Some(row) = self.rows.pop_front()
+        {
+            self.kept -= row.size();
+            self.bytes.pop_front();
         }
         self.trouble = None;
+        self.is_first_alone = false;
     }
 
-    /// Where the clock has gone back, what is waited for goes back with it: nothing takes longer for it.
+    /// Where the clock has gone back, what is waited for goes back with it; and nothing takes longer than the longest wait there is,
+    /// also where it has gone back while the object was asleep.
     fn follow_clock(&mut self, now: Millis) {
         let back = self.clock.saturating_sub(now).max(0);
-        self.not_before = self.not_before.saturating_sub(back);
+        self.not_before = self.not_before.saturating_sub(back).min(now.saturating_add(LONGEST));
         self.clock = now;
+    }
+
+    fn keep(&mut self, row: Row) {
+        self.kept += row.size();
+        self.bytes.push_back(event::bytes_of(&row));
+        self.rows.push_back(row);
     }
 
     fn last_in_memory(&self) -> u64 {
         self.rows.back().map_or(self.position.sent, |row| row.n)
-    }
-
-    fn kept(&self) -> usize {
-        self.rows.iter().map(Row::size).sum()
     }
 }

@@ -59,7 +59,7 @@ describe("a storage that is not in order", { concurrency: true }, () => {
 
   for (const [what, code, damage] of [
     ["newer", "storage_newer", `UPDATE meta SET version = 1000, needs = '["what nobody knows yet"]'`],
-    ["damaged", "storage_damaged", "UPDATE log SET live_ahead = 'x'"],
+    ["damaged", "storage_damaged", "UPDATE lives SET epoch = -1"],
     ["another job's", "storage_foreign", "UPDATE meta SET job = 'another'"],
   ] as const) {
     test(`a storage that is ${what} is answered 503, and logged as ${code} with the job's reference`, async () => {

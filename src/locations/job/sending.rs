@@ -4,9 +4,9 @@ use ably::rest::{ErrorClass, PublishBody, PublishError};
 
 use super::{Job, Millis};
 use crate::ids::JobId;
-use crate::locations::alarm::TIMER_MAX;
+use crate::locations::alarm::{Alarm, TIMER_MAX};
 use crate::locations::event::{self, Sending};
-use crate::locations::log::{Cause, Log, LogError, PUBLISH_TASK, Row, SetAside, Task};
+use crate::locations::log::{Cause, Log, LogError, PUBLISH_TASK, RESEND_TASKS, Row, SetAside, Task};
 use crate::locations::outbox::{Next, ROWS_MAX, Resend, State, Verdict};
 use crate::locations::protocol::{GivenUp, JobRefusal, OutboxSeen, Range, Resending};
 
@@ -76,17 +76,24 @@ impl<L: Log> Job<L> {
     /// # Errors
     /// [`LogError`], where waiting rows cannot be read or the position not be written.
     pub fn next(&mut self, now: Millis) -> Result<Need, LogError> {
-        let Some(job) = self.sequence.job() else { return Ok(Need::Nothing) };
+        let Some(job) = self.sequence.job().cloned() else { return Ok(Need::Nothing) };
         loop {
             let (rows, first_n, sending) = match self.outbox.next(now) {
                 Next::Publish(rows) => (rows.to_vec(), rows.first().map_or(0, Row::first_n), Sending::InTurn),
-                Next::Resend(resend) => (within(&self.log, resend)?, resend.first_n, Sending::Again),
+                Next::Resend(resend) => match within(&self.log, resend)? {
+                    Some(rows) => (rows, resend.first_n, Sending::Again),
+                    None => {
+                        self.log.end_task(resend.task)?;
+                        self.outbox.drop_resend();
+                        continue;
+                    }
+                },
                 Next::PassOver(places) => {
                     let (first_n, last_n) = (*places.start(), *places.end());
-                    self.outbox.passed_over(&places);
                     let message = SetAside { first_n, last_n, ts: now, cause: Cause::DAMAGED };
-                    self.log.set_aside(&message, self.outbox.position())?;
-                    self.outbox.saved();
+                    self.log.set_aside(&message, self.outbox.position_past(&places))?;
+                    self.outbox.passed_over(&places);
+                    self.forget_trouble()?;
                     self.notices.push(Notice::GivenUp { n: last_n, cause: Cause::DAMAGED });
                     continue;
                 }
@@ -105,7 +112,7 @@ impl<L: Log> Job<L> {
                 Next::Wait { .. } | Next::Idle => return Ok(Need::Nothing),
             };
             let ticket = Ticket { first_n, last_n: rows.last().map_or(first_n, |row| row.n) };
-            let message = event::message(job, &rows, sending).and_then(|message| {
+            let message = event::message(&job, &rows, sending).and_then(|message| {
                 message.map(|(channel, message)| Ok((channel, PublishBody::one(&message)?))).transpose()
             });
             match message {
@@ -114,16 +121,15 @@ impl<L: Log> Job<L> {
                     return Ok(Need::Publish(Publication { ticket, channel, body }));
                 }
                 Ok(None) => {
-                    self.outbox.leaves(0, now);
-                    self.published(now)?;
-                    return self.next(now);
+                    let places = ticket.first_n..=ticket.last_n;
+                    self.log.confirm(self.outbox.position_past(&places))?;
+                    self.outbox.passed_over(&places);
                 }
                 // With these types it cannot be; were it so, the message would never go, and those behind it must.
                 Err(_) => {
                     self.outbox.leaves(0, now);
                     let error = PublishError::new(ErrorClass::BlamesMessage, None, None, "unwritable");
                     self.failed(ticket, &error, now, 0.0)?;
-                    return self.next(now);
                 }
             }
         }
@@ -148,7 +154,7 @@ impl<L: Log> Job<L> {
     /// Notes that a publication has failed; `jitter` is random, from 0 to 1.
     ///
     /// # Errors
-    /// [`LogError`], where what follows cannot be written down: then it goes out again after a sleep.
+    /// [`LogError`], where what follows cannot be written down: then it goes out again.
     pub fn failed(
         &mut self,
         ticket: Ticket,
@@ -160,10 +166,13 @@ impl<L: Log> Job<L> {
         let (cause, resent) = (Cause::of(error), self.outbox.resending());
         match self.outbox.failed(cause, error.class, now, jitter) {
             Verdict::SetAside => {
-                self.notices.push(Notice::GivenUp { n: last_n, cause });
                 let message = SetAside { first_n, last_n, ts: now, cause };
-                self.log.set_aside(&message, self.outbox.position())?;
-                self.outbox.saved();
+                if let Err(error) = self.log.set_aside(&message, self.outbox.position_given_up()) {
+                    self.outbox.not_given_up(now);
+                    return Err(error);
+                }
+                self.outbox.given_up();
+                self.notices.push(Notice::GivenUp { n: last_n, cause });
                 if let Some(resend) = resent {
                     self.log.end_task(resend.task)?;
                 }
@@ -203,6 +212,11 @@ impl<L: Log> Job<L> {
         self.alarm.arm(self.outbox.due(), now)
     }
 
+    /// Notes that the alarm could not be set.
+    pub fn not_armed(&mut self) {
+        self.alarm = Alarm::default();
+    }
+
     /// What there is to tell since it was last asked.
     pub fn notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
@@ -226,11 +240,15 @@ impl<L: Log> Job<L> {
             epoch: self.sequence.epoch(),
             state,
             cause: trouble.map(|trouble| trouble.cause),
-            retry_at: trouble.map(|trouble| trouble.until),
+            retry_at: trouble.map(|_| self.outbox.not_before()),
             waiting: waiting - in_flight,
             oldest_ms: oldest.map(|ts| (now - ts).max(0)),
             in_flight,
-            set_aside: self.given_up(0)?.into_iter().map(|(_, given_up)| given_up).collect(),
+            set_aside: self
+                .as_known(self.given_up_after(0)?)?
+                .into_iter()
+                .map(|(_, given_up)| given_up)
+                .collect(),
         })
     }
 
@@ -243,14 +261,20 @@ impl<L: Log> Job<L> {
         self.sequence.of_job(job)?;
         let mut after = 0;
         loop {
-            let page = self.given_up(after)?;
-            let Some((last, _)) = page.last() else { return Ok(Err(JobRefusal::NotSetAside)) };
+            let page = self.given_up_after(after)?;
+            let Some(last) = page.last() else { return Ok(Err(JobRefusal::NotSetAside)) };
             after = last.first_n;
+            // Fixes count up side by side in both.
+            let of_length = |message: &SetAside| {
+                range.seq.checked_sub(range.from_seq) == Some(message.last_n - message.first_n)
+            };
+            let page = self.as_known(page.into_iter().filter(of_length).collect())?;
             let found = page.iter().find(|(_, given_up)| given_up.range == range);
             let Some((SetAside { first_n, last_n, .. }, _)) = found else { continue };
-            let resend = Resend { task: *first_n, first_n: *first_n, last_n: *last_n };
+            let (first_n, last_n) = (*first_n, *last_n);
+            let resend = Resend { task: RESEND_TASKS + first_n, first_n, last_n };
             // What cannot be read cannot be sent either.
-            if !within(&self.log, resend)?.iter().all(Row::is_readable) {
+            if within(&self.log, resend)?.is_none() {
                 return Ok(Err(JobRefusal::NotSetAside));
             }
             if !self.outbox.resends(resend.first_n) {
@@ -262,12 +286,19 @@ impl<L: Log> Job<L> {
         }
     }
 
-    /// What was given up and begins after this `n`, as others know it: a page of it, less what no row is kept of.
-    fn given_up(&self, after: u64) -> Result<Vec<(SetAside, GivenUp)>, LogError> {
-        if self.sequence.job().is_none() {
+    /// A page of what was given up and begins after this `n`.
+    fn given_up_after(&self, n: u64) -> Result<Vec<SetAside>, LogError> {
+        match self.sequence.job() {
+            Some(_) => self.log.given_up_after(n, GIVEN_UP_MAX),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What was given up, as others know it, less what no row is kept of.
+    fn as_known(&self, given_up: Vec<SetAside>) -> Result<Vec<(SetAside, GivenUp)>, LogError> {
+        if given_up.is_empty() {
             return Ok(Vec::new());
         }
-        let given_up = self.log.given_up_after(after, GIVEN_UP_MAX)?;
         let ends: Vec<u64> = given_up.iter().map(|message| message.last_n).collect();
         let rows = self.log.rows(&ends)?;
         let known = given_up.into_iter().filter_map(|message| {
@@ -290,8 +321,8 @@ impl<L: Log> Job<L> {
     }
 }
 
-/// The rows of what was set aside, as far as they are kept.
-fn within(log: &impl Log, Resend { first_n, last_n, .. }: Resend) -> Result<Vec<Row>, LogError> {
+/// The rows of what was set aside; nothing where they cannot all be read any more.
+fn within(log: &impl Log, Resend { first_n, last_n, .. }: Resend) -> Result<Option<Vec<Row>>, LogError> {
     let mut rows: Vec<Row> = Vec::new();
     let mut after = first_n.saturating_sub(1);
     while after < last_n {
@@ -300,5 +331,8 @@ fn within(log: &impl Log, Resend { first_n, last_n, .. }: Resend) -> Result<Vec<
         after = last.n;
         rows.extend(page.into_iter().filter(|row| row.n <= last_n));
     }
-    Ok(rows)
+    let is_whole = rows.first().is_some_and(|row| row.begins_at(first_n) && row.is_readable())
+        && rows.last().is_some_and(|row| row.n == last_n)
+        && rows.iter().zip(rows.iter().skip(1)).all(|(before, row)| row.goes_with(before));
+    Ok(Some(rows).filter(|_| is_whole))
 }

@@ -63,13 +63,19 @@ impl Cause {
         Self { class, code: error.code, status: error.status }
     }
 
+    /// Whether this is news where the publish before has failed for that: what passes by itself is all one.
+    pub fn is_other_trouble(self, now: Self) -> bool {
+        self.holds() != now.holds() || (self.holds() && self.class != now.class)
+    }
+
     /// Whether it holds the queue until somebody acts, or time has shown that it is the message.
     pub fn holds(self) -> bool {
         matches!(self.class, Class::Access | Class::Unknown)
     }
 }
 
-/// What must still be done, and is written down beside the log.
+/// What must still be done, and is written down beside the log. Each kind has ids of its own: 0 for the one of the outbox, and from
+/// [`RESEND_TASKS`] on for what is sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// Publish again, and no sooner.
@@ -85,6 +91,9 @@ pub enum Task {
 
 /// The task that is [`Task::Publish`].
 pub const PUBLISH_TASK: u64 = 0;
+
+/// The id of a [`Task::Resend`] is this and its first `n`.
+pub const RESEND_TASKS: u64 = 1 << 40;
 
 /// Why the outbox waits.
 #[derive(Debug, Clone, PartialEq, Eq)]

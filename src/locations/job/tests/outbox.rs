@@ -310,6 +310,35 @@ impl crate::locations::log::sql::Sql for Broken {
 }
 
 #[test]
+fn what_cannot_be_noted_as_given_up_is_not_passed_over() {
+    let broken = Broken(Sqlite::new(), std::rc::Rc::default());
+    let mut job = wake(SqlLog::new(broken.clone()));
+    results(&mut job, json!([fix_at(NOW)]), NOW);
+    let Ok(Need::Publish(Publication { ticket, .. })) = job.next(NOW) else { panic!("nothing leaves") };
+    broken.1.set(true);
+    assert!(job.failed(ticket, &refused(), NOW, 1.0).is_err());
+    broken.1.set(false);
+    results(&mut job, json!([fix_at(NOW + 1)]), NOW + 1);
+    assert_eq!(publish(&mut job, Err(refused()), NOW + 10_000).unwrap()["seq"], 1, "it goes out again");
+    assert_eq!(seen(&mut job, NOW + 10_000)["setAside"][0]["seq"], 1);
+    assert_eq!(publish(&mut job, Ok(()), NOW + 20_000).unwrap()["seq"], 2);
+}
+
+#[test]
+fn what_can_no_longer_be_read_when_it_is_sent_again_stays_set_aside() {
+    let sqlite = Sqlite::new();
+    let mut job = wake(SqlLog::new(sqlite.clone()));
+    results(&mut job, json!([fix_at(NOW)]), NOW);
+    publish(&mut job, Err(refused()), NOW);
+    resend(&mut job, 1_700_000_000, 1, 1);
+    sqlite.run("UPDATE log SET body = 'x'");
+    assert_eq!(publish(&mut job, Ok(()), NOW + 100), None);
+    assert_eq!(seen(&mut job, NOW)["setAside"][0]["seq"], 1);
+    let mut woken = wake(SqlLog::new(sqlite));
+    assert_eq!(publish(&mut woken, Ok(()), NOW + 200), None);
+}
+
+#[test]
 fn a_storage_that_refuses_leaves_an_alarm_that_comes_back() {
     let broken = Broken(Sqlite::new(), std::rc::Rc::default());
     let mut job = wake(SqlLog::new(broken.clone()));

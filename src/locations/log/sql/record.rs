@@ -121,17 +121,23 @@ impl Record {
     pub(super) fn row(&mut self) -> Result<Row, LogError> {
         let (n, epoch) = (self.count("log.n")?, self.count("log.life")?);
         let (seq, ts) = (self.count("log.seq")?, self.integer("log.ts")?);
-        let pointers = Pointers {
-            cap: self.integer_or_null("log.cap")?,
-            far: self.integer_or_null("log.far")?,
-            live: self.count_or_null("log.live")?,
-            right: self.count_or_null("log.live_right")?,
-            ahead: match self.text_or_null("log.live_ahead")? {
+        // All columns are read, whatever is in them: what comes after them counts.
+        let (cap, far) = (self.integer_or_null("log.cap"), self.integer_or_null("log.far"));
+        let (live, right) = (self.count_or_null("log.live"), self.count_or_null("log.live_right"));
+        let ahead = self.text_or_null("log.live_ahead");
+        let (kind, body) = (self.text("log.kind"), self.text("log.body"));
+        let pointers = || {
+            let ahead = match ahead? {
                 Some(text) => serde_json::from_str(&text).map_err(|_| LogError::Damaged("log.live_ahead"))?,
                 None => Vec::new(),
-            },
+            };
+            Ok::<_, LogError>(Pointers { cap: cap?, far: far?, live: live?, right: right?, ahead })
         };
-        let content = content(&self.text("log.kind")?, &self.text("log.body")?);
+        let (pointers, content) = match (pointers(), kind, body) {
+            (Ok(pointers), Ok(kind), Ok(body)) => (pointers, content(&kind, &body)),
+            // Nothing is known of any time then, nor of what is live.
+            (pointers, ..) => (pointers.unwrap_or_default(), Content::Damaged),
+        };
         Ok(sound(Row { n, epoch, seq, ts, pointers, content }))
     }
 

@@ -6,9 +6,9 @@ use super::record::{Record, Statement, count};
 use super::{Sql, SqlValue};
 use crate::locations::log::{Cause, LogError, Task, Trouble};
 
-const ALL: Statement = "SELECT id, kind, due, failures, body FROM tasks ORDER BY id";
+const ALL: Statement = "SELECT kind, id, due, failures, body FROM tasks ORDER BY id";
 const PUT: Statement = "INSERT OR REPLACE INTO tasks (id, kind, due, failures, body) VALUES (?, ?, ?, ?, ?)";
-const END: Statement = "DELETE FROM tasks WHERE id = ?";
+const END: Statement = "DELETE FROM tasks WHERE id = ? AND kind IN ('publish', 'resend')";
 
 const PUBLISH: &str = "publish";
 const RESEND: &str = "resend";
@@ -32,20 +32,22 @@ pub(super) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
     let mut tasks = Vec::new();
     for row in sql.exec(ALL, vec![])? {
         let mut record = Record::new(row);
-        let (id, kind) = (record.count("tasks.id")?, record.text("tasks.kind")?);
-        let (until, failures) = (record.integer("tasks.due")?, record.count("tasks.failures")?);
+        let kind = record.text("tasks.kind")?;
+        if ![PUBLISH, RESEND].contains(&kind.as_str()) {
+            continue;
+        }
+        let (id, until) = (record.count("tasks.id")?, record.integer("tasks.due")?);
+        let failures = u32::try_from(record.count("tasks.failures")?).unwrap_or(u32::MAX);
         let body = record.text("tasks.body")?;
-        let task = match kind.as_str() {
-            PUBLISH => serde_json::from_str(&body).ok().map(|Publish { cause, held }| {
-                let failures = u32::try_from(failures).unwrap_or(u32::MAX);
-                Task::Publish(Trouble { cause, until, failures, held })
-            }),
-            RESEND => serde_json::from_str(&body)
-                .ok()
-                .map(|Resend { first_n, last_n }| Task::Resend { first_n, last_n }),
-            _ => None,
+        let task = if kind == PUBLISH {
+            let publish = serde_json::from_str(&body);
+            publish.map(|Publish { cause, held }| Task::Publish(Trouble { cause, until, failures, held }))
+        } else {
+            let resend = serde_json::from_str(&body);
+            resend.map(|Resend { first_n, last_n }| Task::Resend { first_n, last_n })
         };
-        tasks.extend(task.map(|task| (id, task)));
+        // One that cannot be read is as one that was never written: the outbox begins anew, or is asked again.
+        tasks.extend(task.ok().map(|task| (id, task)));
     }
     Ok(tasks)
 }

@@ -263,8 +263,6 @@ fn prints_are_told_with_their_rows_however_many_there_are() {
 #[test]
 fn a_damaged_log_is_an_error() {
     for damage in [
-        "UPDATE log SET live_ahead = 'x'",
-        "UPDATE log SET cap = 'x'",
         "UPDATE log SET sent = -1",
         "UPDATE log SET sent = 0.5",
         "UPDATE meta SET job = '..'",
@@ -292,6 +290,9 @@ fn a_damaged_row_says_so_and_no_more_than_can_be() {
         "UPDATE log SET body = '{}'",
         r#"UPDATE log SET body = '{"driver":"d","fixes":[]}'"#,
         r#"UPDATE log SET body = '{"driver":"d","fixes":[[null,1,1],[null,1,1]]}'"#,
+        "UPDATE log SET live_ahead = 'x'",
+        "UPDATE log SET cap = 'x'",
+        "UPDATE log SET live = 0.5",
     ] {
         let (mut log, sqlite) = begun();
         append(&mut log, &row(1, &[PLAIN]), at(0));
