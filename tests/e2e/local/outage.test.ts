@@ -18,10 +18,10 @@ const world = await World.forThisFile({ ABLY_REST_URL: relay.url }, async () => 
 
 const RETRY = { disconnectedRetryTimeout: 200 };
 
-/** The seqs of the messages that Ably keeps of a job, in their order. */
+/** The seqs of all fixes that Ably keeps of a job, in the order of their messages. */
 async function kept(clients: Clients, job: string): Promise<number[]> {
   const page = await clients.withKey().channels.get(channelOf(job)).history({ limit: 1000, direction: "forwards" });
-  return page.items.map(({ data }) => (data as Event).seq);
+  return page.items.flatMap(({ data }) => seqs((data as Event).fromSeq, (data as Event).seq));
 }
 
 const seqs = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
