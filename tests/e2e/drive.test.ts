@@ -46,7 +46,7 @@ inBothFormats(world, "a customer sees a whole drive, fix by fix", async (_, clie
 
   const { now, ageMs, ...state } = await firstState(world, customer, job);
   assert.deepEqual(state, listener.messages.at(-1)?.data);
-  assert.equal(ageMs, now - state.capturedAt);
+  assert.equal(ageMs, now - (state.capturedAt ?? 0));
 });
 
 inBothFormats(world, "a drive posted in batches arrives as one message a post that tells of each fix", async (_, clients) => {
