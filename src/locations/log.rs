@@ -17,7 +17,7 @@ mod row;
 pub mod sql;
 
 #[cfg(test)]
-pub(super) mod memory;
+pub(crate) mod memory;
 
 pub use self::pending::{Cause, Class, PUBLISH_TASK, RESEND_TASKS, SetAside, Task, Trouble};
 pub use self::row::{Accepted, Content, Kept, Pointers, Ready, Row, Time};
