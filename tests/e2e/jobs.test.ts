@@ -74,7 +74,10 @@ inBothFormats(world, "what a phone does not know is not told, whether it says -1
     { speed: null, heading: null, accuracy: null, altitude: null, capturedAt: null, id: null },
     {},
   ];
-  for (const fields of unknown) await post(world, session, job, { lat: 45.5, lng: 13.25, ...fields });
+  for (const [index, fields] of unknown.entries()) {
+    await post(world, session, job, { lat: 45.5, lng: 13.25, ...fields });
+    await listener.hears(index + 1);
+  }
   await post(world, session, job, { lat: 45.5, lng: 13.25, speed: 0, heading: 360, accuracy: 0, altitude: -1, battery: 0.5, wifi: "home" });
   await listener.hears(4);
 
@@ -94,6 +97,8 @@ inBothFormats(world, "late fixes are told beside the marker, or without it, and 
   const fix = (secondsAgo: number) => ({ lat: 40 + secondsAgo / 1000, lng: 10, capturedAt: now - secondsAgo * 1000 });
   const send = async (...secondsAgo: number[]) => {
     const { results } = await post(world, session, job, { locations: secondsAgo.map(fix) });
+    // What comes while a message is under way would leave with others.
+    await listener.hears(Math.max(listener.told.length, ...results.map(({ seq }) => seq)));
     return results.map(({ seq, status }) => [seq, status]);
   };
 

@@ -218,8 +218,9 @@ impl World {
                 let Some(SetAside { first_n, last_n, .. }) = self.disk.given_up().first().cloned() else {
                     return;
                 };
-                // Whoever asks has mended what was wrong with it.
-                self.refused.clear();
+                // Whoever asks has mended what was wrong with it, for what leaves from now on.
+                let refused = std::mem::take(&mut self.refused);
+                self.under_way.retain(|(_, publication)| !refused.contains(&id_of(publication)));
                 let epoch = self.disk.all().first().map_or(0, |row| row.epoch);
                 self.turn(Turn::Whole, |job, now| {
                     let range = crate::locations::protocol::Range { epoch, from_seq: first_n, seq: last_n };
@@ -240,7 +241,7 @@ impl World {
             }
             return;
         };
-        let id = serde_json::from_str::<PublishedMessage>(publication.body.as_str()).unwrap().id;
+        let id = id_of(&publication);
         // It decides once on each message.
         let fortune = match fortune {
             Fortune::Fails(ErrorClass::BlamesMessage) if self.stored.iter().any(|stored| stored.id == id) => {
@@ -384,6 +385,10 @@ impl World {
             "it is written down that all has arrived"
         );
     }
+}
+
+fn id_of(publication: &Publication) -> String {
+    serde_json::from_str::<PublishedMessage>(publication.body.as_str()).unwrap().id
 }
 
 /// How many games are played; more by `FAULT_GAMES`.
