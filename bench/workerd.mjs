@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { freePort, LOOPBACK } from "../scripts/dev/ports.mjs";
 import { sign } from "../scripts/dev/session.mjs";
 import { environment, NPM_BIN, ROOT } from "../scripts/setup/environment.mjs";
-import { config } from "./config.mjs";
+import { config, UNLIMITED } from "./config.mjs";
 
 const SESSION_SECRET = "bench-bench-bench-bench-bench-bench-";
 /** Where the objects' storage goes: into memory, where there is such a place, so that the disk is not what is measured. */
@@ -25,7 +25,7 @@ const TICKS_PER_SECOND = 100;
 export async function serve(dir, ablyPort) {
   const ports = { towline: await freePort(18787, LOOPBACK), hello: await freePort(18887, LOOPBACK) };
   writeFileSync(join(dir, "hello.js"), readFileSync(join(ROOT, "bench", "hello.js")));
-  const settings = { ABLY_API_KEY: "bench0.key:secret", ABLY_REST_URL: `http://${LOOPBACK}:${ablyPort}`, SESSION_SECRET };
+  const settings = { ABLY_API_KEY: "bench0.key:secret", ABLY_REST_URL: `http://${LOOPBACK}:${ablyPort}`, SESSION_SECRET, ...UNLIMITED };
   writeFileSync(join(dir, "config.capnp"), config(dir, ports, settings));
   const child = spawn(join(NPM_BIN, "workerd"), ["serve", join(dir, "config.capnp")], {
     env: environment(),
