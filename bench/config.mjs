@@ -6,7 +6,7 @@ import { LOOPBACK } from "../scripts/dev/ports.mjs";
 import { ROOT } from "../scripts/setup/environment.mjs";
 
 /** What a job takes, lifted: a measurement posts faster than any phone. */
-export const UNLIMITED = { JOB_FIX_RATE: "10000", JOB_FIX_BURST: "1000000", JOB_UNSENT_MAX: "10000000", JOB_TRAIL_MAX: "2000000" };
+export const UNLIMITED = { JOB_FIX_RATE: "1000000", JOB_FIX_BURST: "1000000", JOB_UNSENT_MAX: "10000000", JOB_TRAIL_MAX: "2000000" };
 
 /**
  * @param {string} dir holds `worker/`, as Wrangler bundles it, and `hello.js` where there is a peer; the objects' storage goes there too

@@ -170,7 +170,7 @@ impl JobConfig {
         let ably = reader.optional("ABLY_REST_URL", Endpoint::parse).map_or_else(Hosts::ably, Hosts::only);
         let max_fix_age_hours = reader.number("MAX_FIX_AGE_HOURS", 1..=24 * 365, 24);
         let limits = Limits {
-            rate: reader.number("JOB_FIX_RATE", 1..=10_000, 100),
+            rate: reader.number("JOB_FIX_RATE", 1..=1_000_000, 100),
             burst: reader.number("JOB_FIX_BURST", 100..=1_000_000, 30_000),
             unsent: reader.number("JOB_UNSENT_MAX", 100..=10_000_000, 100_000),
             // All of it has to fit into what recognises retries, in the memory of an isolate.
@@ -253,7 +253,7 @@ mod tests {
             ("SESSION_MAX_HOURS", &["0", "-1", "+1", "1.5", "x", "721"]),
             ("SESSION_RENEWAL_SECONDS", &["-1", "x", "86401"]),
             ("MAX_FIX_AGE_HOURS", &["0", "x"]),
-            ("JOB_FIX_RATE", &["0", "-1", "10001"]),
+            ("JOB_FIX_RATE", &["0", "-1", "1000001"]),
             ("JOB_FIX_BURST", &["99", "x"]),
             ("JOB_UNSENT_MAX", &["99", "x"]),
             ("JOB_TRAIL_MAX", &["99", "x"]),
