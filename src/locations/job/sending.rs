@@ -6,7 +6,7 @@ use super::{Job, Millis};
 use crate::ids::JobId;
 use crate::locations::alarm::{Alarm, TIMER_MAX};
 use crate::locations::event::{self, Sending};
-use crate::locations::log::{Cause, Log, LogError, PUBLISH_TASK, RESEND_TASKS, Row, SetAside, Task};
+use crate::locations::log::{Cause, Content, Log, LogError, PUBLISH_TASK, RESEND_TASKS, Row, SetAside, Task};
 use crate::locations::outbox::{Next, ROWS_MAX, Resend, State, Verdict};
 use crate::locations::protocol::{GivenUp, JobRefusal, OutboxSeen, Range, Resending};
 
@@ -331,7 +331,9 @@ fn within(log: &impl Log, Resend { first_n, last_n, .. }: Resend) -> Result<Opti
         after = last.n;
         rows.extend(page.into_iter().filter(|row| row.n <= last_n));
     }
-    let is_whole = rows.first().is_some_and(|row| row.begins_at(first_n) && row.is_readable())
+    // What this build does not know it cannot send: were it passed over here, the outbox would go back to it.
+    let can_be_sent = |row: &Row| row.is_readable() && row.content != Content::Unknown;
+    let is_whole = rows.first().is_some_and(|row| row.begins_at(first_n) && can_be_sent(row))
         && rows.last().is_some_and(|row| row.n == last_n)
         && rows.iter().zip(rows.iter().skip(1)).all(|(before, row)| row.goes_with(before));
     Ok(Some(rows).filter(|_| is_whole))

@@ -339,6 +339,19 @@ fn what_can_no_longer_be_read_when_it_is_sent_again_stays_set_aside() {
 }
 
 #[test]
+fn what_a_newer_build_has_set_aside_is_not_sent_again_by_one_that_does_not_know_it() {
+    let sqlite = Sqlite::new();
+    let mut job = wake(SqlLog::new(sqlite.clone()));
+    results(&mut job, json!([fix_at(NOW)]), NOW);
+    publish(&mut job, Err(refused()), NOW);
+    results(&mut job, json!([fix_at(NOW + 1)]), NOW + 1);
+    publish(&mut job, Ok(()), NOW + 100);
+    sqlite.run("UPDATE log SET kind = 'a thing', body = '[]' WHERE n = 1");
+    assert_eq!(resend(&mut job, 1_700_000_000, 1, 1), Reply::Refusal(JobRefusal::NotSetAside));
+    assert_eq!(publish(&mut job, Ok(()), NOW + 200), None, "and nothing goes back");
+}
+
+#[test]
 fn a_storage_that_refuses_leaves_an_alarm_that_comes_back() {
     let broken = Broken(Sqlite::new(), std::rc::Rc::default());
     let mut job = wake(SqlLog::new(broken.clone()));
