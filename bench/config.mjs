@@ -38,9 +38,12 @@ const towline :Workerd.Worker = (
     (name = "./${wasm}", wasm = embed "worker/${wasm}"),
   ],
   compatibilityDate = "${date}",
-  durableObjectNamespaces = [(className = "Job", uniqueKey = "bench", enableSql = true)],
+  durableObjectNamespaces = [
+    (className = "Job", uniqueKey = "bench", enableSql = true),
+    (className = "Operations", uniqueKey = "bench-operations", enableSql = true),
+  ],
   durableObjectStorage = (localDisk = "disk"),
-  bindings = [${bindings.join(", ")}, (name = "JOBS", durableObjectNamespace = "Job")],
+  bindings = [${bindings.join(", ")}, (name = "JOBS", durableObjectNamespace = "Job"), (name = "OPERATIONS", durableObjectNamespace = "Operations")],
 );
 ${peer.worker}
 `;

@@ -3,6 +3,8 @@
 //! - [`http`]: the endpoints, and the steps from a request to its answer.
 //! - [`config`]: the settings, checked as a whole.
 //! - [`ids`]: the identifiers that every room shares, parsed once at the border.
+//! - [`objects`]: what every Durable Object is made of.
+//! - [`operations`]: what operators hear.
 //! - [`sessions`]: who is asking: credentials → verification → session.
 //! - [`tokens`]: the first job: session → policy → capability → Ably token.
 //! - [`locations`]: the second job: fix → sequence → outbox → event.
@@ -14,6 +16,8 @@ pub mod config;
 pub mod http;
 pub mod ids;
 pub mod locations;
+pub mod objects;
+pub mod operations;
 pub mod sessions;
 pub mod tokens;
 

@@ -21,3 +21,16 @@ export class Job extends DurableObject {
     return this.rust.fetch(request);
   }
 }
+
+export class Operations extends DurableObject {
+  constructor(state, env) {
+    super(state, env);
+    this.rust = new rust.Operations(state, env);
+  }
+  report(report) {
+    return this.rust.report(report);
+  }
+  alarm() {
+    return this.rust.alarm();
+  }
+}

@@ -5,18 +5,23 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ably::rest::{RestClient, Timeouts};
-use js_sys::Math;
+use js_sys::{Math, Reflect};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::Delay;
 use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
-use super::runtime::{ObjectSql, Request, Runtime, describe, now_ms, response, set_alarm, variable, write};
+use super::runtime::{
+    ObjectSql, Request, Runtime, describe, fault, now, report, response, set_alarm, variable, write,
+};
 use crate::config::JobConfig;
 use crate::http::answer::Answer;
-use crate::locations::lines::{Line, Lines};
+use crate::locations::log::LogError;
 use crate::locations::log::sql::SqlLog;
-use crate::locations::{Job as Core, JobRequest, Millis, Need, Publication, Settings};
+use crate::locations::{Job as Core, JobRequest, Need, Publication, Settings};
+use crate::objects::Millis;
+use crate::objects::lines::{Line, Lines};
+use crate::operations::Report;
 
 /// Where the object cannot wake the alarm goes off again so many milliseconds later, and twice as many each time, up to
 /// [`FAULT_ALARM_MAX`].
@@ -71,7 +76,7 @@ impl Job {
         let request: JobRequest = serde_json::from_str(request)
             .map_err(|error| fault(inner.lines.fault("request_unreadable", Some(&error))))?;
         let reply = inner.awake().map_err(fault)?.core.handle(request, now());
-        let reply = reply.map_err(|error| fault(inner.lines.storage(&error)))?;
+        let reply = reply.map_err(|error| fault(inner.storage_fault(&error)))?;
         if let Err(line) = Inner::turn(inner) {
             write(&line);
         }
@@ -87,7 +92,7 @@ impl Job {
         let inner = &self.0;
         let rung = inner
             .awake()
-            .and_then(|mut awake| awake.core.alarm(now()).map_err(|error| inner.lines.storage(&error)));
+            .and_then(|mut awake| awake.core.alarm(now()).map_err(|error| inner.storage_fault(&error)));
         let Err(line) = rung.and_then(|()| Inner::turn(inner)) else {
             inner.faults.set(0);
             return Ok(());
@@ -121,7 +126,7 @@ impl Inner {
                 limits: config.limits,
             };
             let sql = SqlLog::new(ObjectSql(self.storage.sql()));
-            let core = Core::wake(sql, settings).map_err(|error| self.lines.storage(&error))?;
+            let core = Core::wake(sql, settings).map_err(|error| self.storage_fault(&error))?;
             let ably = RestClient::new(config.ably, config.publish_key, Timeouts::default(), Runtime)
                 .map_err(|error| self.lines.fault("http_client_failed", Some(&error)))?;
             *awake = Some(Awake { core, ably: Rc::new(ably) });
@@ -133,15 +138,20 @@ impl Inner {
     /// number of times: the outbox itself sees to it that one publish is in flight.
     fn turn(this: &Rc<Self>) -> Result<(), Line> {
         let mut awake = this.awake()?;
-        let need = awake.core.next(now()).map_err(|error| this.lines.storage(&error));
+        let need = awake.core.next(now()).map_err(|error| this.storage_fault(&error));
         // Armed before all that may fail: what is written stays, and something has to come back to it.
         let armed = awake.core.arm(now()).map_or(Ok(()), |at| set_alarm(&this.storage, at));
         if armed.is_err() {
             awake.core.not_armed();
         }
-        awake.core.notices().into_iter().for_each(|notice| write(&this.lines.notice(notice)));
+        awake.core.notices().into_iter().for_each(|notice| write(&notice.line(&this.lines)));
+        let report = awake.core.report(now());
         let ably = Rc::clone(&awake.ably);
         drop(awake);
+        if let Some(report) = report {
+            let this = Rc::clone(this);
+            spawn_local(async move { this.report(report).await });
+        }
         match need? {
             Need::Publish(publication) => {
                 let this = Rc::clone(this);
@@ -172,20 +182,30 @@ impl Inner {
                 Ok(()) => awake.core.published(now()),
                 Err(error) => awake.core.failed(ticket, error, now(), Math::random()),
             };
-            noted.map_err(|error| self.lines.storage(&error))
+            noted.map_err(|error| self.storage_fault(&error))
         });
         for ended in [noted, Self::turn(&self)] {
             ended.unwrap_or_else(|line| write(&line));
         }
     }
-}
 
-fn now() -> Millis {
-    now_ms() as Millis
-}
+    async fn report(self: Rc<Self>, said: Report) {
+        let is_heard = self.hand_over(&said).await.is_ok();
+        let noted = self.awake().and_then(|mut awake| {
+            let noted = awake.core.reported(is_heard, now(), Math::random());
+            noted.map_err(|error| self.storage_fault(&error))
+        });
+        for ended in [noted, Self::turn(&self)] {
+            ended.unwrap_or_else(|line| write(&line));
+        }
+    }
 
-/// Logs a fault of ours, and gives the error that the caller's side sees.
-fn fault(line: Line) -> JsValue {
-    write(&line);
-    js_sys::Error::new(line.code).into()
+    async fn hand_over(&self, said: &Report) -> Result<JsValue, JsValue> {
+        let text = serde_json::to_string(said).map_err(|error| JsValue::from_str(&error.to_string()))?;
+        JsFuture::from(report(&Reflect::get(&self.env, &"OPERATIONS".into())?, &text)?).await
+    }
+
+    fn storage_fault(&self, error: &LogError) -> Line {
+        self.lines.fault(error.code(), Some(error))
+    }
 }

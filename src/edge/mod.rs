@@ -2,8 +2,10 @@
 //!
 //! - [`front`]: every request enters here.
 //! - [`job`]: the Durable Object of a job.
-//! - [`runtime`]: the few calls of the runtime that both use.
+//! - [`operations`]: the Durable Object that tells operators.
+//! - [`runtime`]: the few calls of the runtime that all of them use.
 
 mod front;
 mod job;
+mod operations;
 mod runtime;

@@ -58,6 +58,11 @@ export function callRef(jobs, ref, request) {
   return jobs.get(id).call(request);
 }
 
+// Hands a report to the one object that merges them.
+export async function report(operations, text) {
+  await operations.get(operations.idFromName("operations")).report(text);
+}
+
 // Runs a statement, and reads all its rows here too: reading a row can throw as well as running does, and what is thrown past a Rust
 // call that does not catch takes down every object beside this one; and rows that are left unread fail the commit of the whole turn.
 export function queryRows(sql, statement, bindings) {

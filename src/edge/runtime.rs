@@ -7,10 +7,9 @@ use worker::worker_sys::{DurableObjectStorage, SqlStorage};
 use worker::{console_error, console_log, console_warn};
 
 use crate::http::answer::Answer;
-use crate::locations::Millis;
-use crate::locations::lines::{Level, Line};
-use crate::locations::log::StorageError;
-use crate::locations::log::sql::{Sql, SqlValue};
+use crate::objects::Millis;
+use crate::objects::lines::{Level, Line};
+use crate::objects::sql::{Sql, SqlValue, Statement, StorageError};
 
 #[wasm_bindgen]
 extern "C" {
@@ -42,6 +41,9 @@ extern "C" {
     /// The same to the object of an id; `null` where no object of a job can have it.
     #[wasm_bindgen(js_name = callRef, catch)]
     pub fn call_ref(jobs: &JsValue, reference: &str, request: &str) -> Result<JsValue, JsValue>;
+    /// Hands the operations object a report; resolves once that has taken it.
+    #[wasm_bindgen(js_name = report, catch)]
+    pub fn report(operations: &JsValue, report: &str) -> Result<Promise, JsValue>;
     /// Runs a statement and reads all its rows, each an array of its values.
     #[wasm_bindgen(js_name = queryRows, catch)]
     fn query_rows(sql: &SqlStorage, statement: &str, bindings: Array) -> Result<Array, JsValue>;
@@ -54,6 +56,17 @@ extern "C" {
 /// The time, in Unix milliseconds. It stands still while code runs.
 pub(super) fn now_ms() -> u64 {
     Date::now() as u64
+}
+
+/// The same as what the plain rooms count in.
+pub(super) fn now() -> Millis {
+    now_ms() as Millis
+}
+
+/// Logs a fault of ours, and gives the error that the side which has called an object sees.
+pub(super) fn fault(line: Line) -> JsValue {
+    write(&line);
+    js_sys::Error::new(line.code).into()
 }
 
 /// The clock and the dice.
@@ -105,11 +118,7 @@ pub(super) fn response(request: &Request, answer: &Answer) -> JsValue {
 pub(super) struct ObjectSql(pub(super) SqlStorage);
 
 impl Sql for ObjectSql {
-    fn exec(
-        &self,
-        statement: &'static str,
-        params: Vec<SqlValue>,
-    ) -> Result<Vec<Vec<SqlValue>>, StorageError> {
+    fn exec(&self, statement: Statement, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, StorageError> {
         let bindings: Array = params.iter().map(to_js).collect();
         let rows =
             query_rows(&self.0, statement, bindings).map_err(|error| StorageError(describe(&error)))?;

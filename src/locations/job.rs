@@ -29,13 +29,16 @@ use super::protocol::{Identity, JobAnswer, JobRefusal, JobRequest, NoState, Outc
 use super::sequence::{Alive, Before, Mark, Markers, Sequence, ahead_after};
 use super::trail::{Page, Wanted};
 use crate::ids::JobId;
+use crate::operations::Queue;
 
+mod notice;
 mod sending;
 
 #[cfg(test)]
 pub(in crate::locations) mod tests;
 
-pub use self::sending::{Need, Notice, Publication, Ticket};
+pub use self::notice::Notice;
+pub use self::sending::{Need, Publication, Ticket};
 
 /// What a job is to know of itself.
 #[derive(Debug, Clone)]
@@ -61,6 +64,7 @@ pub struct Job<L> {
     /// Whether it is written down why the outbox waits.
     is_trouble_kept: bool,
     notices: Vec<Notice>,
+    reports: Queue,
 }
 
 impl<L: Log> Job<L> {
@@ -71,14 +75,18 @@ impl<L: Log> Job<L> {
     pub fn wake(mut log: L, settings: Settings) -> Result<Self, LogError> {
         let waking = log.wake()?;
         let sequence = Sequence::wake(&log, &waking)?;
-        let outbox = match waking {
+        let outbox = match &waking {
             Waking::Untouched => Outbox::default(),
-            Waking::Begun { position, tasks, .. } => Outbox::resume(position, sequence.last_n(), tasks),
+            Waking::Begun { position, tasks, .. } => Outbox::resume(*position, sequence.last_n(), tasks),
         };
         let is_trouble_kept = outbox.trouble().is_some();
         let (index, bucket, alarm) = (Index::default(), Bucket::of(settings.limits), Alarm::default());
+        let reports = Queue::resume(match waking {
+            Waking::Begun { tasks, .. } => tasks.into_iter().filter_map(|(_, task)| task.report()).collect(),
+            Waking::Untouched => Vec::new(),
+        });
         let notices = Vec::new();
-        Ok(Self { log, settings, sequence, index, bucket, outbox, alarm, is_trouble_kept, notices })
+        Ok(Self { log, settings, sequence, index, bucket, outbox, alarm, is_trouble_kept, notices, reports })
     }
 
     /// Answers a request at `now`, Unix milliseconds.

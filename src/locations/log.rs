@@ -10,6 +10,7 @@ use thiserror::Error;
 use self::past::Past;
 use super::print::Print;
 use crate::ids::JobId;
+use crate::objects::sql::{StorageError, Unreadable};
 
 pub mod past;
 mod pending;
@@ -19,7 +20,7 @@ pub mod sql;
 #[cfg(test)]
 pub(crate) mod memory;
 
-pub use self::pending::{Cause, Class, PUBLISH_TASK, RESEND_TASKS, SetAside, Task, Trouble};
+pub use self::pending::{PUBLISH_TASK, RESEND_TASKS, SetAside, Task, Trouble};
 pub use self::row::{Accepted, Content, Kept, Pointers, Ready, Row, Time};
 
 /// Which life of which job's sequence.
@@ -59,11 +60,6 @@ pub enum Waking {
     },
 }
 
-/// What the storage says when it refuses. For our own log, never for a caller.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct StorageError(pub String);
-
 /// Why the log cannot be read or written. For our own log, never for a caller.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LogError {
@@ -79,6 +75,12 @@ pub enum LogError {
     /// The object of one job was asked about another.
     #[error("this object is another job's")]
     OtherJob,
+}
+
+impl From<Unreadable> for LogError {
+    fn from(Unreadable(column): Unreadable) -> Self {
+        Self::Damaged(column)
+    }
 }
 
 impl LogError {

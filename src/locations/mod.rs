@@ -4,20 +4,17 @@
 //! - [`protocol`] is what the Worker and a job's object say to each other.
 //! - [`job`] is the object's state machine: [`dedupe`], [`clock`], [`sequence`], write, answer; and from the same place the
 //!   [`outbox`], which publishes what was written as [`event`]s.
-//! - [`alarm`] and [`backoff`] say when it goes on, [`limits`] how much it takes.
-//! - [`lines`] is what an object says in the service's log.
+//! - [`alarm`] says when it goes on, [`limits`] how much it takes.
 //! - [`log`] is what a job keeps, over the SQL of a Durable Object, with a [`print`] of each fix.
 //! - [`trail`] tells what was accepted, by each fix's [`place`] in the job's order.
 
 pub mod alarm;
-pub mod backoff;
 pub mod clock;
 pub mod dedupe;
 pub mod event;
 pub mod fix;
 pub mod job;
 pub mod limits;
-pub mod lines;
 pub mod log;
 pub mod outbox;
 pub mod place;
@@ -27,10 +24,9 @@ pub mod protocol;
 pub mod sequence;
 pub mod trail;
 
+use crate::objects::Millis;
+
 pub use fix::{DedupeId, Field, Fix, Reason, Rejection};
 pub use job::{Job, Need, Publication, Settings};
 pub use post::{Post, PostError, Sender};
 pub use protocol::{Identity, JobAnswer, JobRefusal, JobRequest, Reply};
-
-/// A time in Unix milliseconds, or a length of time in milliseconds.
-pub type Millis = i64;

@@ -12,16 +12,17 @@ use std::ops::RangeInclusive;
 
 use ably::rest::ErrorClass;
 
-use super::backoff::{ACCESS, TRANSIENT, UNKNOWN, share};
-use super::log::{Cause, Position, Row, Task, Trouble};
-use super::{Millis, event};
+use super::event;
+use super::log::{Position, Row, Task, Trouble};
+use crate::objects::backoff::{ACCESS, TRANSIENT, UNKNOWN, share};
+use crate::objects::{Cause, Millis};
 
 mod says;
 
 #[cfg(test)]
 mod tests;
 
-pub use self::says::{Next, Resend, State, Verdict};
+pub use self::says::{News, Next, Resend, State, Verdict};
 
 /// Rows read from the log at once.
 pub const ROWS_MAX: u32 = 64;
@@ -40,6 +41,9 @@ const LONGEST: Millis = 900_000;
 
 /// After a storage that refuses, what it was to note is tried again so much later.
 const STORAGE_WAIT: Millis = 8_000;
+
+/// What passes by itself has lasted long after so long a time.
+const DELAYED: Millis = 60_000;
 
 /// How often a message is held for a reason that nobody knows, before it is the message that is to blame.
 const HELD_MAX: u32 = 2;
@@ -85,7 +89,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// An outbox that goes on from what the log says: whatever was in flight goes out again.
-    pub fn resume(position: Position, last: u64, tasks: Vec<(u64, Task)>) -> Self {
+    pub fn resume(position: Position, last: u64, tasks: &[(u64, Task)]) -> Self {
         let infl = position.infl.filter(|infl| (position.sent + 1..=last).contains(infl));
         let position = Position { infl, ..position };
         let mut outbox = Self { position, saved: position, last, is_first_alone: true, ..Self::default() };
@@ -93,11 +97,12 @@ impl Outbox {
             match task {
                 Task::Publish(trouble) => {
                     outbox.not_before = trouble.until;
-                    outbox.trouble = Some(trouble);
+                    outbox.trouble = Some(trouble.clone());
                 }
                 Task::Resend { first_n, last_n } => {
-                    outbox.resends.push_back(Resend { task: id, first_n, last_n });
+                    outbox.resends.push_back(Resend { task: *id, first_n: *first_n, last_n: *last_n });
                 }
+                Task::Report(_) => {}
             }
         }
         outbox
@@ -278,20 +283,26 @@ impl Outbox {
         self.flight = None;
         let before = self.trouble.take();
         let is_new = before.as_ref().is_none_or(|before| before.cause.is_other_trouble(cause));
+        let since = before.as_ref().map_or(now, |before| before.since.min(now));
+        let was_told = before.as_ref().is_some_and(|before| before.is_told);
         let failures = before.filter(|_| !is_new).map_or(0, |before| before.failures);
         let wait = match class {
             ErrorClass::BlamesMessage | ErrorClass::Unknown => UNKNOWN + share(UNKNOWN / 10, jitter),
             ErrorClass::BlamesAccess => ACCESS.delay(failures, jitter),
             ErrorClass::Throttled { retry_after } | ErrorClass::Transient { retry_after } => {
-                let asked = retry_after.unwrap_or_default().as_millis();
-                let asked = Millis::try_from(asked).unwrap_or(Millis::MAX / 4);
-                // Never sooner than Ably asks; and it asks everybody at once, so not all of them as soon as that.
-                TRANSIENT.delay(failures, jitter).max(asked + share(asked / 2, jitter))
+                TRANSIENT.no_sooner_than(retry_after, failures, jitter)
             }
         };
         let until = now + wait;
         let held = held + u32::from(class == ErrorClass::Unknown);
-        self.trouble = Some(Trouble { cause, until, failures: failures.saturating_add(1), held });
+        let lasts = !cause.holds() && !was_told && now - since >= DELAYED;
+        let is_told = was_told || lasts || cause.holds();
+        self.trouble =
+            Some(Trouble { cause, until, failures: failures.saturating_add(1), held, since, is_told });
+        let news = match is_new {
+            true => Some(News::Begins),
+            false => lasts.then_some(News::Lasts { since }),
+        };
         self.not_before = until;
         while self.kept > KEPT_MAX
             && let Some(row) = self.rows.pop_back()
@@ -299,7 +310,7 @@ impl Outbox {
             self.kept -= row.size();
             self.bytes.pop_back();
         }
-        Verdict::Retry { at: until, is_new }
+        Verdict::Retry { at: until, news }
     }
 
     /// What is wrong, while something is.

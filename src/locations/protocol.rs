@@ -10,7 +10,6 @@ use super::Millis;
 use super::clock::Clock;
 use super::event::Updated;
 use super::fix::{Field, Reason, Rejection};
-use super::log::Cause;
 use super::outbox::State;
 use super::place::Place;
 use super::post::Post;
@@ -18,6 +17,7 @@ use super::trail::Page;
 #[cfg(doc)]
 use super::trail::Wanted;
 use crate::ids::JobId;
+use crate::objects::Cause;
 
 /// What the Worker asks of a job's object, once it has checked that the caller may.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

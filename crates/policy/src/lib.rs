@@ -26,6 +26,9 @@ pub const JOB_CHANNEL: &str = "dispatch:job:{jobId}";
 /// All of these.
 const JOB_CHANNELS: &str = "dispatch:job:*";
 
+/// The channel on which the service tells operators what they should know.
+pub const OPERATIONS_CHANNEL: &str = "admin:ops";
+
 /// A role that can get a token. `service` is none of them: the platform's back end gets no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {

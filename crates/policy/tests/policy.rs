@@ -218,7 +218,10 @@ fn each_key_needs_the_union_of_what_it_serves() {
         report::signing_key(&policy).unwrap().to_string(),
         r#"{"a:*":["annotation-subscribe","subscribe"],"n:*:x":["subscribe"]}"#
     );
-    assert_eq!(report::publish_key().unwrap().to_string(), r#"{"dispatch:job:*":["publish"]}"#);
+    assert_eq!(
+        report::publish_key().unwrap().to_string(),
+        r#"{"admin:ops":["publish"],"dispatch:job:*":["publish"]}"#
+    );
 }
 
 /// Runs `policy-check` in a directory that holds the given policy.

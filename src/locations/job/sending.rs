@@ -2,13 +2,17 @@
 
 use ably::rest::{ErrorClass, PublishBody, PublishError};
 
-use super::{Job, Millis};
+use super::{Job, Millis, Notice};
 use crate::ids::JobId;
 use crate::locations::alarm::{Alarm, TIMER_MAX};
 use crate::locations::event::{self, Sending};
-use crate::locations::log::{Cause, Content, Log, LogError, PUBLISH_TASK, RESEND_TASKS, Row, SetAside, Task};
-use crate::locations::outbox::{Next, ROWS_MAX, Resend, State, Verdict};
+use crate::locations::log::{
+    Content, Log, LogError, PUBLISH_TASK, RESEND_TASKS, Row, SetAside, Task, Trouble,
+};
+use crate::locations::outbox::{News, Next, ROWS_MAX, Resend, State, Verdict};
 use crate::locations::protocol::{GivenUp, JobRefusal, OutboxSeen, Range, Resending};
+use crate::objects::Cause;
+use crate::operations::Report;
 
 /// What the outbox needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,29 +48,6 @@ pub struct Ticket {
     last_n: u64,
 }
 
-/// What whoever runs the service should know: a change of how the outbox is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notice {
-    /// A publish has failed, for another reason than the one before, if that failed too.
-    Waits {
-        /// The last `n` that it stands for.
-        n: u64,
-        /// Why.
-        cause: Cause,
-        /// When it goes out again, Unix milliseconds.
-        retry_at: Millis,
-    },
-    /// Publishing goes on.
-    Resumed,
-    /// A message is set aside.
-    GivenUp {
-        /// The last `n` that it stands for.
-        n: u64,
-        /// Why.
-        cause: Cause,
-    },
-}
-
 /// The most messages that were given up that one answer tells of.
 const GIVEN_UP_MAX: u32 = 100;
 
@@ -94,7 +75,7 @@ impl<L: Log> Job<L> {
                     self.log.set_aside(&message, self.outbox.position_past(&places))?;
                     self.outbox.passed_over(&places);
                     self.forget_trouble()?;
-                    self.notices.push(Notice::GivenUp { n: last_n, cause: Cause::DAMAGED });
+                    self.tell(Notice::GivenUp { n: last_n, cause: Cause::DAMAGED }, now)?;
                     continue;
                 }
                 Next::Read { after } => {
@@ -141,14 +122,16 @@ impl<L: Log> Job<L> {
     /// [`LogError`], where that cannot be written down: then it may go out again, and Ably recognises it.
     pub fn published(&mut self, now: Millis) -> Result<(), LogError> {
         let resent = self.outbox.resending();
-        if self.outbox.published(now).is_some() {
-            self.notices.push(Notice::Resumed);
-        }
+        let trouble = self.outbox.published(now);
         if let Some(Resend { task, first_n, .. }) = resent {
             self.log.reached(first_n)?;
             self.log.end_task(task)?;
         }
-        self.forget_trouble()
+        self.forget_trouble()?;
+        match trouble {
+            Some(Trouble { since, is_told, .. }) => self.tell(Notice::Resumed { since, is_told }, now),
+            None => Ok(()),
+        }
     }
 
     /// Notes that a publication has failed; `jitter` is random, from 0 to 1.
@@ -172,22 +155,23 @@ impl<L: Log> Job<L> {
                     return Err(error);
                 }
                 self.outbox.given_up();
-                self.notices.push(Notice::GivenUp { n: last_n, cause });
                 if let Some(resend) = resent {
                     self.log.end_task(resend.task)?;
                 }
-                self.forget_trouble()
+                self.forget_trouble()?;
+                self.tell(Notice::GivenUp { n: last_n, cause }, now)
             }
-            Verdict::Retry { at, is_new } => {
-                if is_new {
-                    self.notices.push(Notice::Waits { n: last_n, cause, retry_at: at });
-                }
+            Verdict::Retry { at, news } => {
                 // A wait that outlasts this life of the object has to be known to the next.
                 if let Some(trouble) = self.outbox.trouble().filter(|_| at > now + TIMER_MAX) {
                     self.log.put_task(PUBLISH_TASK, &Task::Publish(trouble.clone()))?;
                     self.is_trouble_kept = true;
                 }
-                Ok(())
+                match news {
+                    Some(News::Begins) => self.tell(Notice::Waits { n: last_n, cause, retry_at: at }, now),
+                    Some(News::Lasts { since }) => self.tell(Notice::Lasts { cause, since }, now),
+                    None => Ok(()),
+                }
             }
         }
     }
@@ -209,7 +193,8 @@ impl<L: Log> Job<L> {
 
     /// To be called at the end of each turn: for when the alarm is to be set, where it is to be set now.
     pub fn arm(&mut self, now: Millis) -> Option<Millis> {
-        self.alarm.arm(self.outbox.due(), now)
+        let due = self.outbox.due().into_iter().chain(self.reports.due()).min();
+        self.alarm.arm(due, now)
     }
 
     /// Notes that the alarm could not be set.
@@ -220,6 +205,37 @@ impl<L: Log> Job<L> {
     /// What there is to tell since it was last asked.
     pub fn notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
+    }
+
+    /// What is to be reported to operators now. Whoever hands it over says by [`reported`](Self::reported) how that went.
+    pub fn report(&mut self, now: Millis) -> Option<Report> {
+        self.reports.next(now)
+    }
+
+    /// Notes whether a report was heard; `jitter` is random, from 0 to 1.
+    ///
+    /// # Errors
+    /// [`LogError`], where that cannot be written down: then it may be made again, and is recognised.
+    pub fn reported(&mut self, is_heard: bool, now: Millis, jitter: f64) -> Result<(), LogError> {
+        if is_heard {
+            return self.reports.heard(now).map_or(Ok(()), |id| self.log.end_task(id));
+        }
+        if self.reports.failed(now, jitter) {
+            self.notices.push(Notice::Unheard);
+        }
+        Ok(())
+    }
+
+    /// Notes what there is to tell: in the log, and to operators where they should know.
+    fn tell(&mut self, notice: Notice, now: Millis) -> Result<(), LogError> {
+        self.notices.push(notice);
+        let Some((kind, since, cause)) = notice.reported() else { return Ok(()) };
+        let Some(job_id) = self.sequence.job().cloned() else { return Ok(()) };
+        let report = Report { kind, job_id, r#ref: self.settings.reference.clone(), at: now, since, cause };
+        match self.reports.push(report, now) {
+            Some(queued) => self.log.put_task(queued.id, &Task::Report(queued)),
+            None => Ok(()),
+        }
     }
 
     /// How the outbox is doing.

@@ -3,11 +3,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::ids::{FixId, UserId};
+use crate::locations::log::SetAside;
 use crate::locations::log::memory::MemoryLog;
 use crate::locations::log::sql::SqlLog;
-use crate::locations::log::sql::tests::Sqlite;
-use crate::locations::log::{Cause, Class, SetAside};
 use crate::locations::post::Sender;
+use crate::objects::sql::sqlite::Sqlite;
+use crate::objects::{Cause, Class};
 
 mod clocks;
 mod faults;

@@ -9,46 +9,15 @@ mod schema;
 mod tasks;
 mod v1;
 
-use self::record::{Record, Statement, append, columns, count, select};
-use super::{Cause, Life, Log, LogError, Position, Row, SetAside, StorageError, Task, Waking};
+use self::record::{append, columns, select};
+use super::{Life, Log, LogError, Position, Row, SetAside, Task, Waking};
 use crate::ids::JobId;
 use crate::locations::print::Print;
+use crate::objects::Cause;
+use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
 
 #[cfg(test)]
 pub(in crate::locations) mod tests;
-
-/// A value in SQLite. Workers hands integers over as floats, exactly up to 2^53, so a `Real` with no fraction reads as an integer
-/// too.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SqlValue {
-    /// `NULL`.
-    Null,
-    /// An integer within ±2^53.
-    Integer(i64),
-    /// A float.
-    Real(f64),
-    /// Text.
-    Text(String),
-}
-
-/// A Durable Object's SQL, as much of it as is needed.
-///
-/// It binds every number as a REAL. A column that is INTEGER makes an integer of it again; a statement that computes with a
-/// parameter, or turns one into text, has to do so itself.
-pub trait Sql {
-    /// Runs one statement to its end, and gives all its rows.
-    ///
-    /// This is the only way to run one: rows that a cursor has not handed over when the turn ends fail its commit, and what reading a
-    /// row throws must be caught as well as what running does.
-    ///
-    /// # Errors
-    /// [`StorageError`], with the storage's own words; the statement has then changed nothing.
-    fn exec(
-        &self,
-        statement: &'static str,
-        params: Vec<SqlValue>,
-    ) -> Result<Vec<Vec<SqlValue>>, StorageError>;
-}
 
 const META: Statement = "SELECT needs, state, job, sent, infl, (SELECT max(epoch) FROM lives) FROM meta";
 const LAST: Statement = select!("ORDER BY n DESC LIMIT 1");
@@ -79,7 +48,7 @@ impl<S: Sql> SqlLog<S> {
     }
 
     fn select(&self, statement: Statement, params: Vec<SqlValue>) -> Result<Vec<Row>, LogError> {
-        self.0.exec(statement, params)?.into_iter().map(|row| Record::new(row).row()).collect()
+        self.0.exec(statement, params)?.into_iter().map(|row| record::row(&mut Record::new(row))).collect()
     }
 }
 
@@ -93,15 +62,15 @@ impl<S: Sql> Log for SqlLog<S> {
         let mut meta = Record::new(meta);
         schema::admit(&meta.text("meta.needs")?, &meta.text("meta.state")?)?;
         let job = JobId::parse(meta.text("meta.job")?).map_err(|_| LogError::Damaged("meta.job"))?;
-        let confirmed = meta.position()?;
+        let confirmed = record::position(&mut meta)?;
         let life = Life { job, epoch: meta.count("lives.epoch")? };
         let tasks = tasks::all(&self.0)?;
         let Some(last) = first(LAST)? else {
             return Ok(Waking::Begun { life, last: None, position: confirmed, tasks });
         };
         let mut record = Record::new(last);
-        let last = record.row()?;
-        let ridden = record.position()?;
+        let last = record::row(&mut record)?;
+        let ridden = record::position(&mut record)?;
         Ok(Waking::Begun { life, last: Some(Box::new(last)), position: confirmed.max(ridden), tasks })
     }
 

@@ -16,8 +16,20 @@ pub enum Verdict {
     Retry {
         /// Unix milliseconds.
         at: Millis,
-        /// Whether the outbox was well before, or had trouble of another kind.
-        is_new: bool,
+        /// What is worth telling of it.
+        news: Option<News>,
+    },
+}
+
+/// What is worth telling of a failure that passes, perhaps once somebody has acted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// The outbox was well before, or had trouble of another kind.
+    Begins,
+    /// By itself it should have passed long ago.
+    Lasts {
+        /// Since when nothing has left, Unix milliseconds.
+        since: Millis,
     },
 }
 

@@ -3,7 +3,8 @@ use std::time::Duration;
 use ably::rest::RETRY_AFTER_MAX;
 
 use super::*;
-use crate::locations::log::{Class, Content, Pointers, Ready};
+use crate::locations::log::{Content, Pointers, Ready};
+use crate::objects::Class;
 
 fn row_of(n: u64, fixes: u64) -> Row {
     let fix = "[null,1,1,null,null,null,null,null]";
@@ -227,7 +228,7 @@ fn chance_shortens_a_wait_by_half_at_most() {
         let mut outbox = with_rows(1..=1);
         leave(&mut outbox, 0);
         let verdict = outbox.failed(Cause::DAMAGED, transient(None), 0, jitter);
-        assert_eq!(verdict, Verdict::Retry { at: wait, is_new: true }, "{jitter}");
+        assert_eq!(verdict, Verdict::Retry { at: wait, news: Some(News::Begins) }, "{jitter}");
     }
 }
 
@@ -283,10 +284,27 @@ fn a_failure_is_news_where_it_is_of_another_kind() {
         (transient(None), true),
     ] {
         leave(&mut outbox, now);
-        let Verdict::Retry { at, is_new: news } = fail(&mut outbox, class, now) else { panic!("given up") };
-        assert_eq!(news, is_new, "{class:?}");
+        let Verdict::Retry { at, news } = fail(&mut outbox, class, now) else { panic!("given up") };
+        assert_eq!(news.is_some(), is_new, "{class:?}");
         now = at;
     }
+}
+
+#[test]
+fn what_should_have_passed_is_news_after_a_minute_and_once() {
+    let mut outbox = with_rows(1..=1);
+    let mut news = Vec::new();
+    for at in [5_000, 30_000, 62_999, 65_000, 100_000, 200_000] {
+        leave(&mut outbox, at);
+        let Verdict::Retry { news: told, .. } = fail(&mut outbox, transient(None), at) else {
+            panic!("given up")
+        };
+        news.extend(told.map(|told| (at, told)));
+    }
+    assert_eq!(news, [(5_000, News::Begins), (65_000, News::Lasts { since: 5_000 })]);
+    leave(&mut outbox, 300_000);
+    let trouble = outbox.published(300_000).unwrap();
+    assert_eq!((trouble.since, trouble.is_told), (5_000, true));
 }
 
 #[test]
@@ -343,7 +361,7 @@ fn a_position_is_unsaved_until_it_is_written_down() {
 
 #[test]
 fn what_was_in_flight_goes_out_again_with_the_same_end() {
-    let mut outbox = Outbox::resume(Position { sent: 5, infl: Some(7) }, 9, Vec::new());
+    let mut outbox = Outbox::resume(Position { sent: 5, infl: Some(7) }, 9, &[]);
     assert_eq!(outbox.next(0), Next::Read { after: 5 });
     outbox.refill((6..=9).map(row).collect());
     assert_eq!(leave(&mut outbox, 0), (6, 7));
@@ -351,14 +369,14 @@ fn what_was_in_flight_goes_out_again_with_the_same_end() {
     assert_eq!(leave(&mut outbox, 25), (8, 9));
 
     // Where nothing is written of an end, an older build may have sent the first row by itself.
-    let mut outbox = Outbox::resume(Position { sent: 5, infl: None }, 9, Vec::new());
+    let mut outbox = Outbox::resume(Position { sent: 5, infl: None }, 9, &[]);
     assert_eq!(outbox.next(0), Next::Read { after: 5 });
     outbox.refill((6..=9).map(row).collect());
     assert_eq!(leave(&mut outbox, 0), (6, 6));
     outbox.published(0);
     assert_eq!(leave(&mut outbox, 25), (7, 9));
 
-    let mut outbox = Outbox::resume(Position { sent: 7, infl: Some(7) }, 7, Vec::new());
+    let mut outbox = Outbox::resume(Position { sent: 7, infl: Some(7) }, 7, &[]);
     assert_eq!(outbox.next(0), Next::Idle);
     assert_eq!(outbox.position().infl, None, "it had arrived");
 }
@@ -366,9 +384,9 @@ fn what_was_in_flight_goes_out_again_with_the_same_end() {
 #[test]
 fn a_wait_outlasts_a_sleep() {
     let cause = Cause { class: Class::Access, code: Some(40101), status: Some(401) };
-    let trouble = Trouble { cause, until: 5_000, failures: 4, held: 1 };
+    let trouble = Trouble { cause, until: 5_000, failures: 4, held: 1, since: 900, is_told: true };
     let position = Position { sent: 0, infl: Some(1) };
-    let mut outbox = Outbox::resume(position, 1, vec![(0, Task::Publish(trouble.clone()))]);
+    let mut outbox = Outbox::resume(position, 1, &[(0, Task::Publish(trouble.clone()))]);
     assert_eq!(outbox.next(1_000), Next::Wait { until: 5_000 });
     assert_eq!((outbox.trouble(), outbox.state()), (Some(&trouble), State::Held));
     outbox.refill(vec![row(1)]);
@@ -383,8 +401,9 @@ fn where_our_clock_has_gone_back_nothing_takes_longer() {
     let at = retry_at(fail(&mut outbox, transient(None), 100_000));
     assert_eq!(outbox.next(40_000), Next::Wait { until: 40_000 + at - 100_000 });
 
-    let trouble = Trouble { cause: Cause::DAMAGED, until: 3_600_000, failures: 4, held: 0 };
-    let mut outbox = Outbox::resume(Position::default(), 1, vec![(0, Task::Publish(trouble))]);
+    let trouble =
+        Trouble { cause: Cause::DAMAGED, until: 3_600_000, failures: 4, held: 0, since: 0, is_told: false };
+    let mut outbox = Outbox::resume(Position::default(), 1, &[(0, Task::Publish(trouble))]);
     assert_eq!(outbox.next(1_000), Next::Wait { until: 901_000 }, "also while it was asleep");
 }
 
@@ -446,7 +465,7 @@ fn what_is_asked_for_again_leaves_after_what_waits_and_once() {
 #[test]
 fn what_is_damaged_or_gone_holds_up_nothing() {
     let damaged = |n| Row { content: Content::Damaged, ..row(n) };
-    let mut outbox = Outbox::resume(Position { sent: 2, infl: Some(9) }, 20, Vec::new());
+    let mut outbox = Outbox::resume(Position { sent: 2, infl: Some(9) }, 20, &[]);
     assert_eq!(outbox.next(0), Next::Read { after: 2 });
     // 3 and 4 are gone, 5 to 7 are damaged, from 13 on there is nothing.
     outbox.refill(vec![damaged(7), row(8), row(9), damaged(11), row(12)]);
@@ -476,7 +495,7 @@ fn what_is_damaged_or_gone_holds_up_nothing() {
 
 #[test]
 fn a_message_that_has_been_damaged_in_the_middle_leaves_as_far_as_it_goes() {
-    let mut outbox = Outbox::resume(Position { sent: 0, infl: Some(3) }, 3, Vec::new());
+    let mut outbox = Outbox::resume(Position { sent: 0, infl: Some(3) }, 3, &[]);
     outbox.refill(vec![row(1), Row { content: Content::Damaged, ..row(2) }, row(3)]);
     assert_eq!(leave(&mut outbox, 0), (1, 1));
     outbox.published(0);

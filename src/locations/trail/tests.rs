@@ -6,8 +6,9 @@ use super::*;
 use crate::locations::Fix;
 use crate::locations::log::memory::MemoryLog;
 use crate::locations::log::sql::SqlLog;
-use crate::locations::log::sql::tests::Sqlite;
-use crate::locations::log::{Accepted, Cause, Content, Life, Log, Pointers, Position, Ready, SetAside, Time};
+use crate::locations::log::{Accepted, Content, Life, Log, Pointers, Position, Ready, SetAside, Time};
+use crate::objects::Cause;
+use crate::objects::sql::sqlite::Sqlite;
 
 mod formats;
 

@@ -23,6 +23,9 @@ export interface Publish {
   at: number;
 }
 
+/** What stands in the place of a job's id for what operators hear: no job has it. */
+export const OPERATIONS = "admin:ops";
+
 /** How a publish is answered, with the means to cut its connection. */
 export type Behaviour = (publish: Publish, cut: () => void) => Response | Promise<Response>;
 
@@ -143,7 +146,8 @@ export class FakeAbly {
   };
 
   async #answer(url: URL, request: Request): Promise<Response> {
-    const jobId = /^\/channels\/dispatch%3Ajob%3A([^/]+)\/messages$/.exec(url.pathname)?.[1];
+    const channel = /^\/channels\/(?:dispatch%3Ajob%3A([^/]+)|admin%3Aops)\/messages$/.exec(url.pathname);
+    const jobId = channel?.[0] === undefined ? undefined : (channel[1] ?? OPERATIONS);
     if (jobId === undefined) {
       this.strays.push(url.href);
       return new Response(null, { status: 404 });

@@ -101,6 +101,11 @@ export class Service {
     await this.#harness.getWorker().evictDurableObject("Job", { name: jobId });
   }
 
+  /** The same for the object that operators hear. */
+  async forgetOperations(): Promise<void> {
+    await this.#harness.getWorker().evictDurableObject("Operations", { name: "operations" });
+  }
+
   /** All rows of a query on the job's storage. */
   async sql(jobId: string, query: string): Promise<any[]> {
     const storage = await this.#harness.getWorker().getDurableObjectStorage("Job", { name: jobId });

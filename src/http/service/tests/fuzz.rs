@@ -16,7 +16,8 @@ use crate::ids::{FixId, UserId};
 use crate::locations::limits::Limits;
 use crate::locations::log::memory::MemoryLog;
 use crate::locations::post::{FIXES_MAX, Post};
-use crate::locations::{Fix, Job, Millis, Settings};
+use crate::locations::{Fix, Job, Settings};
+use crate::objects::Millis;
 use crate::sessions::Role;
 
 const PREVIOUS: &str = "fedcba9876543210fedcba9876543210";

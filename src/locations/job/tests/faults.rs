@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::locations::log::SetAside;
+use crate::operations::{Kind, Report};
 
 /// What Ably makes of a publish.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,6 +45,8 @@ enum Act {
     Sleep,
     /// What was set aside first is asked for again.
     Resend,
+    /// What is on its way to operators gets there or not, and that is known or not.
+    Hear { heard: bool, known: bool, turn: Turn },
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
@@ -71,6 +74,7 @@ fn act() -> impl Strategy<Value = Act> {
         5 => (ms, turn()).prop_map(|(ms, turn)| Act::Wait { ms, turn }),
         1 => Just(Act::Sleep),
         1 => Just(Act::Resend),
+        3 => (any::<(bool, bool)>(), turn()).prop_map(|((heard, known), turn)| Act::Hear { heard, known, turn }),
     ]
 }
 
@@ -96,6 +100,12 @@ struct World {
     told: BTreeMap<u64, f64>,
     posts: u32,
     last_post: Option<Value>,
+    /// What is on its way to operators.
+    reporting: Option<Report>,
+    /// What they have heard, each with when.
+    heard: Vec<(Millis, Report)>,
+    /// What they should hear, each with since when.
+    to_hear: Vec<(Millis, Kind)>,
 }
 
 impl World {
@@ -115,6 +125,9 @@ impl World {
             told: BTreeMap::new(),
             posts: 0,
             last_post: None,
+            reporting: None,
+            heard: Vec::new(),
+            to_hear: Vec::new(),
         }
     }
 
@@ -124,6 +137,7 @@ impl World {
         self.under_way.extend(self.in_flight.take().map(|publication| (until, publication)));
         self.job = None;
         self.timer = None;
+        self.reporting = None;
     }
 
     /// One turn of the object, which wakes for it: what it does, and then what every turn ends with. Nobody sees what it says where it
@@ -138,10 +152,18 @@ impl World {
         if let Some(at) = job.arm(now) {
             self.alarm = Some(at);
         }
+        let notices = job.notices();
+        let report = job.report(now);
         if turn == Turn::Lost {
             (self.disk, self.alarm) = (disk, alarm);
             self.die();
             return None;
+        }
+        let reported = notices.into_iter().filter_map(Notice::reported);
+        self.to_hear.extend(reported.map(|(kind, ..)| (now, kind)));
+        if report.is_some() {
+            assert!(self.reporting.is_none(), "one report is on its way at a time");
+            self.reporting = report;
         }
         let is_whole = turn == Turn::Whole;
         match need {
@@ -214,6 +236,7 @@ impl World {
             Act::End { fortune, turn } => self.end(fortune, turn),
             Act::Wait { ms, turn } => self.wait(ms, turn),
             Act::Sleep => self.die(),
+            Act::Hear { heard, known, turn } => self.hear(heard, known, turn),
             Act::Resend => {
                 let Some(SetAside { first_n, last_n, .. }) = self.disk.given_up().first().cloned() else {
                     return;
@@ -267,6 +290,14 @@ impl World {
                 job.failed(publication.ticket, &error, now, 0.5).unwrap();
             }
         });
+    }
+
+    fn hear(&mut self, heard: bool, known: bool, turn: Turn) {
+        let Some(report) = self.reporting.take() else { return };
+        if heard {
+            self.heard.push((self.now, report));
+        }
+        self.turn(turn, |job, now| job.reported(heard && known, now, 0.5).unwrap());
     }
 
     /// Lets time pass, and what is due in it happen, in order. What is in flight does not end by itself.
@@ -352,6 +383,7 @@ impl World {
     fn settle(&mut self) {
         for _ in 0..2_000 {
             self.end(Fortune::Stored, Turn::Whole);
+            self.hear(true, true, Turn::Whole);
             let Some(at) = self.timer.filter(|_| self.job.is_some()).into_iter().chain(self.alarm).min()
             else {
                 break;
@@ -364,6 +396,10 @@ impl World {
             self.check();
         }
         assert_eq!((self.alarm, self.in_flight.is_some()), (None, false), "it comes to rest");
+        for (since, kind) in &self.to_hear {
+            let heard = self.heard.iter().any(|(at, report)| at >= since && report.kind == *kind);
+            assert!(heard, "operators never heard {kind:?}");
+        }
         let rows = self.disk.all();
         let last = rows.last().map_or(0, |row| row.seq);
         let seen: BTreeSet<u64> = self

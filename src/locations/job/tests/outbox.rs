@@ -1,8 +1,9 @@
 //! What a job does with its outbox: what leaves, what that costs, and what operators see of it.
 
 use super::*;
-use crate::locations::log::StorageError;
 use crate::locations::protocol::Range;
+use crate::objects::sql::{Sql, SqlValue, StorageError};
+use crate::operations::{Kind, Report};
 
 /// One publish, that is what `next` asks for and what came of it. Says whether there was one.
 fn publish<L: Log>(job: &mut Job<L>, result: Result<(), PublishError>, now: Millis) -> Option<Value> {
@@ -108,6 +109,9 @@ fn an_outage_is_waited_out_by_the_alarm_and_nothing_else() {
     for failures in 0..30 {
         assert!(publish(&mut object.job, Err(no_access()), now).is_some(), "{failures}");
         let need = object.job.next(now).unwrap();
+        if object.job.report(now).is_some() {
+            object.job.reported(true, now, 1.0).unwrap();
+        }
         object.alarm = object.job.arm(now).or(object.alarm);
         match need {
             Need::Wait { until } => now = until,
@@ -128,7 +132,7 @@ fn an_outage_is_waited_out_by_the_alarm_and_nothing_else() {
         (&json!("held"), &json!("access"), &json!(1))
     );
     assert!(publish(&mut object.job, Ok(()), now).is_some());
-    assert_eq!(object.job.notices().last(), Some(&Notice::Resumed));
+    assert_eq!(object.job.notices().last(), Some(&Notice::Resumed { since: NOW, is_told: true }));
     let mut woken = wake(SqlLog::new(object.sqlite));
     assert!(publish(&mut woken, Ok(()), now).is_some(), "nothing is held any more");
 }
@@ -172,17 +176,18 @@ fn a_change_is_told_once() {
     let mut job = new_job();
     results(&mut job, json!([fix_at(NOW)]), NOW);
     let mut now = NOW;
-    for error in [unreachable(), unreachable(), no_access(), no_access()] {
+    for error in [unreachable(), unreachable(), unreachable(), no_access(), no_access()] {
         publish(&mut job, Err(error), now);
         now += 60_000;
     }
     publish(&mut job, Ok(()), now);
     let told = job.notices().into_iter().map(|notice| match notice {
         Notice::Waits { cause, .. } => format!("{:?}", cause.class),
-        Notice::Resumed => "resumed".to_owned(),
-        Notice::GivenUp { .. } => panic!("{notice:?}"),
+        Notice::Lasts { since, .. } => format!("since {}", since - NOW),
+        Notice::Resumed { .. } => "resumed".to_owned(),
+        Notice::GivenUp { .. } | Notice::Unheard => panic!("{notice:?}"),
     });
-    assert_eq!(told.collect::<Vec<_>>(), ["Transient", "Access", "resumed"]);
+    assert_eq!(told.collect::<Vec<_>>(), ["Transient", "since 0", "Access", "resumed"]);
     assert_eq!(job.notices(), []);
 }
 
@@ -296,12 +301,12 @@ fn more_than_a_job_takes_is_refused_as_a_whole() {
 #[derive(Clone)]
 struct Broken(Sqlite, std::rc::Rc<std::cell::Cell<bool>>);
 
-impl crate::locations::log::sql::Sql for Broken {
+impl Sql for Broken {
     fn exec(
         &self,
         statement: &'static str,
-        params: Vec<crate::locations::log::sql::SqlValue>,
-    ) -> Result<Vec<Vec<crate::locations::log::sql::SqlValue>>, StorageError> {
+        params: Vec<SqlValue>,
+    ) -> Result<Vec<Vec<SqlValue>>, StorageError> {
         if self.1.get() && !statement.starts_with("SELECT") {
             return Err(StorageError("disk full".to_owned()));
         }
@@ -364,4 +369,33 @@ fn a_storage_that_refuses_leaves_an_alarm_that_comes_back() {
     broken.1.set(false);
     job.alarm(NOW + 16_000).unwrap();
     assert_eq!(job.arm(NOW + 16_000), None);
+}
+
+#[test]
+fn operators_hear_of_a_change_once_and_again_until_somebody_takes_it() {
+    let mut object = Object::new();
+    results(&mut object.job, json!([fix_at(NOW)]), NOW);
+    publish(&mut object.job, Err(no_access()), NOW);
+    let held = object.job.report(NOW).unwrap();
+    let cause = Some(Cause::of(&no_access()));
+    let expected =
+        Report { kind: Kind::HELD, job_id: job_id(), r#ref: "ref-1".to_owned(), at: NOW, since: None, cause };
+    assert_eq!(held, expected);
+    assert_eq!(object.job.report(NOW), None, "one is on its way");
+    object.job.reported(false, NOW, 1.0).unwrap();
+    assert!(object.job.notices().contains(&Notice::Unheard));
+    assert_eq!(object.job.report(NOW + 1_999), None);
+    assert_eq!(object.job.arm(NOW), Some(NOW + 2_000), "the alarm sees to it");
+    assert_eq!(object.job.report(NOW + 2_000), Some(held.clone()));
+    object.job.reported(false, NOW + 2_000, 1.0).unwrap();
+    assert!(!object.job.notices().contains(&Notice::Unheard), "that is logged once");
+    // It has slept, and is as it was.
+    object.job = wake(SqlLog::new(object.sqlite.clone()));
+    assert_eq!(object.job.report(NOW + 2_000), Some(held));
+    object.job.reported(true, NOW + 2_000, 1.0).unwrap();
+    let tasks = object.sqlite.exec("SELECT kind FROM tasks", vec![]).unwrap();
+    assert_eq!(tasks, [[SqlValue::Text("publish".to_owned())]], "nothing is kept of it");
+    publish(&mut object.job, Ok(()), NOW + 9_000);
+    let resumed = object.job.report(NOW + 9_000).unwrap();
+    assert_eq!((resumed.kind, resumed.since, resumed.at), (Kind::RESUMED, Some(NOW), NOW + 9_000));
 }

@@ -3,11 +3,12 @@
 
 use std::ops::RangeInclusive;
 
-use super::record::{Record, Statement, count, select};
-use super::{Sql, SqlLog, SqlValue};
+use super::SqlLog;
+use super::record::select;
 use crate::locations::log::past::{Beginning, Past};
 use crate::locations::log::{LogError, Row};
 use crate::locations::place::Place;
+use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
 
 const LIVES: Statement = "SELECT epoch, first_n FROM lives WHERE epoch >= ? ORDER BY epoch LIMIT 2";
 /// A row that is no fix may hold as much as a message does, and is passed over before that is read.

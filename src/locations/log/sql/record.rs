@@ -1,17 +1,14 @@
 //! Rows of the log as rows of SQL.
 
-use super::{Sql, SqlValue};
 use crate::locations::log::{Content, LogError, Pointers, Position, Row};
 use crate::locations::print::Print;
-
-/// Each statement is a constant, so that an adapter may know it by its address.
-pub(super) type Statement = &'static str;
+use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
 
 /// The kind of a row that holds fixes. All others hold what is ready to be sent, if anything.
 const FIXES: &str = "fixes";
 const MESSAGE: &str = "message";
 
-/// The columns that [`Record::row`] and then [`Record::position`] read.
+/// The columns that [`row`] and then [`position`] read.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -64,87 +61,37 @@ pub(super) fn append(
     Ok(())
 }
 
-pub(super) fn count(value: u64) -> SqlValue {
-    // A count or an epoch is far below 2^53, let alone 2^63.
-    SqlValue::Integer(i64::try_from(value).unwrap_or(i64::MAX))
-}
-
 pub(super) fn columns(position: Position) -> [SqlValue; 2] {
     [count(position.sent), position.infl.map_or(SqlValue::Null, count)]
 }
 
-/// The columns of one result row, read from left to right.
-pub(super) struct Record(std::vec::IntoIter<SqlValue>);
-
-impl Record {
-    pub(super) fn new(row: Vec<SqlValue>) -> Self {
-        Self(row.into_iter())
-    }
-
-    pub(super) fn integer_or_null(&mut self, name: &'static str) -> Result<Option<i64>, LogError> {
-        match self.0.next() {
-            Some(SqlValue::Null) => Ok(None),
-            Some(SqlValue::Integer(value)) => Ok(Some(value)),
-            Some(SqlValue::Real(value)) if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 => {
-                Ok(Some(value as i64))
-            }
-            _ => Err(LogError::Damaged(name)),
-        }
-    }
-
-    pub(super) fn integer(&mut self, name: &'static str) -> Result<i64, LogError> {
-        self.integer_or_null(name)?.ok_or(LogError::Damaged(name))
-    }
-
-    pub(super) fn count_or_null(&mut self, name: &'static str) -> Result<Option<u64>, LogError> {
-        let value = self.integer_or_null(name)?.map(u64::try_from).transpose();
-        value.map_err(|_| LogError::Damaged(name))
-    }
-
-    pub(super) fn count(&mut self, name: &'static str) -> Result<u64, LogError> {
-        self.count_or_null(name)?.ok_or(LogError::Damaged(name))
-    }
-
-    pub(super) fn text_or_null(&mut self, name: &'static str) -> Result<Option<String>, LogError> {
-        match self.0.next() {
-            Some(SqlValue::Null) => Ok(None),
-            Some(SqlValue::Text(text)) => Ok(Some(text)),
-            _ => Err(LogError::Damaged(name)),
-        }
-    }
-
-    pub(super) fn text(&mut self, name: &'static str) -> Result<String, LogError> {
-        self.text_or_null(name)?.ok_or(LogError::Damaged(name))
-    }
-
-    /// A row of the log.
-    pub(super) fn row(&mut self) -> Result<Row, LogError> {
-        let (n, epoch) = (self.count("log.n")?, self.count("log.life")?);
-        let (seq, ts) = (self.count("log.seq")?, self.integer("log.ts")?);
-        // All columns are read, whatever is in them: what comes after them counts.
-        let (cap, far) = (self.integer_or_null("log.cap"), self.integer_or_null("log.far"));
-        let (live, right) = (self.count_or_null("log.live"), self.count_or_null("log.live_right"));
-        let ahead = self.text_or_null("log.live_ahead");
-        let (kind, body) = (self.text("log.kind"), self.text("log.body"));
-        let pointers = || {
-            let ahead = match ahead? {
-                Some(text) => serde_json::from_str(&text).map_err(|_| LogError::Damaged("log.live_ahead"))?,
-                None => Vec::new(),
-            };
-            Ok::<_, LogError>(Pointers { cap: cap?, far: far?, live: live?, right: right?, ahead })
+/// A row of the log.
+pub(super) fn row(record: &mut Record) -> Result<Row, LogError> {
+    let (n, epoch) = (record.count("log.n")?, record.count("log.life")?);
+    let (seq, ts) = (record.count("log.seq")?, record.integer("log.ts")?);
+    // All columns are read, whatever is in them: what comes after them counts.
+    let (cap, far) = (record.integer_or_null("log.cap"), record.integer_or_null("log.far"));
+    let (live, right) = (record.count_or_null("log.live"), record.count_or_null("log.live_right"));
+    let ahead = record.text_or_null("log.live_ahead");
+    let (kind, body) = (record.text("log.kind"), record.text("log.body"));
+    let pointers = || {
+        let ahead = match ahead? {
+            Some(text) => serde_json::from_str(&text).map_err(|_| LogError::Damaged("log.live_ahead"))?,
+            None => Vec::new(),
         };
-        let (pointers, content) = match (pointers(), kind, body) {
-            (Ok(pointers), Ok(kind), Ok(body)) => (pointers, content(&kind, &body)),
-            // Nothing is known of any time then, nor of what is live.
-            (pointers, ..) => (pointers.unwrap_or_default(), Content::Damaged),
-        };
-        Ok(sound(Row { n, epoch, seq, ts, pointers, content }))
-    }
+        Ok::<_, LogError>(Pointers { cap: cap?, far: far?, live: live?, right: right?, ahead })
+    };
+    let (pointers, content) = match (pointers(), kind, body) {
+        (Ok(pointers), Ok(kind), Ok(body)) => (pointers, content(&kind, &body)),
+        // Nothing is known of any time then, nor of what is live.
+        (pointers, ..) => (pointers.unwrap_or_default(), Content::Damaged),
+    };
+    Ok(sound(Row { n, epoch, seq, ts, pointers, content }))
+}
 
-    /// `sent, infl`.
-    pub(super) fn position(&mut self) -> Result<Position, LogError> {
-        Ok(Position { sent: self.count("sent")?, infl: self.count_or_null("infl")? })
-    }
+/// `sent, infl`.
+pub(super) fn position(record: &mut Record) -> Result<Position, LogError> {
+    Ok(Position { sent: record.count("sent")?, infl: record.count_or_null("infl")? })
 }
 
 /// A row that contradicts itself is damaged.

@@ -4,9 +4,10 @@
 //! reads and writes what this one has written. Each row, of whatever kind, carries all pointers on: a build takes them from the last
 //! one. What an older build must not touch at all is named in `meta.needs`, a state that it does not know included.
 
-use super::record::{Record, Statement, append, count};
-use super::{Sql, SqlValue, v1};
+use super::record::append;
+use super::v1;
 use crate::locations::log::LogError;
+use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
 
 /// What `meta.version` says of the tables below.
 pub(super) const VERSION: i64 = 2;

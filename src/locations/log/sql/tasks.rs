@@ -2,22 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{Record, Statement, count};
-use super::{Sql, SqlValue};
-use crate::locations::log::{Cause, LogError, Task, Trouble};
+use crate::locations::log::{LogError, Task, Trouble};
+use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
+use crate::objects::{Cause, Millis};
+use crate::operations::Report;
+use crate::operations::queue::Queued;
 
 const ALL: Statement = "SELECT kind, id, due, failures, body FROM tasks ORDER BY id";
 const PUT: Statement = "INSERT OR REPLACE INTO tasks (id, kind, due, failures, body) VALUES (?, ?, ?, ?, ?)";
-const END: Statement = "DELETE FROM tasks WHERE id = ? AND kind IN ('publish', 'resend')";
+const END: Statement = "DELETE FROM tasks WHERE id = ? AND kind IN ('publish', 'report', 'resend')";
 
 const PUBLISH: &str = "publish";
+const REPORT: &str = "report";
 const RESEND: &str = "resend";
 
 #[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Publish {
     cause: Cause,
     #[serde(default)]
     held: u32,
+    since: Option<Millis>,
+    #[serde(default)]
+    is_told: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -33,18 +40,20 @@ pub(super) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
     for row in sql.exec(ALL, vec![])? {
         let mut record = Record::new(row);
         let kind = record.text("tasks.kind")?;
-        if ![PUBLISH, RESEND].contains(&kind.as_str()) {
-            continue;
-        }
         let (id, until) = (record.count("tasks.id")?, record.integer("tasks.due")?);
         let failures = u32::try_from(record.count("tasks.failures")?).unwrap_or(u32::MAX);
         let body = record.text("tasks.body")?;
-        let task = if kind == PUBLISH {
-            let publish = serde_json::from_str(&body);
-            publish.map(|Publish { cause, held }| Task::Publish(Trouble { cause, until, failures, held }))
-        } else {
-            let resend = serde_json::from_str(&body);
-            resend.map(|Resend { first_n, last_n }| Task::Resend { first_n, last_n })
+        let task = match kind.as_str() {
+            PUBLISH => serde_json::from_str(&body).map(|Publish { cause, held, since, is_told }| {
+                let since = since.unwrap_or(until);
+                Task::Publish(Trouble { cause, until, failures, held, since, is_told })
+            }),
+            REPORT => serde_json::from_str(&body)
+                .map(|report: Report| Task::Report(Queued { id, report, due: until })),
+            RESEND => {
+                serde_json::from_str(&body).map(|Resend { first_n, last_n }| Task::Resend { first_n, last_n })
+            }
+            _ => continue,
         };
         // One that cannot be read is as one that was never written: the outbox begins anew, or is asked again.
         tasks.extend(task.ok().map(|task| (id, task)));
@@ -54,10 +63,11 @@ pub(super) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
 
 pub(super) fn put(sql: &impl Sql, id: u64, task: &Task) -> Result<(), LogError> {
     let (kind, due, failures, body) = match task {
-        Task::Publish(Trouble { cause, until, failures, held }) => {
-            let body = serde_json::to_string(&Publish { cause: *cause, held: *held });
-            (PUBLISH, *until, *failures, body)
+        Task::Publish(Trouble { cause, until, failures, held, since, is_told }) => {
+            let publish = Publish { cause: *cause, held: *held, since: Some(*since), is_told: *is_told };
+            (PUBLISH, *until, *failures, serde_json::to_string(&publish))
         }
+        Task::Report(queued) => (REPORT, queued.due, 0, serde_json::to_string(&queued.report)),
         Task::Resend { first_n, last_n } => {
             (RESEND, 0, 0, serde_json::to_string(&Resend { first_n: *first_n, last_n: *last_n }))
         }

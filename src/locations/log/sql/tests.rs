@@ -1,84 +1,31 @@
 use std::rc::Rc;
 
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, ToSql};
-
 use super::*;
 use crate::ids::UserId;
 use crate::locations::clock::Ahead;
 use crate::locations::clock::Clock;
-use crate::locations::log::{Accepted, Cause, Class, Content, PUBLISH_TASK, Pointers, Time, Trouble};
+use crate::locations::log::{Accepted, Content, PUBLISH_TASK, Pointers, Time, Trouble};
+use crate::objects::Class;
+use crate::objects::sql::StorageError;
+use crate::objects::sql::sqlite::Sqlite;
+use crate::operations::desk::tests as desk;
+use crate::operations::queue::Queued;
+use crate::operations::{Kind, Report};
 
 mod migration;
 mod newer;
 mod statements;
 
-/// A real SQLite in memory. Clones share it, so that a log can be opened again.
-#[derive(Debug, Clone)]
-pub(in crate::locations) struct Sqlite(Rc<Connection>);
-
-impl Sqlite {
-    pub(in crate::locations) fn new() -> Self {
-        Self(Rc::new(Connection::open_in_memory().unwrap()))
-    }
-
-    /// What a database holds that is kept as a file.
-    fn load(bytes: &[u8]) -> Self {
-        let mut connection = Connection::open_in_memory().unwrap();
-        connection.deserialize_read_exact("main", bytes, bytes.len(), false).unwrap();
-        Self(Rc::new(connection))
-    }
-
-    /// How many rows were ever inserted, changed or deleted: what storage is billed by.
-    pub(in crate::locations) fn rows_written(&self) -> u64 {
-        self.0.total_changes()
-    }
-
-    fn tables(&self) -> i64 {
-        self.0.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).unwrap()
-    }
-
-    /// Changes what is kept, as nothing of ours does.
-    pub(in crate::locations) fn run(&self, sql: &str) {
-        self.0.execute_batch(sql).unwrap();
-    }
-}
-
-impl ToSql for SqlValue {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self {
-            Self::Null => ToSqlOutput::Owned(Value::Null),
-            Self::Integer(value) => ToSqlOutput::Owned(Value::Integer(*value)),
-            Self::Real(value) => ToSqlOutput::Owned(Value::Real(*value)),
-            Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-        })
-    }
-}
-
-impl Sql for Sqlite {
-    fn exec(
-        &self,
-        statement: &'static str,
-        params: Vec<SqlValue>,
-    ) -> Result<Vec<Vec<SqlValue>>, StorageError> {
-        let fault = |error: rusqlite::Error| StorageError(error.to_string());
-        let mut statement = self.0.prepare_cached(statement).map_err(fault)?;
-        let columns = statement.column_count();
-        let mut found = statement.query(rusqlite::params_from_iter(params)).map_err(fault)?;
-        let mut rows = Vec::new();
-        while let Some(row) = found.next().map_err(fault)? {
-            let value = |column| match row.get_ref(column).unwrap() {
-                ValueRef::Null => SqlValue::Null,
-                // As Workers does: every number is a float.
-                ValueRef::Integer(value) => SqlValue::Real(value as f64),
-                ValueRef::Real(value) => SqlValue::Real(value),
-                ValueRef::Text(text) => SqlValue::Text(String::from_utf8(text.to_vec()).unwrap()),
-                ValueRef::Blob(_) => panic!("no blobs are kept"),
-            };
-            rows.push((0..columns).map(value).collect());
-        }
-        Ok(rows)
-    }
+fn report() -> Queued {
+    let report = Report {
+        kind: Kind::SET_ASIDE,
+        job_id: life().job,
+        r#ref: "r".to_owned(),
+        at: 7,
+        since: None,
+        cause: Some(Cause::DAMAGED),
+    };
+    Queued { id: 1, report, due: 9 }
 }
 
 fn driver() -> UserId {
@@ -311,19 +258,27 @@ fn a_damaged_row_says_so_and_no_more_than_can_be() {
 fn tasks_are_found_again_and_another_builds_are_left_alone() {
     let (mut log, sqlite) = begun();
     let cause = Cause { class: Class::Access, code: Some(40101), status: Some(401) };
-    let publish = |failures| Task::Publish(Trouble { cause, until: 1_700_000_000_000, failures, held: 1 });
+    let until = 1_700_000_000_000;
+    let publish = |failures| {
+        Task::Publish(Trouble { cause, until, failures, held: 1, since: until - 9, is_told: true })
+    };
     let resend = Task::Resend { first_n: 7, last_n: 9 };
     log.put_task(PUBLISH_TASK, &publish(1)).unwrap();
     log.put_task(7, &resend).unwrap();
     log.put_task(PUBLISH_TASK, &publish(2)).unwrap();
+    log.put_task(1, &Task::Report(report())).unwrap();
     sqlite.run("INSERT INTO tasks (id, kind, due, body) VALUES (8, 'a thing', 0, '[]')");
     let tasks = |log: &mut SqlLog<_>| match log.wake() {
         Ok(Waking::Begun { tasks, .. }) => tasks,
         other => panic!("{other:?}"),
     };
-    assert_eq!(tasks(&mut log), [(PUBLISH_TASK, publish(2)), (7, resend.clone())]);
+    let reported = (1, Task::Report(report()));
+    assert_eq!(tasks(&mut log), [(PUBLISH_TASK, publish(2)), reported, (7, resend.clone())]);
     log.end_task(PUBLISH_TASK).unwrap();
+    log.end_task(1).unwrap();
+    log.end_task(8).unwrap();
     assert_eq!(tasks(&mut log), [(7, resend)]);
+    assert_eq!(log.0.exec("SELECT 1 FROM tasks WHERE id = 8", vec![]).unwrap().len(), 1);
 }
 
 #[test]

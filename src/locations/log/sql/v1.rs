@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-use super::Sql;
-use super::record::{Record, Statement, sound};
+use super::record::{position, sound};
 use crate::ids::UserId;
 use crate::locations::Millis;
 use crate::locations::clock::Ahead;
 use crate::locations::log::{Accepted, Content, LogError, Pointers, Position, Row};
 use crate::locations::print::Print;
+use crate::objects::sql::{Record, Sql, Statement};
 
 /// What the body of a row held besides the fixes.
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ pub(super) fn rows(sql: &impl Sql) -> Result<Vec<(Row, Vec<Print>, Position)>, L
     let rows = sql.exec(ROWS, vec![])?.into_iter().map(|row| {
         let mut record = Record::new(row);
         let seq = record.count("log.seq")?;
-        let position = record.position()?;
+        let position = position(&mut record)?;
         let text = record.text("log.body")?;
         let damaged = |_| LogError::Damaged("log.body");
         let body: Body = serde_json::from_str(&text).map_err(damaged)?;

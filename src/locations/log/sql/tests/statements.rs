@@ -66,8 +66,16 @@ fn what_each_statement_gives_is_written_down() {
     log.given_up_after(0, 10).unwrap();
     log.reached(1).unwrap();
     log.given_up_after(0, 10).unwrap();
-    let trouble = Trouble { cause, until: 1_749_116_638_916, failures: 3, held: 1 };
+    let trouble = Trouble {
+        cause,
+        until: 1_749_116_638_916,
+        failures: 3,
+        held: 1,
+        since: 1_749_116_638_000,
+        is_told: true,
+    };
     log.put_task(PUBLISH_TASK, &Task::Publish(trouble)).unwrap();
+    log.put_task(1, &Task::Report(report())).unwrap();
     log.put_task(7, &Task::Resend { first_n: 7, last_n: 9 }).unwrap();
     log.wake().unwrap();
     log.end_task(PUBLISH_TASK).unwrap();
@@ -88,6 +96,8 @@ fn what_each_statement_gives_is_written_down() {
     log.wake().unwrap();
     log.lives_from(1_700_000_000).unwrap();
     log.lives_from(1_700_000_001).unwrap();
+
+    desk::every_statement(noting.clone());
 
     let notes = serde_json::to_string_pretty(&*noting.notes.borrow()).unwrap() + "\n";
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

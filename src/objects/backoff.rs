@@ -1,5 +1,7 @@
 //! How long a queue waits after a failure.
 
+use std::time::Duration;
+
 use super::Millis;
 
 /// Nothing is known to be wrong with message or key: from between 250 and 500 ms up to 30 s.
@@ -22,6 +24,13 @@ impl Backoff {
         let doubled = self.first.saturating_mul(1 << failures.min(20)).min(self.longest);
         let half = doubled / 2;
         half + share(half, jitter)
+    }
+
+    /// The same where Ably has asked for a delay: never sooner than that; and since it asks everybody at once, not all of them as soon
+    /// as that.
+    pub fn no_sooner_than(self, asked: Option<Duration>, failures: u32, jitter: f64) -> Millis {
+        let asked = Millis::try_from(asked.unwrap_or_default().as_millis()).unwrap_or(Millis::MAX / 4);
+        self.delay(failures, jitter).max(asked + share(asked / 2, jitter))
     }
 }
 

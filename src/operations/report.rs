@@ -1,0 +1,55 @@
+//! What an object reports to operators.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::JobId;
+use crate::objects::{Cause, Millis};
+
+/// What has happened: the name of the event on `admin:ops`. It is text, so that a desk passes on what a newer build reports.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Kind(Cow<'static, str>);
+
+impl Kind {
+    /// Key, token or account are refused, or nobody knows why: what a job has accepted waits, in order.
+    pub const HELD: Self = Self(Cow::Borrowed("outbox.held"));
+    /// Nothing has left a job for a minute, though that should pass by itself.
+    pub const DELAYED: Self = Self(Cow::Borrowed("outbox.delayed"));
+    /// A message has not reached subscribers, and will not by itself.
+    pub const SET_ASIDE: Self = Self(Cow::Borrowed("outbox.set_aside"));
+    /// What was reported as held or delayed leaves again.
+    pub const RESUMED: Self = Self(Cow::Borrowed("outbox.resumed"));
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Kind {
+    fn from(name: String) -> Self {
+        Self(Cow::Owned(name))
+    }
+}
+
+/// A change that operators should know of. It names the job, since whoever reads `admin:ops` may see all jobs, and no person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// What has happened.
+    pub kind: Kind,
+    /// The job.
+    pub job_id: JobId,
+    /// What the job's lines in the log carry.
+    pub r#ref: String,
+    /// When, Unix milliseconds. The same report made twice has the same.
+    pub at: Millis,
+    /// Since when something is or was wrong, Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Millis>,
+    /// What Ably has answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
