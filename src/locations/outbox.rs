@@ -61,8 +61,6 @@ enum Flight {
 pub struct Outbox {
     /// Rows after `position.sent`, perhaps not all of them.
     rows: VecDeque<Row>,
-    /// How many bytes the fixes of each take in a message.
-    bytes: VecDeque<usize>,
     /// How many fixes they hold.
     kept: usize,
     /// The last `n` in the log.
@@ -73,9 +71,9 @@ pub struct Outbox {
     position: Position,
     /// The position that is on disk.
     saved: Position,
-    /// Whether the first message after a sleep ends with its first row: where nothing is written of its end, an older build may have
-    /// sent that row by itself.
-    is_first_alone: bool,
+    /// Whether the next message whose end is not written down ends with its first row: after a sleep, since such a one may have left
+    /// before it.
+    is_next_alone: bool,
     flight: Option<Flight>,
     /// What was set aside and is asked for again.
     resends: VecDeque<Resend>,
@@ -92,7 +90,7 @@ impl Outbox {
     pub fn resume(position: Position, last: u64, tasks: &[(u64, Task)]) -> Self {
         let infl = position.infl.filter(|infl| (position.sent + 1..=last).contains(infl));
         let position = Position { infl, ..position };
-        let mut outbox = Self { position, saved: position, last, is_first_alone: true, ..Self::default() };
+        let mut outbox = Self { position, saved: position, last, is_next_alone: true, ..Self::default() };
         for (id, task) in tasks {
             match task {
                 Task::Publish(trouble) => {
@@ -119,6 +117,7 @@ impl Outbox {
         let follows = self.last_in_memory() == self.last;
         self.last = row.n;
         self.is_at_end = false;
+        self.is_next_alone &= position.infl != Some(row.n);
         self.position = position;
         self.saved = position;
         if follows && self.kept < KEPT_MAX {
@@ -175,7 +174,10 @@ impl Outbox {
         let end = match self.position.infl {
             Some(end) => end,
             None => match self.end_of_next() {
-                Ok(end) => end,
+                Ok(end) => {
+                    self.is_next_alone = false;
+                    end
+                }
                 Err(after) => return Next::Read { after },
             },
         };
@@ -183,7 +185,7 @@ impl Outbox {
         if self.last_in_memory() < end && !self.is_at_end {
             return Next::Read { after: self.last_in_memory() };
         }
-        if self.saved != self.position {
+        if self.saved != self.position && !self.is_end_known(end) {
             return Next::Save(self.position);
         }
         let first = self.position.sent + 1;
@@ -308,7 +310,6 @@ impl Outbox {
             && let Some(row) = self.rows.pop_back()
         {
             self.kept -= row.size();
-            self.bytes.pop_back();
         }
         Verdict::Retry { at: until, news }
     }
@@ -368,20 +369,27 @@ impl Outbox {
         let Some(first) = self.rows.front() else {
             return if self.is_at_end { Ok(self.last) } else { Err(self.position.sent) };
         };
-        if self.is_first_alone {
+        if self.is_next_alone {
             return Ok(first.n);
         }
         let mut end = first.n;
-        let mut bytes = self.bytes.front().copied().unwrap_or_default();
-        let following = self.rows.iter().zip(self.rows.iter().zip(&self.bytes).skip(1));
-        for (before, (row, more)) in following {
-            bytes += more;
-            if bytes > event::DATA_MAX || !row.goes_with(before) {
+        let mut bytes = None;
+        for (before, row) in self.rows.iter().zip(self.rows.iter().skip(1)) {
+            let together = bytes.unwrap_or_else(|| event::bytes_of(before)) + event::bytes_of(row);
+            if together > event::DATA_MAX || !row.goes_with(before) {
                 return Ok(end);
             }
+            bytes = Some(together);
             end = row.n;
         }
         if end < self.last && !self.is_at_end { Err(end) } else { Ok(end) }
+    }
+
+    /// Whether whoever wakes from what is on disk sends the same message without being told where it ends: it is the first after all
+    /// ends that are written down, and is one row. So where posts come a little faster than messages leave, that costs no write.
+    fn is_end_known(&self, end: u64) -> bool {
+        self.saved.infl.unwrap_or(self.saved.sent) == self.position.sent
+            && self.rows.front().is_some_and(|row| row.n == end)
     }
 
     /// Ends what is in flight: it does not go out again.
@@ -400,10 +408,8 @@ impl Outbox {
             && let Some(row) = self.rows.pop_front()
         {
             self.kept -= row.size();
-            self.bytes.pop_front();
         }
         self.trouble = None;
-        self.is_first_alone = false;
     }
 
     /// Where the clock has gone back, what is waited for goes back with it; and nothing takes longer than the longest wait there is,
@@ -416,7 +422,6 @@ impl Outbox {
 
     fn keep(&mut self, row: Row) {
         self.kept += row.size();
-        self.bytes.push_back(event::bytes_of(&row));
         self.rows.push_back(row);
     }
 

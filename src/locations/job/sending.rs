@@ -57,12 +57,12 @@ impl<L: Log> Job<L> {
     /// # Errors
     /// [`LogError`], where waiting rows cannot be read or the position not be written.
     pub fn next(&mut self, now: Millis) -> Result<Need, LogError> {
-        let Some(job) = self.sequence.job().cloned() else { return Ok(Need::Nothing) };
         loop {
-            let (rows, first_n, sending) = match self.outbox.next(now) {
-                Next::Publish(rows) => (rows.to_vec(), rows.first().map_or(0, Row::first_n), Sending::InTurn),
+            let Some(job) = self.sequence.job() else { return Ok(Need::Nothing) };
+            let (ticket, message) = match self.outbox.next(now) {
+                Next::Publish(rows) => message(job, rows, Sending::InTurn),
                 Next::Resend(resend) => match within(&self.log, resend)? {
-                    Some(rows) => (rows, resend.first_n, Sending::Again),
+                    Some(rows) => message(job, &rows, Sending::Again),
                     None => {
                         self.log.end_task(resend.task)?;
                         self.outbox.drop_resend();
@@ -92,10 +92,6 @@ impl<L: Log> Job<L> {
                 Next::Wait { until } if until <= now + TIMER_MAX => return Ok(Need::Wait { until }),
                 Next::Wait { .. } | Next::Idle => return Ok(Need::Nothing),
             };
-            let ticket = Ticket { first_n, last_n: rows.last().map_or(first_n, |row| row.n) };
-            let message = event::message(&job, &rows, sending).and_then(|message| {
-                message.map(|(channel, message)| Ok((channel, PublishBody::one(&message)?))).transpose()
-            });
             match message {
                 Ok(Some((channel, body))) => {
                     self.outbox.leaves(body.as_str().len(), now);
@@ -335,6 +331,20 @@ impl<L: Log> Job<L> {
         }
         Ok(())
     }
+}
+
+/// The message that rows stand for, ready to be sent, and what it is known by.
+fn message(
+    job: &JobId,
+    rows: &[Row],
+    sending: Sending,
+) -> (Ticket, Result<Option<(String, PublishBody)>, serde_json::Error>) {
+    let first_n = rows.first().map_or(0, Row::first_n);
+    let ticket = Ticket { first_n, last_n: rows.last().map_or(first_n, |row| row.n) };
+    let message = event::message(job, rows, sending).and_then(|message| {
+        message.map(|(channel, message)| Ok((channel, PublishBody::one(&message)?))).transpose()
+    });
+    (ticket, message)
 }
 
 /// The rows of what was set aside; nothing where they cannot all be read any more.
