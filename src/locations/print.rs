@@ -66,14 +66,17 @@ impl Print {
         URL_SAFE_NO_PAD.encode(bytes.collect::<Vec<_>>())
     }
 
-    /// Reads a text of prints, each with the `n` of its row. Says whether it is one.
+    /// Reads a text of prints, each with the `n` of its row. Says whether it is one; nothing is read of any other.
     pub fn read(text: &str, each: &mut dyn FnMut(Self, u64)) -> bool {
         let Ok(bytes) = URL_SAFE_NO_PAD.decode(text) else { return false };
         let (records, rest) = bytes.as_chunks::<{ Self::WITH_N }>();
+        if !rest.is_empty() {
+            return false;
+        }
         for [a, b, c, d, e, n @ ..] in records {
             each(Self([*a, *b, *c, *d, *e]), u32::from_be_bytes(*n).into());
         }
-        rest.is_empty()
+        true
     }
 
     /// Its bits, of which there are 40.

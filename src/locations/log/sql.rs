@@ -10,7 +10,7 @@ mod tasks;
 mod v1;
 
 use self::record::{append, columns, select};
-use super::{Life, Log, LogError, Position, Row, SetAside, Task, Waking};
+use super::{Accepted, Life, Log, LogError, Position, Row, SetAside, Task, Waking};
 use crate::ids::JobId;
 use crate::locations::print::Print;
 use crate::objects::Cause;
@@ -37,6 +37,9 @@ const PRINTS: Statement = "SELECT group_concat(prints, '') FROM log WHERE n BETW
 /// How many fixes' prints are read at once: at 12 bytes each that is well below the 2 MB that a value may have.
 const PRINTS_AT_ONCE: u64 = 100_000;
 
+/// How many rows are read at once where all of them have to be.
+const ROWS_AT_ONCE: u32 = 500;
+
 /// The log over a Durable Object's SQL.
 #[derive(Debug)]
 pub struct SqlLog<S>(S);
@@ -45,6 +48,22 @@ impl<S: Sql> SqlLog<S> {
     /// The log in this storage, which may be empty; nothing is read or written yet.
     pub fn new(sql: S) -> Self {
         Self(sql)
+    }
+
+    /// The prints of the rows from one `n` to another as their fixes have them, where what is kept of them is damaged. A fix that cannot
+    /// be read either is not recognised any more.
+    fn prints_of_fixes(&self, from: u64, to: u64, each: &mut dyn FnMut(Print, u64)) -> Result<(), LogError> {
+        let mut after = from.saturating_sub(1);
+        while after < to {
+            let page = self.rows_after(after, ROWS_AT_ONCE)?;
+            let Some(last) = page.last() else { break };
+            after = last.n;
+            for row in page.iter().filter(|row| row.n <= to) {
+                let prints = row.accepted().into_iter().flat_map(Accepted::prints);
+                prints.for_each(|print| each(print, row.n));
+            }
+        }
+        Ok(())
     }
 
     fn select(&self, statement: Statement, params: Vec<SqlValue>) -> Result<Vec<Row>, LogError> {
@@ -131,8 +150,9 @@ impl<S: Sql> Log for SqlLog<S> {
         while from <= last {
             let to = from.saturating_add(PRINTS_AT_ONCE - 1);
             let mut page = only(self.0.exec(PRINTS, vec![count(from), count(to)])?);
-            if !Print::read(&page.text_or_null("log.prints")?.unwrap_or_default(), each) {
-                return Err(LogError::Damaged("log.prints"));
+            let text = page.text_or_null("log.prints");
+            if !text.is_ok_and(|text| Print::read(&text.unwrap_or_default(), each)) {
+                self.prints_of_fixes(from, to, each)?;
             }
             from = to + 1;
         }

@@ -222,11 +222,22 @@ fn a_damaged_log_is_an_error() {
         sqlite.run(damage);
         assert!(matches!(log.wake(), Err(LogError::Damaged(_))), "{damage}: {:?}", log.wake());
     }
-    let (mut log, sqlite) = begun();
-    append(&mut log, &row(1, &[NAMED]), at(0));
-    for damage in ["é", "AAAAAAAAAAA", "AAAA"] {
-        sqlite.run(&format!("UPDATE log SET prints = '{damage}'"));
-        assert_eq!(log.prints(&mut |_, _| {}), Err(LogError::Damaged("log.prints")), "{damage}");
+}
+
+#[test]
+fn prints_that_are_damaged_are_those_of_the_fixes() {
+    for damage in ["'é'", "'AAAAAAAAAAA'", "'AAAA'", "prints || 'A'"] {
+        let (mut log, sqlite) = begun();
+        let rows = [row(2, &[NAMED, TIMED]), row(3, &[PLAIN]), row(4, &[NAMED]), row(5, &[NAMED])];
+        rows.iter().for_each(|row| append(&mut log, row, at(0)));
+        sqlite.run(&format!("UPDATE log SET prints = {damage} WHERE n = 2"));
+        sqlite.run("UPDATE log SET body = 'x' WHERE n = 5");
+        let mut told = Vec::new();
+        log.prints(&mut |print, n| told.push((print, n))).unwrap();
+        let readable = rows.iter().filter(|row| row.n < 5);
+        let prints =
+            readable.flat_map(|row| row.accepted().unwrap().prints().into_iter().map(|print| (print, row.n)));
+        assert_eq!(told, prints.collect::<Vec<_>>(), "{damage}");
     }
 }
 
