@@ -94,29 +94,20 @@ impl<L: Log> Job<L> {
     /// # Errors
     /// [`LogError`], when nothing of a post is accepted.
     pub fn handle(&mut self, request: JobRequest, now: Millis) -> Result<Reply<JobAnswer>, LogError> {
-        Ok(Reply::Answer(match request {
-            JobRequest::Post { job, post } => {
-                return Ok(match self.post(job, post, now)? {
-                    Ok(answer) => Reply::Answer(JobAnswer::Post(answer)),
-                    Err(refusal) => Reply::Refusal(refusal),
-                });
-            }
-            JobRequest::State { job } => self.state(job, now)?,
+        let answered = match request {
+            JobRequest::Post { job, post } => self.post(job, post, now)?.map(JobAnswer::Post),
+            JobRequest::State { job } => Ok(self.state(job, now)?),
             JobRequest::Trail { job, after, limit, names } => {
-                JobAnswer::Trail(self.trail(job, &Wanted { after, limit, names })?)
+                Ok(JobAnswer::Trail(self.trail(job, &Wanted { after, limit, names })?))
             }
-            JobRequest::Outbox { job } => JobAnswer::Outbox(Box::new(self.outbox_seen(job, now)?)),
-            JobRequest::Resend { job, range } => {
-                return Ok(match self.resend(&job, range)? {
-                    Ok(answer) => Reply::Answer(JobAnswer::Resending(answer)),
-                    Err(refusal) => Reply::Refusal(refusal),
-                });
-            }
+            JobRequest::Outbox { job } => Ok(JobAnswer::Outbox(Box::new(self.outbox_seen(job, now)?))),
+            JobRequest::Resend { job, range } => self.resend(&job, range)?.map(JobAnswer::Resending),
             JobRequest::Identify => match self.sequence.job() {
-                Some(job) => JobAnswer::Identity(Identity { job_id: job.clone() }),
-                None => return Ok(Reply::Refusal(JobRefusal::Unknown)),
+                Some(job) => Ok(JobAnswer::Identity(Identity { job_id: job.clone() })),
+                None => Err(JobRefusal::Unknown),
             },
-        }))
+        };
+        Ok(answered.map_or_else(Reply::Refusal, Reply::Answer))
     }
 
     fn trail(&self, job: JobId, wanted: &Wanted) -> Result<Page, LogError> {

@@ -5,6 +5,7 @@ import { Failure } from "../../scripts/setup/steps.mjs";
 import { Faults } from "./faults.ts";
 import { type Evidence, isClean, judge, type Trail, type Verdict } from "./judge.ts";
 import { Ledger } from "./ledger.ts";
+import { judgeOperators, type Told } from "./operators.ts";
 import { Phone } from "./phone.ts";
 import { Random } from "./random.ts";
 import { type Options, phonesOf, type Round, rounds } from "./schedule.ts";
@@ -46,14 +47,16 @@ export interface Report {
   /** What makes the run itself worthless. */
   lapses: string[];
   verdict: Verdict;
+  operators: Told;
   /** What the runtime said last. */
   log: string[];
 }
 
 /** Whether nothing is wrong with a run. */
-export function passes({ silent, oddities, lapses, verdict, kills, faultsMet, options }: Report): boolean {
+export function passes({ silent, oddities, lapses, verdict, operators, kills, faultsMet, options }: Report): boolean {
   const isWhole = kills >= options.kills && faultsMet >= options.faults && lapses.length === 0;
-  return isWhole && silent.finished === silent.rounds && oddities.length === 0 && isClean(verdict);
+  const isRight = oddities.length === 0 && operators.findings.length === 0 && isClean(verdict);
+  return isWhole && silent.finished === silent.rounds && isRight;
 }
 
 /**
@@ -138,6 +141,7 @@ class Run {
       oddities: this.#ledger.oddities,
       lapses: [...witness.lapses],
       verdict: judge(evidence),
+      operators: judgeOperators(witness.operators, this.#faults.byKind),
       log: this.#world.log,
     };
   }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge } from "./judge.ts";
+import { judgeOperators } from "./operators.ts";
 import { passes, type Report } from "./run.ts";
 import { complaints, table } from "./table.ts";
 
@@ -19,6 +20,7 @@ const REPORT: Report = {
   oddities: [],
   lapses: [],
   verdict: judge([]),
+  operators: judgeOperators([], {}),
   log: [],
 };
 
@@ -32,6 +34,7 @@ test("a run passes when it had what was asked for and nothing is wrong", () => {
     { silent: { rounds: 2, finished: 1 } },
     { oddities: ["x"] },
     { lapses: ["x"] },
+    { operators: { messages: 1, reports: 1, findings: ["x"] } },
     { verdict: { ...verdict, counts: { ...verdict.counts, lost: 1 } } },
   ];
   for (const more of wrong) assert.ok(!passes({ ...REPORT, ...more }), JSON.stringify(more));
@@ -42,7 +45,7 @@ test("the table is Markdown, with a row for each kind of fault and of violation"
   const lines = table(REPORT).split("\n");
   assert.ok(lines.every((line) => /^\| .* \| .* \|$/.test(line) && line.length === lines[0]?.length));
   assert.ok(lines.some((line) => /^\| publishes met by a reset +\| +21 \|$/.test(line)));
-  for (const word of ["kills", "fixes accepted", "published", "set aside", "lost", "doubled", "out of order", "gaps"]) {
+  for (const word of ["kills", "fixes accepted", "published", "set aside", "lost", "doubled", "out of order", "gaps", "to operators"]) {
     assert.ok(lines.some((line) => line.startsWith(`| ${word}`)), word);
   }
 });

@@ -17,7 +17,7 @@ const VERDICTS = [
   ["unheard", "kept by Ably otherwise than the subscriber heard it"],
 ] as const;
 
-export function table({ options, seconds, kills, faults, posts, statuses, messages, silent, verdict }: Report): string {
+export function table({ options, seconds, kills, faults, posts, statuses, messages, silent, verdict, operators }: Report): string {
   const rows: [string, string | number][] = [
     ["seed, jobs, seconds", `${options.seed}, ${options.jobs}, ${seconds}`],
     ["kills", kills],
@@ -28,6 +28,8 @@ export function table({ options, seconds, kills, faults, posts, statuses, messag
     ["fixes accepted", verdict.counts.accepted],
     ["messages", messages],
     ...VERDICTS.map(([name, label]): [string, number] => [label, verdict.counts[name]]),
+    ["to operators: messages, and reports in them", `${operators.messages}, ${operators.reports}`],
+    ["to operators: twice, too soon after another, or never", operators.findings.length],
   ];
   const texts = rows.map(([label, value]) => [label, String(value)] as const);
   const [wide, narrow] = [Math.max(...texts.map(([label]) => label.length)), Math.max("count".length, ...texts.map(([, value]) => value.length))];
@@ -36,13 +38,14 @@ export function table({ options, seconds, kills, faults, posts, statuses, messag
 }
 
 /** What is wrong with a run, in as many lines as a person reads. */
-export function complaints({ silent, oddities, lapses, verdict }: Report, most = 40): string[] {
+export function complaints({ silent, oddities, lapses, verdict, operators }: Report, most = 40): string[] {
   const waiting = silent.rounds - silent.finished;
   const all = [
     ...lapses.map((lapse) => `the witness is none: ${lapse}`),
     ...(waiting > 0 ? [`after ${waiting} of ${silent.rounds} kills that silence followed, something was left waiting`] : []),
     ...oddities,
     ...verdict.findings,
+    ...operators.findings,
   ];
   return all.length > most ? [...all.slice(0, most), `… and ${all.length - most} more`] : all;
 }

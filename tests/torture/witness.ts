@@ -11,6 +11,8 @@ const LOOK_MS = 50;
 
 export class Witness {
   readonly heard = new Map<string, Message[]>();
+  /** What operators heard. */
+  readonly operators: Message[] = [];
   /** What would have made it miss something: then it is no witness. */
   readonly lapses: string[] = [];
   readonly #places = new Map<string, Set<string>>();
@@ -25,6 +27,7 @@ export class Witness {
   static async start(ably: Ably, jobs: readonly string[]): Promise<Witness> {
     const witness = new Witness(ably);
     for (const job of jobs) await witness.#listen(job);
+    await witness.#client.channels.get("admin:ops").subscribe((message) => witness.operators.push(asMessage(message)));
     return witness;
   }
 
