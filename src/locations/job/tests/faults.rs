@@ -351,6 +351,7 @@ impl World {
                 let head = data["headSeq"].as_u64().unwrap_or(seq);
                 fixes.insert(head, data["lat"].as_f64().unwrap());
                 assert!(is_live.contains(&head), "the head of a message is live");
+                assert_eq!(is_live.range(from..=seq).next_back(), Some(&head), "and the newest that is");
                 assert!(head > last, "a marker never goes back");
             }
             assert!(fixes.keys().copied().eq(from..=seq), "a message holds all that it stands for");
