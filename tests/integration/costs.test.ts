@@ -1,0 +1,88 @@
+// What a post costs in the runtime itself: rows that its SQLite says were written, and alarms that were set. That is what an object's
+// storage is billed by, and what must not grow with the fixes of a post.
+//
+// A thousand posts a second apart would take a thousand seconds, so the clock is taken over. That measures the same thing: a job knows the
+// time by `Date.now` alone, and of what it does, two things depend on the time between posts. One is the alarm, which the runtime sets off
+// once the clock has come to the time for which it was set, as it would by itself. The other is the pause after a publish, which is long
+// over within a second. The rows are written, and counted, by the runtime. One fix by itself is also counted by the runtime's own clock.
+
+import assert from "node:assert/strict";
+import { describe, test, type TestContext } from "node:test";
+import { assertTaken } from "./support/answers.ts";
+import { type Costs, Counted } from "./support/counted.ts";
+import { newJob } from "./support/service.ts";
+import { until } from "./support/until.ts";
+
+const POSTS = 1_000;
+const A_SECOND = 1_000;
+const AN_HOUR = 3_600_000;
+
+/** What is run once in a job's life, before its first row: it makes the tables, and the one row of the job and of its first life. */
+const BIRTH = /^(CREATE TABLE|INSERT INTO (meta|lives)) /;
+
+/** A job in a service of its own, whose clock no other test puts on. */
+async function start(t: TestContext) {
+  const [service, job] = [await Counted.start(), newJob()];
+  t.after(() => service.stop());
+  return {
+    post: async (fixes: number) => {
+      const locations = Array.from({ length: fixes }, (_, n) => ({ lat: 48 + n / 1_000, lng: 16 }));
+      const results = assertTaken(await service.post(job, { locations }), job);
+      assert.deepEqual(results.map(({ status }) => status), locations.map(() => "accepted"));
+    },
+    until: (at: number) => service.until(job, at),
+    costs: () => service.costs(job),
+    sent: () => service.sent(job),
+  };
+}
+
+/** Rows and alarms between two counts: their sum, and all of it in words. */
+function spent(before: Costs, { rows, alarms }: Costs) {
+  const entries = Object.entries(rows).map(([statement, rows]) => [statement, rows - (before.rows[statement] ?? 0)] as const);
+  const written = entries.filter(([statement, rows]) => rows > 0 && !BIRTH.test(statement));
+  const set = alarms - before.alarms;
+  const says = [...written.map(([statement, rows]) => `${rows} by ${statement.split(" (")[0]}`), `${set} alarms`].join(", ");
+  return { sum: written.reduce((sum, [, rows]) => sum + rows, set), says };
+}
+
+const NOTHING: Costs = { rows: {}, alarms: 0, due: null };
+
+describe("what a post costs", { concurrency: true, timeout: 120_000 }, () => {
+  test("a fix by itself: its row, the alarm, and that it has arrived", async (t) => {
+    const job = await start(t);
+    await job.post(1);
+    await until("the alarm to go off", async () => (await job.costs()).due === null);
+    const first = await job.costs();
+    // The job's second fix, by our clock, an hour later.
+    const now = Date.now() + AN_HOUR;
+    await job.until(now);
+    await job.post(1);
+    await job.until(now + AN_HOUR);
+    const second = await job.costs();
+    for (const [before, costs] of [[NOTHING, first], [first, second]] as const) {
+      const { sum, says } = spent(before, costs);
+      t.diagnostic(says);
+      assert.equal(sum, 3, says);
+    }
+    assert.equal(await job.sent(), 2);
+    assert.equal(second.due, null, "a job that nobody posts to costs nothing");
+  });
+
+  for (const fixes of [1, 10]) {
+    test(`${POSTS} posts of ${fixes}, a second apart`, async (t) => {
+      const job = await start(t);
+      let now = Date.now();
+      await job.until(now);
+      await job.post(fixes);
+      const before = await job.costs();
+      for (let count = 0; count < POSTS; count += 1) {
+        await job.until((now += A_SECOND));
+        await job.post(fixes);
+      }
+      const { sum, says } = spent(before, await job.costs());
+      t.diagnostic(says);
+      assert.ok(sum >= POSTS, `nothing is counted: ${says}`);
+      assert.ok(sum <= 1.2 * POSTS, says);
+    });
+  }
+});
