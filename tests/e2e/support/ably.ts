@@ -22,6 +22,13 @@ export interface Ably {
   stop(): Promise<void>;
 }
 
+/** One of the limits of Ably's packages, as the local Ably tells of it. */
+export interface Limit {
+  metric: string;
+  admitted: number;
+  refused: number;
+}
+
 /** Whether this run is against Ably itself. */
 export const ABLY_ITSELF = Boolean(process.env.ABLY_API_KEY);
 
@@ -55,16 +62,20 @@ function addressOf(url: string): Address {
 export class LocalAbly implements Ably {
   readonly key: string;
   readonly log: string[] = [];
+  readonly #options: string[];
+  readonly #controlSecret = randomBytes(16).toString("hex");
   #parts = new Parts();
   #url = "";
 
-  private constructor(key: string) {
+  private constructor(key: string, options: string[]) {
     this.key = key;
+    this.#options = options;
   }
 
-  static async start(): Promise<LocalAbly> {
+  /** Starts one, with further options if any are given. */
+  static async start(...options: string[]): Promise<LocalAbly> {
     const random = (bytes: number) => randomBytes(bytes).toString("hex");
-    const ably = new LocalAbly(`e2e${random(2)}.${random(3)}:${random(16)}`);
+    const ably = new LocalAbly(`e2e${random(2)}.${random(3)}:${random(16)}`, options);
     await ably.#run("0");
     return ably;
   }
@@ -82,6 +93,13 @@ export class LocalAbly implements Ably {
     return Number(new URL(this.#url).port);
   }
 
+  /** How much each of its limits has let through and refused, where it was started with `--limits`. */
+  async limits(): Promise<Limit[]> {
+    const response = await fetch(`${this.#url}/control/limits`, { headers: { authorization: `Bearer ${this.#controlSecret}` } });
+    if (!response.ok) throw new Error(`the local Ably tells of no limits: ${response.status} ${await response.text()}`);
+    return ((await response.json()) as { metrics: Limit[] }).metrics;
+  }
+
   /** Starts it again where it was. */
   async restart() {
     this.#parts = new Parts();
@@ -97,8 +115,9 @@ export class LocalAbly implements Ably {
     if (!binary) throw new Error("LOCAL_ABLY_BIN is not set: `npm test` sets it, to the binary of the local Ably");
     const parts = this.#parts;
     try {
+      const env = { ...environment(), LOCAL_ABLY_KEY: this.key, LOCAL_ABLY_CONTROL_SECRET: this.#controlSecret };
       const listening = new Promise<string>((resolve) => {
-        parts.start("The local Ably", binary, ["--port", port], { ...environment(), LOCAL_ABLY_KEY: this.key }, (line) => {
+        parts.start("The local Ably", binary, ["--port", port, ...this.#options], env, (line) => {
           this.log.push(line);
           const url = listeningPlace(line)?.url;
           if (url !== undefined) resolve(url);

@@ -46,9 +46,9 @@ export class World {
 
   /**
    * Starts what the tests of a file share, and stops it when they have ended. `settings` are the service's, beyond
-   * those that say which Ably it uses.
+   * those that say which Ably it uses; `serve` starts it, and by itself that is Wrangler.
    */
-  static async forThisFile(settings: Record<string, string> = {}, start: () => Promise<Ably> = startAbly): Promise<World> {
+  static async forThisFile(settings: Record<string, string> = {}, start: () => Promise<Ably> = startAbly, serve: Serve = underWrangler): Promise<World> {
     const ably = await start();
     const parts = new Parts();
     // Where Wrangler keeps the objects' storage: the runs of a laptop do not share one.
@@ -60,7 +60,7 @@ export class World {
     try {
       const secret = randomBytes(32).toString("base64url");
       const own = { SESSION_SECRET: secret, SESSION_COOKIE: COOKIE, ...ably.settings, ...settings };
-      const { url, log } = await startService(parts, state, own);
+      const { url, log } = await startService(serve, parts, state, own);
       after(stop);
       return new World(ably, url, secret, log);
     } catch (error) {
@@ -81,8 +81,18 @@ export class World {
   }
 }
 
+/** Starts the service, and returns when it is ready; what its objects store goes into the folder. */
+type Serve = (parts: Parts, folder: string, settings: Record<string, string>) => Promise<{ url: string; log: string[] }>;
+
 /** Starts the service, and waits until it answers as one that is configured. */
-async function startService(parts: Parts, state: string, settings: Record<string, string>) {
+async function startService(serve: Serve, ...where: Parameters<Serve>) {
+  const { url, log } = await serve(...where);
+  const anonymous = await fetch(`${url}/api/ably-token`);
+  if (anonymous.status !== 401) throw new Error(`the service answers ${anonymous.status}:\n${log.join("\n")}`);
+  return { url, log };
+}
+
+const underWrangler: Serve = async (parts, state, settings) => {
   const log: string[] = [];
   const ready = new Promise<string>((resolve) => {
     const args = [...wranglerArguments(0), "--inspector-port", "0", "--persist-to", state];
@@ -93,7 +103,5 @@ async function startService(parts: Parts, state: string, settings: Record<string
     });
   });
   const url = await within("the service to be ready", Promise.race([ready, parts.ended as Promise<never>]), 120_000);
-  const anonymous = await fetch(`${url}/api/ably-token`);
-  if (anonymous.status !== 401) throw new Error(`the service answers ${anonymous.status}:\n${log.join("\n")}`);
   return { url, log };
-}
+};
