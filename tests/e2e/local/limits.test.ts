@@ -94,7 +94,7 @@ test("posts that come faster than Ably takes messages arrive all the same, and A
   let posts = 1;
   // One after the other: of posts that come at once most gather, however fast messages leave.
   while (posts < bearable() + SURPLUS && posts < POSTS_MAX) await send(fix(posts++));
-  if (posts >= POSTS_MAX) return t.skip("posts come no faster here than Ably takes messages, so nothing has to be held back");
+  if (posts >= POSTS_MAX) t.diagnostic("posts come no faster here than Ably takes messages, so nothing had to be held back");
 
   await listener.hears(posts);
   const { messages } = await taken(before);
