@@ -1,5 +1,5 @@
-// The Worker's entry: it hands requests to the Rust front, and gives the runtime a Durable Object class that it can call by RPC,
-// which has to extend DurableObject in JavaScript. Panic recovery comes with the build's own wrappers around both classes.
+// The Worker's entry: it hands requests to the Rust front, and gives the runtime Durable Object classes that it can call by RPC,
+// which have to extend DurableObject in JavaScript. Panic recovery comes with the build's own wrappers around all of Rust's classes.
 import * as rust from "../../build/index.js";
 import { DurableObject } from "cloudflare:workers";
 

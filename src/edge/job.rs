@@ -190,10 +190,13 @@ impl Inner {
     }
 
     async fn report(self: Rc<Self>, said: Report) {
-        let is_heard = self.hand_over(&said).await.is_ok();
-        let noted = self.awake().and_then(|mut awake| {
-            let noted = awake.core.reported(is_heard, now(), Math::random());
-            noted.map_err(|error| self.storage_fault(&error))
+        let handed_over = self.hand_over(&said).await;
+        let noted = self.awake().and_then(|mut awake| match handed_over {
+            Ok(_) => awake.core.heard(now(), Math::random()).map_err(|error| self.storage_fault(&error)),
+            Err(error) if awake.core.unheard(now(), Math::random()) => {
+                Err(self.lines.fault("report_failed", Some(&describe(&error))))
+            }
+            Err(_) => Ok(()),
         });
         for ended in [noted, Self::turn(&self)] {
             ended.unwrap_or_else(|line| write(&line));

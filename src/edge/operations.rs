@@ -16,8 +16,7 @@ use crate::objects::lines::{Line, Lines};
 use crate::objects::sql::StorageError;
 use crate::operations::{Announcement, CHANNEL, Desk, Next, Report};
 
-/// While a message is in flight, and where something has gone wrong, the alarm goes off so many milliseconds later: whatever becomes
-/// of this object, what it has taken is looked after again.
+/// Where something has gone wrong the alarm goes off so many milliseconds later: what was taken is looked after again.
 const LATER: Millis = 30_000;
 
 /// The operations object: there is one, and jobs call it by RPC.
@@ -49,15 +48,14 @@ impl Operations {
         Ok(Self(Rc::new(Inner { storage: state.storage()?, env, lines, awake, armed })))
     }
 
-    /// Takes the JSON of a [`Report`]. It is on disk before the caller hears that it was taken.
+    /// Takes the JSON of a [`Report`]. It is on disk before the caller hears that it was taken, and so is the alarm that looks after it.
     pub fn report(&self, report: &str) -> Result<(), JsValue> {
         let inner = &self.0;
         let report: Report = serde_json::from_str(report)
             .map_err(|error| fault(inner.lines.fault("request_unreadable", Some(&error))))?;
         let taken = inner.awake().map_err(fault)?.desk.take(&report, now());
         taken.map_err(|error| fault(inner.storage_fault(&error)))?;
-        Inner::turn(inner).unwrap_or_else(|line| write(&line));
-        Ok(())
+        Inner::turn(inner).map_err(fault)
     }
 
     /// The object's alarm. Whatever goes wrong here, it is armed again.
@@ -98,6 +96,7 @@ impl Inner {
         let armed = match &next {
             Ok(Next::Wait(until)) => this.arm(*until),
             Ok(Next::Nothing) => Ok(()),
+            // Whatever becomes of this object meanwhile.
             Ok(Next::Publish(_)) | Err(_) => this.arm(now() + LATER),
         };
         if let Next::Publish(announcement) = next? {

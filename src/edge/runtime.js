@@ -58,9 +58,21 @@ export function callRef(jobs, ref, request) {
   return jobs.get(id).call(request);
 }
 
+// How long the operations object may take to answer, in milliseconds.
+const REPORT_MS = 10_000;
+
 // Hands a report to the one object that merges them.
 export async function report(operations, text) {
-  await operations.get(operations.idFromName("operations")).report(text);
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no answer in time")), REPORT_MS);
+  });
+  const heard = operations.get(operations.idFromName("operations")).report(text);
+  try {
+    await Promise.race([heard, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 // Runs a statement, and reads all its rows here too: reading a row can throw as well as running does, and what is thrown past a Rust

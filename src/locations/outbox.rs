@@ -10,13 +10,12 @@
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
-use ably::rest::ErrorClass;
-
 use super::event;
 use super::log::{Position, Row, Task, Trouble};
-use crate::objects::backoff::{ACCESS, TRANSIENT, UNKNOWN, share};
-use crate::objects::{Cause, Millis};
+use crate::objects::Millis;
+use crate::objects::backoff::LONGEST;
 
+mod failing;
 mod says;
 
 #[cfg(test)]
@@ -35,18 +34,6 @@ const SPACING: Millis = 25;
 
 /// And as many bytes, of Ably's 1 MiB.
 const BYTES_PER_SECOND: Millis = 800 * 1024;
-
-/// The longest wait: as long as a `Retry-After` may ask, and half of that by chance.
-const LONGEST: Millis = 900_000;
-
-/// After a storage that refuses, what it was to note is tried again so much later.
-const STORAGE_WAIT: Millis = 8_000;
-
-/// What passes by itself has lasted long after so long a time.
-const DELAYED: Millis = 60_000;
-
-/// How often a message is held for a reason that nobody knows, before it is the message that is to blame.
-const HELD_MAX: u32 = 2;
 
 /// What is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,77 +228,15 @@ impl Outbox {
         self.done(*places.end());
         self.position = position;
         self.saved = position;
-    }
-
-    /// The position once what is in flight is given up.
-    pub fn position_given_up(&self) -> Position {
-        match (self.flight, self.position.infl) {
-            (Some(Flight::Message), Some(infl)) => Position { sent: infl, infl: None },
-            _ => self.position,
+        // What stands in front now was never held.
+        if let Some(trouble) = &mut self.trouble {
+            trouble.held = 0;
         }
-    }
-
-    /// Notes that what is in flight is given up, and that this is written down.
-    pub fn given_up(&mut self) {
-        self.land();
-        self.saved = self.position;
-    }
-
-    /// Notes that what is in flight could not be given up: it goes out again.
-    pub fn not_given_up(&mut self, now: Millis) {
-        self.flight = None;
-        self.not_before = now + STORAGE_WAIT;
     }
 
     /// Forgets what is to be sent again next: it cannot be.
     pub fn drop_resend(&mut self) {
         self.resends.pop_front();
-    }
-
-    /// Notes that what is in flight has failed. `jitter`, from 0 to 1, spreads the retries of many objects. What is to be set aside
-    /// stays in flight until that is written down: see [`given_up`](Self::given_up).
-    pub fn failed(&mut self, cause: Cause, class: ErrorClass, now: Millis, jitter: f64) -> Verdict {
-        self.follow_clock(now);
-        let held = self.trouble.as_ref().map_or(0, |trouble| trouble.held);
-        let is_refused = match class {
-            ErrorClass::BlamesMessage => true,
-            // Twice the queue is held, in case somebody mends what is wrong; then the message goes.
-            ErrorClass::Unknown => held >= HELD_MAX || self.resending().is_some(),
-            _ => false,
-        };
-        if is_refused {
-            return Verdict::SetAside;
-        }
-        self.flight = None;
-        let before = self.trouble.take();
-        let is_new = before.as_ref().is_none_or(|before| before.cause.is_other_trouble(cause));
-        let since = before.as_ref().map_or(now, |before| before.since.min(now));
-        let was_told = before.as_ref().is_some_and(|before| before.is_told);
-        let failures = before.filter(|_| !is_new).map_or(0, |before| before.failures);
-        let wait = match class {
-            ErrorClass::BlamesMessage | ErrorClass::Unknown => UNKNOWN + share(UNKNOWN / 10, jitter),
-            ErrorClass::BlamesAccess => ACCESS.delay(failures, jitter),
-            ErrorClass::Throttled { retry_after } | ErrorClass::Transient { retry_after } => {
-                TRANSIENT.no_sooner_than(retry_after, failures, jitter)
-            }
-        };
-        let until = now + wait;
-        let held = held + u32::from(class == ErrorClass::Unknown);
-        let lasts = !cause.holds() && !was_told && now - since >= DELAYED;
-        let is_told = was_told || lasts || cause.holds();
-        self.trouble =
-            Some(Trouble { cause, until, failures: failures.saturating_add(1), held, since, is_told });
-        let news = match is_new {
-            true => Some(News::Begins),
-            false => lasts.then_some(News::Lasts { since }),
-        };
-        self.not_before = until;
-        while self.kept > KEPT_MAX
-            && let Some(row) = self.rows.pop_back()
-        {
-            self.kept -= row.size();
-        }
-        Verdict::Retry { at: until, news }
     }
 
     /// What is wrong, while something is.
@@ -409,7 +334,6 @@ impl Outbox {
         {
             self.kept -= row.size();
         }
-        self.trouble = None;
     }
 
     /// Where the clock has gone back, what is waited for goes back with it; and nothing takes longer than the longest wait there is,

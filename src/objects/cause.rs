@@ -26,10 +26,11 @@ pub enum Class {
     Throttled,
     /// Nothing that is known: the network, or Ably itself.
     Transient,
-    /// A refusal that the contract does not name.
-    Unknown,
     /// What is kept cannot be read.
     Damaged,
+    /// A refusal that the contract does not name; of what a newer build has written, all that this one does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Cause {

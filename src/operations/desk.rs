@@ -13,9 +13,9 @@ pub(crate) mod tests;
 use ably::rest::{ErrorClass, PublishBody, PublishError, PublishMessage};
 use serde::Serialize;
 
-use self::store::{Merged, Message, Store, Trouble};
+use self::store::{Halt, Message, Store};
 use super::{Kind, Report};
-use crate::objects::backoff::{ACCESS, TRANSIENT, UNKNOWN, share};
+use crate::objects::backoff::{LONGEST, wait};
 use crate::objects::lines::{Level, Line, Lines};
 use crate::objects::sql::{Sql, StorageError};
 use crate::objects::{Cause, Millis};
@@ -25,6 +25,9 @@ const GATHER: Millis = 2_000;
 
 /// Two messages of a kind are so far apart.
 const APART: Millis = 60_000;
+
+/// While a message is in flight, and after a storage that refuses, it looks again so much later: whatever becomes of the object.
+const LATER: Millis = 30_000;
 
 /// The most jobs that one message names: 60 KiB of them, of Ably's 64.
 const NAMED_MAX: u32 = 150;
@@ -37,16 +40,15 @@ const UNKNOWN_MAX: u32 = 3;
 pub enum Next {
     /// Publish this on [`CHANNEL`](super::CHANNEL), then say how it went by [`Desk::published`] or [`Desk::failed`].
     Publish(Announcement),
-    /// Ask again then, Unix milliseconds.
+    /// Ask again then, Unix milliseconds, or after the next report, or when what is in flight has ended.
     Wait(Millis),
-    /// Ask again after the next report, or when what is in flight has ended.
+    /// Ask again after the next report.
     Nothing,
 }
 
 /// A message on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
-    n: u64,
     /// What is sent.
     pub body: PublishBody,
 }
@@ -59,18 +61,7 @@ struct Data {
     ts: Millis,
     /// How many jobs it is about. The first of them are named.
     count: u64,
-    jobs: Vec<Told>,
-}
-
-/// What a message tells of one job.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Told {
-    #[serde(flatten)]
-    report: Report,
-    /// How often, where that is more than once; the last time is told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    times: Option<u64>,
+    jobs: Vec<Report>,
 }
 
 /// The desk.
@@ -78,6 +69,8 @@ struct Told {
 pub struct Desk<S> {
     store: Store<S>,
     in_flight: Option<u64>,
+    /// Nothing leaves before this, since the storage has refused to note what became of the last one.
+    not_before: Millis,
 }
 
 impl<S: Sql> Desk<S> {
@@ -86,7 +79,7 @@ impl<S: Sql> Desk<S> {
     /// # Errors
     /// [`StorageError`], where the tables cannot be made.
     pub fn wake(sql: S) -> Result<Self, StorageError> {
-        Ok(Self { store: Store::open(sql)?, in_flight: None })
+        Ok(Self { store: Store::open(sql)?, in_flight: None, not_before: 0 })
     }
 
     /// Takes a report.
@@ -102,34 +95,36 @@ impl<S: Sql> Desk<S> {
     /// # Errors
     /// [`StorageError`]
     pub fn next(&mut self, now: Millis) -> Result<Next, StorageError> {
+        let until = self.not_before.min(now + LATER);
         if self.in_flight.is_some() {
-            return Ok(Next::Nothing);
+            return Ok(Next::Wait(now + LATER));
+        }
+        if now < until {
+            return Ok(Next::Wait(until));
         }
         let message = match self.store.message()? {
             Some(message) => message,
             None => match self.store.soonest(now)? {
                 Some((kind, due)) if due <= now => self.make(&kind, now)?,
-                Some((_, due)) => return Ok(Next::Wait(due)),
-                None => return Ok(Next::Nothing),
+                soonest => {
+                    let due = soonest.map(|(_, due)| due).into_iter().chain(self.store.forget(now)?).min();
+                    return Ok(due.map_or(Next::Nothing, Next::Wait));
+                }
             },
         };
-        // No wait is longer than this, also where our clock has gone back.
-        let until = self.store.trouble()?.until.min(now + UNKNOWN + UNKNOWN / 10);
-        if now < until {
+        let until = self.store.halt()?.until;
+        // One that is further away than any wait is one of before our clock has gone back.
+        if (now + 1..=now + LONGEST).contains(&until) {
             return Ok(Next::Wait(until));
         }
         self.in_flight = Some(message.n);
-        Ok(Next::Publish(Announcement { n: message.n, body: PublishBody::from_stored(message.body) }))
+        Ok(Next::Publish(Announcement { body: PublishBody::from_stored(message.body) }))
     }
 
     /// Makes the message of all that waits of a kind.
     fn make(&mut self, kind: &Kind, now: Millis) -> Result<Message, StorageError> {
         let (count, named) = self.store.of(kind, NAMED_MAX)?;
-        let told = |merged: Merged| {
-            let report: Report = serde_json::from_str(&merged.body).ok()?;
-            Some(Told { report, times: Some(merged.times).filter(|times| *times > 1) })
-        };
-        let data = Data { ts: now, count, jobs: named.into_iter().filter_map(told).collect() };
+        let data = Data { ts: now, count, jobs: named };
         let n = self.store.last_n()? + 1;
         let body = serde_json::to_string(&data).and_then(|data| {
             PublishBody::one(&PublishMessage {
@@ -153,9 +148,11 @@ impl<S: Sql> Desk<S> {
     /// [`StorageError`]: then it may go out again, and Ably recognises it.
     pub fn published(&mut self, now: Millis, lines: &Lines) -> Result<Option<Line>, StorageError> {
         let Some(n) = self.in_flight.take() else { return Ok(None) };
-        let trouble = self.store.trouble()?;
+        self.not_before = now + LATER;
+        let halt = self.store.halt()?;
         self.store.done(n, now)?;
-        Ok((trouble.failures > 0).then(|| lines.line(Level::Info, "ops_publish_resumed", Said::default())))
+        self.not_before = 0;
+        Ok((halt.failures > 0).then(|| lines.line(Level::Info, "ops_publish_resumed", Said::default())))
     }
 
     /// Notes that what is in flight has failed; `jitter` is random, from 0 to 1. Gives the line of the log that this is worth.
@@ -170,8 +167,9 @@ impl<S: Sql> Desk<S> {
         lines: &Lines,
     ) -> Result<Option<Line>, StorageError> {
         let Some(n) = self.in_flight.take() else { return Ok(None) };
+        self.not_before = now + LATER;
         let cause = Cause::of(error);
-        let before = self.store.trouble()?;
+        let before = self.store.halt()?;
         let is_new = before.cause.is_none_or(|before| before.class != cause.class);
         let failures = if is_new { 0 } else { before.failures };
         let is_refused = match error.class {
@@ -182,17 +180,12 @@ impl<S: Sql> Desk<S> {
         let said = |next, retry_at| Said { cause: Some(cause), next: Some(next), retry_at };
         if is_refused {
             self.store.done(n, now)?;
+            self.not_before = 0;
             return Ok(Some(lines.line(Level::Error, "ops_publish_failed", said("Drop", None))));
         }
-        let wait = match error.class {
-            ErrorClass::BlamesMessage | ErrorClass::Unknown => UNKNOWN + share(UNKNOWN / 10, jitter),
-            ErrorClass::BlamesAccess => ACCESS.delay(failures, jitter),
-            ErrorClass::Throttled { retry_after } | ErrorClass::Transient { retry_after } => {
-                TRANSIENT.no_sooner_than(retry_after, failures, jitter)
-            }
-        };
-        let until = now + wait;
-        self.store.put_trouble(&Trouble { cause: Some(cause), failures: failures + 1, until })?;
+        let until = now + wait(error.class, failures, jitter);
+        self.store.put_halt(&Halt { cause: Some(cause), failures: failures + 1, until })?;
+        self.not_before = 0;
         let line = || lines.line(Level::Error, "ops_publish_failed", said("Retry", Some(until)));
         Ok(is_new.then(line))
     }

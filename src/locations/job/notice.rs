@@ -39,8 +39,6 @@ pub enum Notice {
         /// Why.
         cause: Cause,
     },
-    /// A report to operators was not heard. It is made again.
-    Unheard,
 }
 
 /// What a line says beside its code. Ably's own words stay out: they name the channel.
@@ -84,7 +82,6 @@ impl Notice {
                 "publish_resumed",
                 Said { since: Some(since), next: "Publish", ..Said::default() },
             ),
-            Self::Unheard => (Level::Error, "report_failed", Said { next: "Retry", ..Said::default() }),
         };
         lines.line(level, code, said)
     }
@@ -96,7 +93,7 @@ impl Notice {
             Self::Lasts { cause, since } => Some((Kind::DELAYED, Some(since), Some(cause))),
             Self::GivenUp { cause, .. } => Some((Kind::SET_ASIDE, None, Some(cause))),
             Self::Resumed { since, is_told: true } => Some((Kind::RESUMED, Some(since), None)),
-            Self::Waits { .. } | Self::Resumed { .. } | Self::Unheard => None,
+            Self::Waits { .. } | Self::Resumed { .. } => None,
         }
     }
 }
@@ -150,10 +147,6 @@ mod tests {
                 Notice::Resumed { since: 5, is_told: false },
                 json!({"level": "info", "code": "publish_resumed", "ref": "a1", "since": 5, "next": "Publish"}),
             ),
-            (
-                Notice::Unheard,
-                json!({"level": "error", "code": "report_failed", "ref": "a1", "next": "Retry"}),
-            ),
         ] {
             assert_eq!(read(&notice.line(&lines)), expected);
         }
@@ -171,7 +164,6 @@ mod tests {
             (Notice::GivenUp { n: 3, cause: Cause::DAMAGED }, Some(Kind::SET_ASIDE), None),
             (Notice::Resumed { since: 5, is_told: true }, Some(Kind::RESUMED), Some(5)),
             (Notice::Resumed { since: 5, is_told: false }, None, None),
-            (Notice::Unheard, None, None),
         ] {
             let told = notice.reported();
             assert_eq!(told.as_ref().map(|(kind, ..)| kind), kind.as_ref(), "{notice:?}");

@@ -74,7 +74,6 @@ impl<L: Log> Job<L> {
                     let message = SetAside { first_n, last_n, ts: now, cause: Cause::DAMAGED };
                     self.log.set_aside(&message, self.outbox.position_past(&places))?;
                     self.outbox.passed_over(&places);
-                    self.forget_trouble()?;
                     self.tell(Notice::GivenUp { n: last_n, cause: Cause::DAMAGED }, now)?;
                     continue;
                 }
@@ -118,16 +117,12 @@ impl<L: Log> Job<L> {
     /// [`LogError`], where that cannot be written down: then it may go out again, and Ably recognises it.
     pub fn published(&mut self, now: Millis) -> Result<(), LogError> {
         let resent = self.outbox.resending();
-        let trouble = self.outbox.published(now);
-        if let Some(Resend { task, first_n, .. }) = resent {
-            self.log.reached(first_n)?;
-            self.log.end_task(task)?;
-        }
-        self.forget_trouble()?;
-        match trouble {
-            Some(Trouble { since, is_told, .. }) => self.tell(Notice::Resumed { since, is_told }, now),
-            None => Ok(()),
-        }
+        // All of it is tried, whatever the storage says to the first.
+        let told = self.outbox.published(now).map_or(Ok(()), |trouble| self.tell(resumed(&trouble), now));
+        let reached = resent.map_or(Ok(()), |Resend { task, first_n, .. }| {
+            self.log.reached(first_n).and(self.log.end_task(task))
+        });
+        told.and(reached).and(self.forget_trouble())
     }
 
     /// Notes that a publication has failed; `jitter` is random, from 0 to 1.
@@ -150,24 +145,24 @@ impl<L: Log> Job<L> {
                     self.outbox.not_given_up(now);
                     return Err(error);
                 }
-                self.outbox.given_up();
-                if let Some(resend) = resent {
-                    self.log.end_task(resend.task)?;
-                }
-                self.forget_trouble()?;
-                self.tell(Notice::GivenUp { n: last_n, cause }, now)
+                let over = self.outbox.given_up();
+                let told = self.tell(Notice::GivenUp { n: last_n, cause }, now);
+                let over = over.map_or(Ok(()), |trouble| self.tell(resumed(&trouble), now));
+                let ended = resent.map_or(Ok(()), |resend| self.log.end_task(resend.task));
+                told.and(over).and(ended).and(self.forget_trouble())
             }
             Verdict::Retry { at, news } => {
+                let told = match news {
+                    Some(News::Begins) => self.tell(Notice::Waits { n: last_n, cause, retry_at: at }, now),
+                    Some(News::Lasts { since }) => self.tell(Notice::Lasts { cause, since }, now),
+                    None => Ok(()),
+                };
                 // A wait that outlasts this life of the object has to be known to the next.
                 if let Some(trouble) = self.outbox.trouble().filter(|_| at > now + TIMER_MAX) {
                     self.log.put_task(PUBLISH_TASK, &Task::Publish(trouble.clone()))?;
                     self.is_trouble_kept = true;
                 }
-                match news {
-                    Some(News::Begins) => self.tell(Notice::Waits { n: last_n, cause, retry_at: at }, now),
-                    Some(News::Lasts { since }) => self.tell(Notice::Lasts { cause, since }, now),
-                    None => Ok(()),
-                }
+                told
             }
         }
     }
@@ -189,7 +184,7 @@ impl<L: Log> Job<L> {
 
     /// To be called at the end of each turn: for when the alarm is to be set, where it is to be set now.
     pub fn arm(&mut self, now: Millis) -> Option<Millis> {
-        let due = self.outbox.due().into_iter().chain(self.reports.due()).min();
+        let due = self.outbox.due().into_iter().chain(self.reports.due(now)).min();
         self.alarm.arm(due, now)
     }
 
@@ -203,23 +198,28 @@ impl<L: Log> Job<L> {
         std::mem::take(&mut self.notices)
     }
 
-    /// What is to be reported to operators now. Whoever hands it over says by [`reported`](Self::reported) how that went.
+    /// What is to be reported to operators now. Whoever hands it over says by [`heard`](Self::heard) or
+    /// [`unheard`](Self::unheard) how that went.
     pub fn report(&mut self, now: Millis) -> Option<Report> {
         self.reports.next(now)
     }
 
-    /// Notes whether a report was heard; `jitter` is random, from 0 to 1.
+    /// Notes that a report was heard; `jitter` is random, from 0 to 1.
     ///
     /// # Errors
-    /// [`LogError`], where that cannot be written down: then it may be made again, and is recognised.
-    pub fn reported(&mut self, is_heard: bool, now: Millis, jitter: f64) -> Result<(), LogError> {
-        if is_heard {
-            return self.reports.heard(now).map_or(Ok(()), |id| self.log.end_task(id));
+    /// [`LogError`], where that cannot be written down: then it is handed over again, and recognised.
+    pub fn heard(&mut self, now: Millis, jitter: f64) -> Result<(), LogError> {
+        let ended = self.reports.in_flight().map_or(Ok(()), |id| self.log.end_task(id));
+        match &ended {
+            Ok(()) => self.reports.heard(now),
+            Err(_) => drop(self.reports.failed(now, jitter)),
         }
-        if self.reports.failed(now, jitter) {
-            self.notices.push(Notice::Unheard);
-        }
-        Ok(())
+        ended
+    }
+
+    /// Notes that nobody may have heard a report: it is handed over again. Says whether that is worth a line, since it went well before.
+    pub fn unheard(&mut self, now: Millis, jitter: f64) -> bool {
+        self.reports.failed(now, jitter)
     }
 
     /// Notes what there is to tell: in the log, and to operators where they should know.
@@ -227,11 +227,9 @@ impl<L: Log> Job<L> {
         self.notices.push(notice);
         let Some((kind, since, cause)) = notice.reported() else { return Ok(()) };
         let Some(job_id) = self.sequence.job().cloned() else { return Ok(()) };
-        let report = Report { kind, job_id, r#ref: self.settings.reference.clone(), at: now, since, cause };
-        match self.reports.push(report, now) {
-            Some(queued) => self.log.put_task(queued.id, &Task::Report(queued)),
-            None => Ok(()),
-        }
+        let r#ref = self.settings.reference.clone();
+        let queued = self.reports.push(Report { kind, job_id, r#ref, at: now, since, cause, times: 1 }, now);
+        self.log.put_task(queued.id, &Task::Report(queued))
     }
 
     /// How the outbox is doing.
@@ -331,6 +329,11 @@ impl<L: Log> Job<L> {
         }
         Ok(())
     }
+}
+
+/// That what had kept anything from leaving is over.
+fn resumed(trouble: &Trouble) -> Notice {
+    Notice::Resumed { since: trouble.since, is_told: trouble.is_told }
 }
 
 /// The message that rows stand for, ready to be sent, and what it is known by.

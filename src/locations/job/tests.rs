@@ -14,6 +14,7 @@ mod clocks;
 mod faults;
 mod model;
 mod outbox;
+mod reports;
 
 const NOW: Millis = 1_700_000_000_000;
 const MINUTE: Millis = 60_000;

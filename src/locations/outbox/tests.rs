@@ -1,10 +1,11 @@
 use std::time::Duration;
 
-use ably::rest::RETRY_AFTER_MAX;
+use ably::rest::{ErrorClass, RETRY_AFTER_MAX};
 
+use super::failing::STORAGE_WAIT;
 use super::*;
 use crate::locations::log::{Content, Pointers, Ready};
-use crate::objects::Class;
+use crate::objects::{Cause, Class};
 
 fn row_of(n: u64, fixes: u64) -> Row {
     let fix = "[null,1,1,null,null,null,null,null]";

@@ -6,44 +6,47 @@ use crate::objects::sql::{Record, Sql, SqlValue, Statement, StorageError, Unread
 use crate::objects::{Cause, Millis};
 use crate::operations::Kind;
 
-const CREATE: [Statement; 3] = [
-    // What was reported last, by kind and object. `waits` is since when it waits for its message: nothing where that is made.
+const CREATE: [Statement; 5] = [
+    // What was reported last, by kind and object. `waits` is since when it waits for its message: nothing where that is made, at `told`.
     "CREATE TABLE IF NOT EXISTS reports (kind TEXT NOT NULL, ref TEXT NOT NULL, at INTEGER NOT NULL, \
-        waits INTEGER, times INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, ref)) WITHOUT ROWID",
+        waits INTEGER, told INTEGER, times INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, ref)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS waiting ON reports (kind, waits) WHERE waits IS NOT NULL",
     // The messages, without a body once Ably has taken them: the last one of a kind says when the next may be made.
     "CREATE TABLE IF NOT EXISTS messages (n INTEGER PRIMARY KEY, kind TEXT NOT NULL, made INTEGER NOT NULL, body TEXT)",
-    "CREATE TABLE IF NOT EXISTS trouble (id INTEGER PRIMARY KEY CHECK (id = 0), cause TEXT NOT NULL, \
+    // With the message: whatever fails, a report is not told twice.
+    "CREATE TRIGGER IF NOT EXISTS made AFTER INSERT ON messages BEGIN \
+        UPDATE reports SET waits = NULL, told = new.made WHERE kind = new.kind AND waits IS NOT NULL; END",
+    "CREATE TABLE IF NOT EXISTS halt (id INTEGER PRIMARY KEY CHECK (id = 0), cause TEXT NOT NULL, \
         failures INTEGER NOT NULL, until INTEGER NOT NULL)",
 ];
 
 /// A report that was taken before changes nothing; one that waits is merged with the newer one.
-const TAKE: Statement = "INSERT INTO reports (kind, ref, at, waits, times, body) VALUES (?, ?, ?, ?, 1, ?) \
+const TAKE: Statement = "INSERT INTO reports (kind, ref, at, waits, times, body) VALUES (?, ?, ?, ?, ?, ?) \
     ON CONFLICT (kind, ref) DO UPDATE SET at = excluded.at, waits = ifnull(waits, excluded.waits), \
-    times = CASE WHEN waits IS NULL THEN 1 ELSE times + 1 END, body = excluded.body WHERE at <> excluded.at";
+    times = CASE WHEN waits IS NULL THEN excluded.times ELSE times + excluded.times END, body = excluded.body WHERE at <> excluded.at";
 const WAITING: Statement = "SELECT kind, min(waits), \
-    (SELECT max(made) FROM messages WHERE messages.kind = reports.kind) FROM reports WHERE waits IS NOT NULL GROUP BY kind";
+    (SELECT max(made) FROM messages WHERE messages.kind = reports.kind AND made <= ?) FROM reports WHERE waits IS NOT NULL GROUP BY kind";
 const COUNT: Statement = "SELECT count(*) FROM reports WHERE kind = ? AND waits IS NOT NULL";
 const NAMED: Statement =
     "SELECT times, body FROM reports WHERE kind = ? AND waits IS NOT NULL ORDER BY waits, ref LIMIT ?";
-const TOLD: Statement = "UPDATE reports SET waits = NULL WHERE kind = ? AND waits IS NOT NULL";
-const MAKE: Statement = "INSERT OR REPLACE INTO messages (n, kind, made, body) VALUES (?, ?, ?, ?)";
+const MAKE: Statement = "INSERT INTO messages (n, kind, made, body) VALUES (?, ?, ?, ?)";
 const LAST: Statement = "SELECT max(n) FROM messages";
 const FIRST: Statement = "SELECT n, body FROM messages WHERE body IS NOT NULL ORDER BY n LIMIT 1";
 const DONE: Statement = "UPDATE messages SET body = NULL, made = ? WHERE n = ?";
-const TROUBLE: Statement = "SELECT cause, failures, until FROM trouble";
-const PUT_TROUBLE: Statement =
-    "INSERT OR REPLACE INTO trouble (id, cause, failures, until) VALUES (0, ?, ?, ?)";
-const END_TROUBLE: Statement = "DELETE FROM trouble";
+const HALT: Statement = "SELECT cause, failures, until FROM halt";
+const PUT_HALT: Statement = "INSERT OR REPLACE INTO halt (id, cause, failures, until) VALUES (0, ?, ?, ?)";
+const END_HALT: Statement = "DELETE FROM halt";
 /// What is of no more use: an object that reports again does so within minutes.
 const FORGET: [Statement; 2] = [
-    "DELETE FROM reports WHERE waits IS NULL AND at < ?",
+    "DELETE FROM reports WHERE waits IS NULL AND told < ?",
     "DELETE FROM messages WHERE body IS NULL AND made < ? AND n < (SELECT max(n) FROM messages)",
 ];
+const OLDEST: Statement = "SELECT min(told) FROM reports WHERE waits IS NULL";
 const CROWD: Statement = "DELETE FROM reports WHERE (kind, ref) IN (SELECT kind, ref FROM reports \
     ORDER BY waits IS NOT NULL, at LIMIT max(0, (SELECT count(*) FROM reports) - CAST(? AS INTEGER)))";
 
 /// So long what was told is kept, to recognise it.
-const KEPT: Millis = 3_600_000;
+const KEPT: Millis = 86_400_000;
 
 /// The most reports that are kept. Beyond it the oldest go; the log has each of them.
 const REPORTS_MAX: u64 = 20_000;
@@ -58,16 +61,9 @@ pub(super) struct Message {
     pub(super) body: String,
 }
 
-/// What one object has reported of one kind since it was last told.
-#[derive(Debug)]
-pub(super) struct Merged {
-    pub(super) times: u64,
-    pub(super) body: String,
-}
-
 /// Why the last message has not left: no failures, where nothing is wrong.
 #[derive(Debug, Default)]
-pub(super) struct Trouble {
+pub(super) struct Halt {
     pub(super) cause: Option<Cause>,
     pub(super) failures: u32,
     pub(super) until: Millis,
@@ -92,6 +88,7 @@ impl<S: Sql> Store<S> {
             text(&report.r#ref),
             SqlValue::Integer(report.at),
             SqlValue::Integer(now),
+            count(report.times),
             SqlValue::Text(body),
         ];
         self.sql.exec(TAKE, values)?;
@@ -104,7 +101,8 @@ impl<S: Sql> Store<S> {
 
     /// The kind whose message may be made first, and when: past times are now.
     pub(super) fn soonest(&self, now: Millis) -> Result<Option<(Kind, Millis)>, StorageError> {
-        let rows = self.sql.exec(WAITING, vec![])?;
+        // One that our clock is far from, since it has gone back, holds up nothing.
+        let rows = self.sql.exec(WAITING, vec![SqlValue::Integer(now + super::APART)])?;
         let read = |row| {
             let mut record = Record::new(row);
             let kind = Kind::from(record.text("reports.kind")?);
@@ -116,17 +114,16 @@ impl<S: Sql> Store<S> {
     }
 
     /// How many objects wait with a kind, and the first of them.
-    pub(super) fn of(&self, kind: &Kind, limit: u32) -> Result<(u64, Vec<Merged>), StorageError> {
+    pub(super) fn of(&self, kind: &Kind, limit: u32) -> Result<(u64, Vec<Report>), StorageError> {
         let mut waiting = self.one(COUNT, vec![text(kind.as_str())])?;
         let rows = self.sql.exec(NAMED, vec![text(kind.as_str()), SqlValue::Integer(limit.into())])?;
         let read = |row| {
             let mut record = Record::new(row);
-            Ok::<_, Unreadable>(Merged {
-                times: record.count("reports.times")?,
-                body: record.text("reports.body")?,
-            })
+            let times = record.count("reports.times").ok()?;
+            let report: Report = serde_json::from_str(&record.text("reports.body").ok()?).ok()?;
+            Some(Report { times, ..report })
         };
-        let named = rows.into_iter().filter_map(|row| read(row).ok()).collect();
+        let named = rows.into_iter().filter_map(read).collect();
         Ok((waiting.count("count").unwrap_or_default(), named))
     }
 
@@ -140,11 +137,17 @@ impl<S: Sql> Store<S> {
         let kind = kind.as_str();
         let body = SqlValue::Text(message.body.clone());
         self.sql.exec(MAKE, vec![count(message.n), text(kind), SqlValue::Integer(now), body])?;
-        self.sql.exec(TOLD, vec![text(kind)])?;
+        Ok(())
+    }
+
+    /// Forgets what was told long ago, and says when there is more to forget.
+    pub(super) fn forget(&self, now: Millis) -> Result<Option<Millis>, StorageError> {
         for statement in FORGET {
             self.sql.exec(statement, vec![SqlValue::Integer(now - KEPT)])?;
         }
-        Ok(())
+        let oldest = self.one(OLDEST, vec![])?.integer("reports.told").ok();
+        // No later than that, also where our clock has gone back.
+        Ok(oldest.map(|told| (told + KEPT).min(now + KEPT) + 1))
     }
 
     /// The message that leaves next.
@@ -157,29 +160,29 @@ impl<S: Sql> Store<S> {
     /// Notes that a message does not go out again: until now it was none that operators had.
     pub(super) fn done(&self, n: u64, now: Millis) -> Result<(), StorageError> {
         self.sql.exec(DONE, vec![SqlValue::Integer(now), count(n)])?;
-        self.sql.exec(END_TROUBLE, vec![])?;
+        self.sql.exec(END_HALT, vec![])?;
         Ok(())
     }
 
-    pub(super) fn trouble(&self) -> Result<Trouble, StorageError> {
-        let mut record = self.one(TROUBLE, vec![])?;
-        let cause = record.text("trouble.cause").ok().and_then(|cause| serde_json::from_str(&cause).ok());
-        let failures = record.count("trouble.failures").unwrap_or_default();
-        Ok(Trouble {
+    pub(super) fn halt(&self) -> Result<Halt, StorageError> {
+        let mut record = self.one(HALT, vec![])?;
+        let cause = record.text("halt.cause").ok().and_then(|cause| serde_json::from_str(&cause).ok());
+        let failures = record.count("halt.failures").unwrap_or_default();
+        Ok(Halt {
             cause,
             failures: u32::try_from(failures).unwrap_or(u32::MAX),
-            until: record.integer("trouble.until").unwrap_or_default(),
+            until: record.integer("halt.until").unwrap_or_default(),
         })
     }
 
-    pub(super) fn put_trouble(&self, trouble: &Trouble) -> Result<(), StorageError> {
-        let cause = serde_json::to_string(&trouble.cause).map_err(|error| StorageError(error.to_string()))?;
+    pub(super) fn put_halt(&self, halt: &Halt) -> Result<(), StorageError> {
+        let cause = serde_json::to_string(&halt.cause).map_err(|error| StorageError(error.to_string()))?;
         let values = vec![
             SqlValue::Text(cause),
-            SqlValue::Integer(trouble.failures.into()),
-            SqlValue::Integer(trouble.until),
+            SqlValue::Integer(halt.failures.into()),
+            SqlValue::Integer(halt.until),
         ];
-        self.sql.exec(PUT_TROUBLE, values)?;
+        self.sql.exec(PUT_HALT, values)?;
         Ok(())
     }
 
@@ -189,12 +192,10 @@ impl<S: Sql> Store<S> {
     }
 }
 
-/// When a message may be made, of what waits since `waits` and was last told at `made`. A time that our clock has not reached, since it
-/// has gone back, holds up nothing.
+/// When a message may be made, of what waits since `waits` and was last told at `made`.
 fn due(waits: Millis, made: Option<Millis>, now: Millis) -> Millis {
-    let past = |time: &Millis| *time <= now;
-    let gathered = Some(waits).filter(past).map_or(now, |waits| waits + super::GATHER);
-    made.filter(past).map_or(gathered, |made| gathered.max(made + super::APART))
+    let gathered = Some(waits).filter(|waits| *waits <= now).map_or(now, |waits| waits + super::GATHER);
+    made.map_or(gathered, |made| gathered.max(made + super::APART))
 }
 
 fn text(text: &str) -> SqlValue {

@@ -1,4 +1,6 @@
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use super::*;
 use crate::ids::JobId;
 use crate::objects::Class;
 use crate::objects::sql::sqlite::Sqlite;
+use crate::objects::sql::{SqlValue, Statement, StorageError};
 use crate::operations::CHANNEL;
 
 const NOW: Millis = 1_700_000_000_000;
@@ -14,7 +17,7 @@ const NOW: Millis = 1_700_000_000_000;
 fn report(kind: Kind, job: &str, at: Millis) -> Report {
     let cause = Some(Cause { class: Class::Access, code: Some(40101), status: Some(401) });
     let job_id = JobId::parse(job.to_owned()).unwrap();
-    Report { kind, job_id, r#ref: format!("ref-{job}"), at, since: None, cause }
+    Report { kind, job_id, r#ref: format!("ref-{job}"), at, since: None, cause, times: 1 }
 }
 
 fn lines() -> Lines {
@@ -49,8 +52,8 @@ pub(crate) fn every_statement(sql: impl Sql) {
         assert!(matches!(desk.next(now + 2_000), Ok(Next::Publish(_))), "{now}");
         desk.published(now + 2_000, &lines()).unwrap();
     }
-    desk.take(&report(Kind::HELD, "b", NOW + 4_000_000), NOW + 4_000_000).unwrap();
-    assert!(matches!(desk.next(NOW + 4_002_000), Ok(Next::Publish(_))));
+    desk.take(&report(Kind::HELD, "b", NOW + 90_000_000), NOW + 90_000_000).unwrap();
+    assert!(matches!(desk.next(NOW + 90_002_000), Ok(Next::Publish(_))));
 }
 
 #[test]
@@ -75,9 +78,9 @@ fn what_many_jobs_report_is_one_message() {
         "cause": {"class": "access", "code": 40101, "status": 401},
     });
     assert_eq!(data["jobs"][0], first);
-    assert_eq!(desk.next(NOW + 2_000), Ok(Next::Nothing), "one message is in flight");
+    assert_eq!(desk.next(NOW + 2_000), Ok(Next::Wait(NOW + 32_000)), "one message is in flight");
     assert_eq!(desk.published(NOW + 2_100, &lines()), Ok(None));
-    assert_eq!(desk.next(NOW + 9_000_000), Ok(Next::Nothing));
+    assert_eq!(desk.next(NOW + 90_000_000), Ok(Next::Nothing));
 }
 
 #[test]
@@ -87,7 +90,7 @@ fn the_longest_message_is_below_what_ably_takes() {
     for n in 0..200 {
         let job_id = JobId::parse(format!("{n:064}")).unwrap();
         let (r#ref, at) = (format!("{n:064}"), NOW);
-        let report = Report { kind: Kind::SET_ASIDE, job_id, r#ref, at, since: Some(NOW), cause };
+        let report = Report { kind: Kind::SET_ASIDE, job_id, r#ref, at, since: Some(NOW), cause, times: 1 };
         desk.take(&report, NOW).unwrap();
         desk.take(&Report { at: NOW + 1, ..report }, NOW + 1).unwrap();
     }
@@ -127,14 +130,31 @@ fn a_kind_is_told_once_a_minute_and_what_comes_meanwhile_is_merged() {
 fn a_report_that_was_taken_before_is_told_once() {
     let sqlite = Sqlite::new();
     let mut desk = Desk::wake(sqlite.clone()).unwrap();
+    // The job could not reach the desk for two hours.
+    let now = NOW + 7_200_000;
     let said = report(Kind::SET_ASIDE, "a", NOW);
-    desk.take(&said, NOW).unwrap();
-    desk.take(&said, NOW + 1).unwrap();
-    assert_eq!(leaves(&mut desk, NOW + 2_000).2["jobs"][0]["times"], Value::Null);
-    desk.published(NOW + 2_000, &lines()).unwrap();
-    let mut desk = Desk::wake(sqlite).unwrap();
-    desk.take(&said, NOW + 120_000).unwrap();
-    assert_eq!(desk.next(NOW + 9_000_000), Ok(Next::Nothing));
+    desk.take(&said, now).unwrap();
+    desk.take(&said, now + 1).unwrap();
+    assert_eq!(leaves(&mut desk, now + 2_000).2["jobs"][0]["times"], Value::Null);
+    desk.published(now + 2_000, &lines()).unwrap();
+    let mut desk = Desk::wake(sqlite.clone()).unwrap();
+    desk.take(&said, now + 120_000).unwrap();
+    let Ok(Next::Wait(until)) = desk.next(now + 120_000) else {
+        panic!("it is told again, or kept for ever")
+    };
+    // It is forgotten by the alarm.
+    assert_eq!(until, now + 2_000 + 86_400_001);
+    assert_eq!(desk.next(until), Ok(Next::Nothing));
+    assert_eq!(sqlite.exec("SELECT ref FROM reports", vec![]).unwrap().len(), 0);
+}
+
+#[test]
+fn what_a_newer_build_reports_is_passed_on() {
+    let text = serde_json::to_string(&report(Kind::from("outbox.new".to_owned()), "a", NOW)).unwrap();
+    let text = text.replace(r#""access""#, r#""quota""#).replace(r#""at":"#, r#""more":1,"at":"#);
+    let mut desk = Desk::wake(Sqlite::new()).unwrap();
+    desk.take(&serde_json::from_str(&text).unwrap(), NOW).unwrap();
+    assert_eq!(leaves(&mut desk, NOW + 2_000).0, "outbox.new");
 }
 
 #[test]
@@ -180,21 +200,74 @@ fn a_message_that_is_refused_is_in_nobodys_way() {
         assert_eq!(line.is_some(), round != 1, "{round}");
         now += 660_000;
     }
-    assert_eq!(desk.next(now), Ok(Next::Nothing));
+    assert!(!matches!(desk.next(now), Ok(Next::Publish(_))));
 }
 
 #[test]
 fn where_our_clock_has_gone_back_operators_still_hear() {
     let mut desk = Desk::wake(Sqlite::new()).unwrap();
+    let ahead = NOW + 86_400_000;
+    desk.take(&report(Kind::HELD, "a", ahead), ahead).unwrap();
+    leaves(&mut desk, ahead + 2_000);
+    desk.published(ahead + 2_000, &lines()).unwrap();
     desk.take(&report(Kind::HELD, "a", NOW), NOW).unwrap();
     leaves(&mut desk, NOW + 2_000);
-    desk.published(NOW + 2_000, &lines()).unwrap();
-    let now = NOW - 3_600_000;
-    desk.take(&report(Kind::HELD, "a", now), now).unwrap();
-    leaves(&mut desk, now + 2_000);
-    fail(&mut desk, ErrorClass::BlamesAccess, NOW);
-    let Ok(Next::Wait(until)) = desk.next(now) else { panic!("at once") };
-    assert!(until <= now + 660_000);
+    fail(&mut desk, ErrorClass::BlamesAccess, ahead + 4_000);
+    leaves(&mut desk, NOW + 3_000);
+    desk.published(NOW + 3_000, &lines()).unwrap();
+    // By a little, as on another machine, it changes nothing.
+    desk.take(&report(Kind::HELD, "a", NOW - 2_000), NOW - 2_000).unwrap();
+    assert_eq!(desk.next(NOW), Ok(Next::Wait(NOW + 63_000)));
+}
+
+/// A storage that refuses the statements that begin so.
+#[derive(Debug, Clone)]
+struct Picky(Sqlite, Rc<Cell<&'static str>>);
+
+impl Sql for Picky {
+    fn exec(&self, statement: Statement, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, StorageError> {
+        if statement.starts_with(self.1.get()) {
+            return Err(StorageError("full".to_owned()));
+        }
+        self.0.exec(statement, params)
+    }
+}
+
+#[test]
+fn while_the_storage_refuses_a_message_goes_out_now_and_then() {
+    for (refused, is_stored) in [("UPDATE messages", true), ("INSERT OR REPLACE INTO halt", false)] {
+        let picky = Picky(Sqlite::new(), Rc::new(Cell::new("none")));
+        let mut desk = Desk::wake(picky.clone()).unwrap();
+        desk.take(&report(Kind::HELD, "a", NOW), NOW).unwrap();
+        let mut now = NOW + 2_000;
+        picky.1.set(refused);
+        for _ in 0..3 {
+            leaves(&mut desk, now);
+            let error = PublishError::new(ErrorClass::BlamesAccess, Some(401), None, "no");
+            let noted = match is_stored {
+                true => desk.published(now, &lines()),
+                false => desk.failed(&error, now, 1.0, &lines()),
+            };
+            assert!(noted.is_err());
+            assert_eq!(desk.next(now), Ok(Next::Wait(now + 30_000)), "{refused}");
+            now += 30_000;
+        }
+        picky.1.set("none");
+        leaves(&mut desk, now);
+        desk.published(now, &lines()).unwrap();
+        assert!(!matches!(desk.next(now + 60_000), Ok(Next::Publish(_))), "it is told once");
+    }
+}
+
+#[test]
+fn what_cannot_be_made_a_message_stays_to_be_told() {
+    let picky = Picky(Sqlite::new(), Rc::new(Cell::new("none")));
+    let mut desk = Desk::wake(picky.clone()).unwrap();
+    desk.take(&report(Kind::HELD, "a", NOW), NOW).unwrap();
+    picky.1.set("INSERT INTO messages");
+    assert!(desk.next(NOW + 2_000).is_err());
+    picky.1.set("none");
+    leaves(&mut desk, NOW + 2_001);
 }
 
 #[test]

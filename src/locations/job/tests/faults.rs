@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::locations::log::SetAside;
-use crate::operations::{Kind, Report};
+use crate::objects::lines::Lines;
+use crate::operations::{Desk, Kind, Next, Report};
 
 /// What Ably makes of a publish.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -102,10 +103,11 @@ struct World {
     last_post: Option<Value>,
     /// What is on its way to operators.
     reporting: Option<Report>,
-    /// What they have heard, each with when.
-    heard: Vec<(Millis, Report)>,
-    /// What they should hear, each with since when.
-    to_hear: Vec<(Millis, Kind)>,
+    /// What merges it, and how often they have heard of each kind.
+    desk: Desk<Sqlite>,
+    heard: BTreeMap<Kind, u64>,
+    /// How often they should.
+    to_hear: BTreeMap<Kind, u64>,
 }
 
 impl World {
@@ -126,8 +128,9 @@ impl World {
             posts: 0,
             last_post: None,
             reporting: None,
-            heard: Vec::new(),
-            to_hear: Vec::new(),
+            desk: Desk::wake(Sqlite::new()).unwrap(),
+            heard: BTreeMap::new(),
+            to_hear: BTreeMap::new(),
         }
     }
 
@@ -159,8 +162,9 @@ impl World {
             self.die();
             return None;
         }
-        let reported = notices.into_iter().filter_map(Notice::reported);
-        self.to_hear.extend(reported.map(|(kind, ..)| (now, kind)));
+        for (kind, ..) in notices.into_iter().filter_map(Notice::reported) {
+            *self.to_hear.entry(kind).or_default() += 1;
+        }
         if report.is_some() {
             assert!(self.reporting.is_none(), "one report is on its way at a time");
             self.reporting = report;
@@ -217,6 +221,8 @@ impl World {
     }
 
     fn act(&mut self, act: Act) {
+        // Nothing takes no time at all: and two changes of a kind are told apart by when they were.
+        self.now += 1;
         match act {
             Act::Post { fixes, late, turn } => {
                 self.posts += 1;
@@ -295,9 +301,25 @@ impl World {
     fn hear(&mut self, heard: bool, known: bool, turn: Turn) {
         let Some(report) = self.reporting.take() else { return };
         if heard {
-            self.heard.push((self.now, report));
+            self.desk.take(&report, self.now).unwrap();
         }
-        self.turn(turn, |job, now| job.reported(heard && known, now, 0.5).unwrap());
+        self.turn(turn, |job, now| match heard && known {
+            true => job.heard(now, 0.5).unwrap(),
+            false => drop(job.unheard(now, 0.5)),
+        });
+        self.tell();
+    }
+
+    /// Operators hear what the desk has for them.
+    fn tell(&mut self) {
+        while let Next::Publish(announcement) = self.desk.next(self.now).unwrap() {
+            let message: PublishedMessage = serde_json::from_str(announcement.body.as_str()).unwrap();
+            let data: Value = serde_json::from_str(&message.data).unwrap();
+            let times: u64 =
+                data["jobs"].as_array().unwrap().iter().map(|job| job["times"].as_u64().unwrap_or(1)).sum();
+            *self.heard.entry(Kind::from(message.name)).or_default() += times;
+            self.desk.published(self.now, &Lines::of(String::new())).unwrap();
+        }
     }
 
     /// Lets time pass, and what is due in it happen, in order. What is in flight does not end by itself.
@@ -397,10 +419,11 @@ impl World {
             self.check();
         }
         assert_eq!((self.alarm, self.in_flight.is_some()), (None, false), "it comes to rest");
-        for (since, kind) in &self.to_hear {
-            let heard = self.heard.iter().any(|(at, report)| at >= since && report.kind == *kind);
-            assert!(heard, "operators never heard {kind:?}");
+        for _ in 0..10 {
+            self.now += 60_000;
+            self.tell();
         }
+        assert_eq!(self.heard, self.to_hear, "operators hear of each change once");
         let rows = self.disk.all();
         let last = rows.last().map_or(0, |row| row.seq);
         let seen: BTreeSet<u64> = self

@@ -3,10 +3,13 @@
 use super::*;
 use crate::locations::protocol::Range;
 use crate::objects::sql::{Sql, SqlValue, StorageError};
-use crate::operations::{Kind, Report};
 
 /// One publish, that is what `next` asks for and what came of it. Says whether there was one.
-fn publish<L: Log>(job: &mut Job<L>, result: Result<(), PublishError>, now: Millis) -> Option<Value> {
+pub(super) fn publish<L: Log>(
+    job: &mut Job<L>,
+    result: Result<(), PublishError>,
+    now: Millis,
+) -> Option<Value> {
     let Ok(Need::Publish(Publication { ticket, body, .. })) = job.next(now) else { return None };
     match result {
         Ok(()) => job.published(now).unwrap(),
@@ -16,7 +19,7 @@ fn publish<L: Log>(job: &mut Job<L>, result: Result<(), PublishError>, now: Mill
     Some(serde_json::from_str(&message.data).unwrap())
 }
 
-fn refused() -> PublishError {
+pub(super) fn refused() -> PublishError {
     PublishError::new(ErrorClass::BlamesMessage, Some(400), Some(40009), "too long")
 }
 
@@ -24,7 +27,7 @@ fn unreachable() -> PublishError {
     PublishError::new(ErrorClass::Transient { retry_after: None }, None, None, "unreachable")
 }
 
-fn no_access() -> PublishError {
+pub(super) fn no_access() -> PublishError {
     PublishError::new(ErrorClass::BlamesAccess, Some(401), Some(40101), "who?")
 }
 
@@ -110,7 +113,7 @@ fn an_outage_is_waited_out_by_the_alarm_and_nothing_else() {
         assert!(publish(&mut object.job, Err(no_access()), now).is_some(), "{failures}");
         let need = object.job.next(now).unwrap();
         if object.job.report(now).is_some() {
-            object.job.reported(true, now, 1.0).unwrap();
+            object.job.heard(now, 1.0).unwrap();
         }
         object.alarm = object.job.arm(now).or(object.alarm);
         match need {
@@ -185,7 +188,7 @@ fn a_change_is_told_once() {
         Notice::Waits { cause, .. } => format!("{:?}", cause.class),
         Notice::Lasts { since, .. } => format!("since {}", since - NOW),
         Notice::Resumed { .. } => "resumed".to_owned(),
-        Notice::GivenUp { .. } | Notice::Unheard => panic!("{notice:?}"),
+        Notice::GivenUp { .. } => panic!("{notice:?}"),
     });
     assert_eq!(told.collect::<Vec<_>>(), ["Transient", "since 0", "Access", "resumed"]);
     assert_eq!(job.notices(), []);
@@ -369,33 +372,4 @@ fn a_storage_that_refuses_leaves_an_alarm_that_comes_back() {
     broken.1.set(false);
     job.alarm(NOW + 16_000).unwrap();
     assert_eq!(job.arm(NOW + 16_000), None);
-}
-
-#[test]
-fn operators_hear_of_a_change_once_and_again_until_somebody_takes_it() {
-    let mut object = Object::new();
-    results(&mut object.job, json!([fix_at(NOW)]), NOW);
-    publish(&mut object.job, Err(no_access()), NOW);
-    let held = object.job.report(NOW).unwrap();
-    let cause = Some(Cause::of(&no_access()));
-    let expected =
-        Report { kind: Kind::HELD, job_id: job_id(), r#ref: "ref-1".to_owned(), at: NOW, since: None, cause };
-    assert_eq!(held, expected);
-    assert_eq!(object.job.report(NOW), None, "one is on its way");
-    object.job.reported(false, NOW, 1.0).unwrap();
-    assert!(object.job.notices().contains(&Notice::Unheard));
-    assert_eq!(object.job.report(NOW + 1_999), None);
-    assert_eq!(object.job.arm(NOW), Some(NOW + 2_000), "the alarm sees to it");
-    assert_eq!(object.job.report(NOW + 2_000), Some(held.clone()));
-    object.job.reported(false, NOW + 2_000, 1.0).unwrap();
-    assert!(!object.job.notices().contains(&Notice::Unheard), "that is logged once");
-    // It has slept, and is as it was.
-    object.job = wake(SqlLog::new(object.sqlite.clone()));
-    assert_eq!(object.job.report(NOW + 2_000), Some(held));
-    object.job.reported(true, NOW + 2_000, 1.0).unwrap();
-    let tasks = object.sqlite.exec("SELECT kind FROM tasks", vec![]).unwrap();
-    assert_eq!(tasks, [[SqlValue::Text("publish".to_owned())]], "nothing is kept of it");
-    publish(&mut object.job, Ok(()), NOW + 9_000);
-    let resumed = object.job.report(NOW + 9_000).unwrap();
-    assert_eq!((resumed.kind, resumed.since, resumed.at), (Kind::RESUMED, Some(NOW), NOW + 9_000));
 }

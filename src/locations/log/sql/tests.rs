@@ -24,6 +24,7 @@ fn report() -> Queued {
         at: 7,
         since: None,
         cause: Some(Cause::DAMAGED),
+        times: 1,
     };
     Queued { id: 1, report, due: 9 }
 }
