@@ -9,6 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import autocannon from "autocannon";
 import { script } from "../scripts/setup/steps.mjs";
 import { bundleInto } from "../scripts/testing/bundle.mjs";
+import { endWithUs } from "./processes.mjs";
 import { standIn } from "./stand-in.mjs";
 import { cpuSeconds, driverSession, serve, STORAGE } from "./workerd.mjs";
 
@@ -31,6 +32,7 @@ const fix = () => {
 const withId = () => ({ ...fix(), id: `fix-${(named += 1)}` });
 
 await script(async () => {
+  endWithUs();
   const dir = mkdtempSync(join(STORAGE, "towline-bench-"));
   const ably = await standIn();
   let workerd;
