@@ -1,0 +1,5 @@
+export default {
+  poweredByHeader: false,
+  // Not the repository around it, which has a lockfile too.
+  turbopack: { root: import.meta.dirname },
+};
