@@ -1,0 +1,141 @@
+// The sides: what is measured against each other, each in a process of its own.
+
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { NPM_BIN, ROOT } from "../../scripts/setup/environment.mjs";
+import { run } from "../../scripts/setup/steps.mjs";
+import { bundleWorker } from "../../scripts/testing/bundle.mjs";
+import { config, workerConfig } from "../config.mjs";
+import { settings } from "../workerd.mjs";
+import { nextjs } from "./nextjs.mjs";
+import { install, PEERS } from "./packages.mjs";
+
+/** @import { Start } from "../processes.mjs" */
+
+/**
+ * @typedef {object} Side
+ * @property {string} name
+ * @property {string} what
+ * @property {"towline" | "peer" | undefined} log how its log is to be read; nothing where it keeps none
+ * @property {(scenario: string) => boolean} takesPart
+ * @property {boolean} [isSlow] whether it is slower than the others by so much that latencies at its rate would say nothing of them
+ * @property {() => Promise<string>} prepare builds it, and says into which folder
+ * @property {(folder: string, dir: string, ports: { own: number, ably: number }) => Start} start how it is started, with its storage in `dir`
+ */
+
+/** The side whose figures are 1. */
+export const BASE = "tuned";
+
+/** Which scenarios are of the floor alone. */
+export const FLOOR = "hello";
+
+/**
+ * All sides that there are.
+ * @param {{ towline?: string, builds: [string, string][] }} options a folder with the production build, instead of one that is built now; and
+ * further builds of ours, by name
+ * @returns {Side[]}
+ */
+export function allSides({ towline, builds }) {
+  return [
+    build("towline", "the production build", towline === undefined ? bundleWorker : async () => towline),
+    ...builds.map(([name, folder]) => build(name, "another build", async () => folder)),
+    peer("tuned", "(a) JavaScript with WebCrypto, tuned by hand"),
+    peer("hono", "(b) Hono and jose"),
+    nextjs,
+    floor,
+    // (d), (a) with publisher objects, would stand here: its Worker gives its jobs another `Publish`.
+  ];
+}
+
+/**
+ * A build of Towline.
+ * @param {string} name
+ * @param {string} what
+ * @param {() => Promise<string>} prepare
+ * @returns {Side}
+ */
+function build(name, what, prepare) {
+  return {
+    name,
+    what,
+    log: "towline",
+    takesPart: (scenario) => scenario !== FLOOR,
+    prepare,
+    start: (folder, dir, { own, ably }) => {
+      copyInto(folder, dir);
+      return workerd(dir, own, "/healthz", config(dir, { towline: own }, settings(ably)));
+    },
+  };
+}
+
+/**
+ * A peer that runs in workerd.
+ * @param {string} name of its folder too
+ * @param {string} what
+ * @returns {Side}
+ */
+function peer(name, what) {
+  return {
+    name,
+    what,
+    log: "peer",
+    takesPart: (scenario) => scenario !== FLOOR,
+    prepare: async () => {
+      await install(name);
+      return bundled(name, join(PEERS, name, "worker.js"));
+    },
+    start: (folder, dir, { own, ably }) => {
+      copyInto(folder, dir);
+      const objects = { JOBS: { name: "Job", key: "bench" } };
+      return workerd(dir, own, "/healthz", workerConfig(dir, { port: own, entry: "worker.js", objects, settings: settings(ably) }));
+    },
+  };
+}
+
+/** @type {Side} */
+const floor = {
+  name: FLOOR,
+  what: "a Worker that only answers 200: the floor of HTTP in",
+  log: undefined,
+  takesPart: (scenario) => scenario === FLOOR,
+  prepare: () => bundled(FLOOR, join(ROOT, "bench", "hello.js")),
+  start: (folder, dir, { own }) => {
+    copyInto(folder, dir);
+    return workerd(dir, own, "/", workerConfig(dir, { port: own, entry: "worker.js" }));
+  },
+};
+
+/**
+ * Bundles a Worker of one module.
+ * @param {string} name
+ * @param {string} entry
+ */
+async function bundled(name, entry) {
+  const folder = join(ROOT, "out", "bench", name);
+  const options = ["--bundle", "--format=esm", "--target=es2024", "--conditions=workerd,worker,browser", "--external:cloudflare:workers"];
+  await run(join(NPM_BIN, "esbuild"), [entry, ...options, "--log-level=warning", `--outfile=${join(folder, "worker.js")}`], {
+    advice: "see what esbuild says above.",
+  });
+  return folder;
+}
+
+/**
+ * @param {string} folder
+ * @param {string} dir
+ */
+function copyInto(folder, dir) {
+  mkdirSync(dir, { recursive: true });
+  cpSync(folder, join(dir, "worker"), { recursive: true });
+}
+
+/**
+ * @param {string} dir
+ * @param {number} port
+ * @param {string} path
+ * @param {string} text
+ * @returns {Start}
+ */
+function workerd(dir, port, path, text) {
+  writeFileSync(join(dir, "config.capnp"), text);
+  return { command: join(NPM_BIN, "workerd"), args: ["serve", join(dir, "config.capnp")], port, path };
+}
