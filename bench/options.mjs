@@ -17,8 +17,8 @@ export const HELP = `npm run bench [-- options]
   --build name=DIR   another build of ours as a further side, as Wrangler has bundled it into DIR; may be repeated
   --towline DIR      that bundle is the side towline, and nothing is built
   --against name     the side whose figures are 1 (tuned)
-  --restarts n       how often all sides start anew, on fresh storage and in another order (3)
-  --rounds n         how often each scenario is measured within one (3)
+  --restarts n       how often all sides start anew, on fresh storage and in another order (4)
+  --rounds n         how often each scenario is measured within one (2)
   --seconds n        how long a scenario loads a side (4)
   --no-latency       leave the latencies out
   --json FILE        where the figures go (bench/results.json)`;
@@ -38,8 +38,8 @@ export function readOptions(args, { json }) {
         build: { type: "string", multiple: true, default: [] },
         towline: { type: "string" },
         against: { type: "string" },
-        restarts: { type: "string", default: "3" },
-        rounds: { type: "string", default: "3" },
+        restarts: { type: "string", default: "4" },
+        rounds: { type: "string", default: "2" },
         seconds: { type: "string", default: "4" },
         "no-latency": { type: "boolean", default: false },
         json: { type: "string", default: json },

@@ -61,7 +61,8 @@ export function spawnServer({ command, args, port, env = environment(), cwd }) {
   const gone = new Promise((resolve) => child.once("exit", resolve));
   // Nothing of a measurement outlives it.
   const end = () => child.kill("SIGKILL");
-  process.once("exit", end);
+  // Before the folders that it writes to are removed.
+  process.prependOnceListener("exit", end);
   gone.then(() => process.off("exit", end));
   return {
     port,

@@ -3,6 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { Failure } from "../scripts/setup/steps.mjs";
 import { perform } from "./load/paced.mjs";
 import { gets, posts, states } from "./load/shape.mjs";
 import { drive } from "./load/wrk.mjs";
@@ -116,7 +117,7 @@ export class Running {
     const load = async (/** @type {string} */ tag, /** @type {number} */ time, /** @type {number} */ lag) => {
       const total = Math.max(1, Math.round(perSecond * time));
       this.#account(scenario, jobs, total, 0);
-      return perform({ shape: shapeOf(scenario, jobs, tag, lag), port: this.#server.port, connections: PACED_CONNECTIONS, perSecond, total });
+      return this.#perform({ shape: shapeOf(scenario, jobs, tag, lag), port: this.#server.port, connections: PACED_CONNECTIONS, perSecond, total });
     };
     await load(`${round}-w`, WARM_UP_S, WARM_UP_LAG_MS);
     await this.#stub.failOneIn(this.side.name, scenario.failsOneIn ?? 0);
@@ -137,7 +138,7 @@ export class Running {
     for (let storm = 0; storm < STORMS; storm += 1) {
       const shape = gets("token", STORM, scenario.jobs ?? 1, `${round}-${storm}`);
       const spent = cpuSeconds(this.#server.pid);
-      ms += (await perform({ shape, port: this.#server.port, connections: STORM, total: STORM })).ms;
+      ms += (await this.#perform({ shape, port: this.#server.port, connections: STORM, total: STORM })).ms;
       await delay(POLL_MS);
       cpu += cpuSeconds(this.#server.pid) - spent;
     }
@@ -153,9 +154,14 @@ export class Running {
       quiet = requests === seen ? quiet + 1 : 0;
       seen = requests;
       if (quiet === QUIET_POLLS && (await this.#stub.totals(this.side.name)).fixes < owed) quiet = 0;
-      if (Date.now() - started > DRAIN_MS) throw new Error(`${this.side.name}: after a minute something is still not at Ably. ${this.#server.complaints()}`);
+      if (Date.now() - started > DRAIN_MS) throw new Failure(`${this.side.name}: after a minute something is still not at Ably.${await this.#whatIsWrong()}`);
       if (quiet < QUIET_POLLS) await delay(POLL_MS);
     }
+  }
+
+  async #whatIsWrong() {
+    const wrong = Object.values(await this.#stub.channels(this.side.name)).find(({ wrong }) => wrong !== undefined)?.wrong;
+    return `${wrong === undefined ? "" : ` It was sent something wrong: ${wrong}`} ${this.#server.complaints()}`;
   }
 
   /**
@@ -173,7 +179,7 @@ export class Running {
       const total = amount * (rows ?? 1);
       const shape = posts(jobs, { fixes: 1, ids: scenario.ids ?? false, lagMs: (scenario.lagMs ?? 0) + 2 * WARM_UP_LAG_MS, tag: `${prefix}-f` });
       this.#account({ ...scenario, kind: "post" }, jobs, total, 0);
-      await perform({ shape, port: this.#server.port, connections: FILLING_CONNECTIONS, total });
+      await this.#perform({ shape, port: this.#server.port, connections: FILLING_CONNECTIONS, total });
       await this.settle();
     }
     return jobs;
@@ -191,7 +197,16 @@ export class Running {
       this.#account(scenario, jobs, driven.requests, driven.open);
       return driven;
     } catch (error) {
-      throw new Error(`${this.side.name}, ${scenario.what}: ${error instanceof Error ? error.message : error}. ${this.#server.complaints()}`);
+      throw new Failure(`${this.side.name}, ${scenario.what}: ${error instanceof Error ? error.message : error}. ${this.#server.complaints()}`);
+    }
+  }
+
+  /** @param {Parameters<typeof perform>[0]} task */
+  async #perform(task) {
+    try {
+      return await perform(task);
+    } catch (error) {
+      throw new Failure(`${this.side.name}, ${task.shape.tag}: ${error instanceof Error ? error.message : error}. ${this.#server.complaints()}`);
     }
   }
 

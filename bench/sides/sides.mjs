@@ -18,6 +18,7 @@ import { install, PEERS } from "./packages.mjs";
  * @property {string} what
  * @property {"towline" | "peer" | undefined} log how its log is to be read; nothing where it keeps none
  * @property {(scenario: string) => boolean} takesPart
+ * @property {boolean} [mayDiffer] whether it may answer otherwise than it promises: a build of before a promise was made
  * @property {boolean} [isSlow] whether it is slower than the others by so much that latencies at its rate would say nothing of them
  * @property {() => Promise<string>} prepare builds it, and says into which folder
  * @property {(folder: string, dir: string, ports: { own: number, ably: number }) => Start} start how it is started, with its storage in `dir`
@@ -38,7 +39,7 @@ export const FLOOR = "hello";
 export function allSides({ towline, builds }) {
   return [
     build("towline", "the production build", towline === undefined ? bundleWorker : async () => towline),
-    ...builds.map(([name, folder]) => build(name, "another build", async () => folder)),
+    ...builds.map(([name, folder]) => ({ ...build(name, "another build", async () => folder), mayDiffer: true })),
     peer("tuned", "(a) JavaScript with WebCrypto, tuned by hand"),
     peer("hono", "(b) Hono and jose"),
     nextjs,
