@@ -13,20 +13,11 @@ const FAULTS_MAX = 10;
 /** @typedef {{ epoch: number, last: number, fixes: number, gap: number | null }} Kept what a job's log holds */
 
 /**
- * What the tables of a side mean: of each row of the log its last seq, and how many fixes it holds.
- * @type {Record<"towline" | "peer", { epoch: string, rows: string }>}
- */
-const LOGS = {
-  towline: { epoch: "SELECT epoch FROM lives", rows: "SELECT n AS place, seq, json_array_length(body, '$.fixes') AS size FROM log" },
-  peer: { epoch: "SELECT epoch FROM meta", rows: "SELECT seq AS place, seq, json_array_length(body, '$.fixes') AS size FROM log" },
-};
-
-/**
- * Reads the logs of all jobs.
+ * Reads the logs of all jobs. Towline's, those of its older builds, and the peers' are alike: a row a post, with its last seq, and its fixes in
+ * the body; an epoch in `lives`, or in `meta` where there is no such table.
  * @param {string} dir of the side
- * @param {"towline" | "peer"} kind
  */
-export function readLogs(dir, kind) {
+export function readLogs(dir) {
   /** @type {Map<string, Kept>} */
   const kept = new Map();
   const folder = join(dir, "bench");
@@ -34,14 +25,16 @@ export function readLogs(dir, kind) {
   for (const name of files) {
     const storage = new DatabaseSync(join(folder, name));
     try {
-      const has = storage.prepare("SELECT count(*) AS tables FROM sqlite_master WHERE name IN ('meta', 'log')").get();
-      const job = has?.tables === 2 ? storage.prepare("SELECT job FROM meta").get()?.job : undefined;
+      const tables = storage.prepare("SELECT name FROM sqlite_master").all().map(({ name }) => name);
+      const job = tables.includes("meta") && tables.includes("log") ? storage.prepare("SELECT job FROM meta").get()?.job : undefined;
       // An object that was only asked has written nothing.
       if (typeof job !== "string") continue;
-      const epochs = storage.prepare(LOGS[kind].epoch).all();
-      const sums = storage.prepare(`SELECT max(seq) AS last, sum(size) AS fixes FROM (${LOGS[kind].rows})`).get();
+      const epochs = storage.prepare(`SELECT epoch FROM ${tables.includes("lives") ? "lives" : "meta"}`).all();
+      // What is asked of the rows needs their order alone: it is that of the primary key, `n` or `seq`.
+      const rows = "SELECT rowid AS place, seq, json_array_length(body, '$.fixes') AS size FROM log";
+      const sums = storage.prepare(`SELECT max(seq) AS last, sum(size) AS fixes FROM (${rows})`).get();
       const gap = storage
-        .prepare(`SELECT min(seq) AS gap FROM (SELECT seq, size, lag(seq, 1, 0) OVER (ORDER BY place) AS before FROM (${LOGS[kind].rows})) WHERE seq - size <> before`)
+        .prepare(`SELECT min(seq) AS gap FROM (SELECT seq, size, lag(seq, 1, 0) OVER (ORDER BY place) AS before FROM (${rows})) WHERE seq - size <> before`)
         .get();
       const epoch = epochs.length === 1 ? Number(epochs[0]?.epoch) : NaN;
       kept.set(job, { epoch, last: Number(sums?.last), fixes: Number(sums?.fixes), gap: gap?.gap === null ? null : Number(gap?.gap) });

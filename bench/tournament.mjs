@@ -116,7 +116,7 @@ class Restart {
     for (const side of this.#order) {
       const running = await Running.start(side, this.#folderOf(side), join(this.#dir, `${side.name}-${this.#restart}`), await port(), this.#stub);
       this.#running.push(running);
-      if (side.log === undefined) continue;
+      if (!side.hasLog) continue;
       const broken = await brokenPromises(running.url);
       const told = `${side.name} does not answer as it promises:\n  ${broken.join("\n  ")}`;
       if (broken.length > 0 && !side.mayDiffer) throw new Failure(told);
@@ -180,7 +180,7 @@ class Restart {
       await running.settle();
       const seen = await this.#stub.channels(running.side.name);
       await running.kill();
-      const kept = running.side.log && readLogs(running.dir, running.side.log);
+      const kept = running.side.hasLog ? readLogs(running.dir) : undefined;
       faults.push(...faultsOf(running.accounts.values(), kept, seen).map((fault) => `${running.side.name}: ${fault}`));
     }
     if (faults.length > 0) throw new Failure(`Not all sides did the work, so the figures mean nothing:\n  ${faults.join("\n  ")}`);

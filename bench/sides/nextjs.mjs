@@ -20,7 +20,7 @@ const SCENARIOS = ["token", "fix", "hot", "cold"];
 export const nextjs = {
   name: "nextjs",
   what: "(c) a tutorial's Next.js routes, which await a publish per fix",
-  log: undefined,
+  hasLog: false,
   isSlow: true,
   takesPart: (scenario) => SCENARIOS.includes(scenario),
   prepare: async () => {

@@ -16,7 +16,7 @@ import { install, PEERS } from "./packages.mjs";
  * @typedef {object} Side
  * @property {string} name
  * @property {string} what
- * @property {"towline" | "peer" | undefined} log how its log is to be read; nothing where it keeps none
+ * @property {boolean} hasLog whether it keeps one, and so promises what Towline does
  * @property {(scenario: string) => boolean} takesPart
  * @property {boolean} [mayDiffer] whether it may answer otherwise than it promises: a build of before a promise was made
  * @property {boolean} [isSlow] whether it is slower than the others by so much that latencies at its rate would say nothing of them
@@ -59,7 +59,7 @@ function build(name, what, prepare) {
   return {
     name,
     what,
-    log: "towline",
+    hasLog: true,
     takesPart: (scenario) => scenario !== FLOOR,
     prepare,
     start: (folder, dir, { own, ably }) => {
@@ -79,7 +79,7 @@ function peer(name, what) {
   return {
     name,
     what,
-    log: "peer",
+    hasLog: true,
     takesPart: (scenario) => scenario !== FLOOR,
     prepare: async () => {
       await install(name);
@@ -97,7 +97,7 @@ function peer(name, what) {
 const floor = {
   name: FLOOR,
   what: "a Worker that only answers 200: the floor of HTTP in",
-  log: undefined,
+  hasLog: false,
   takesPart: (scenario) => scenario === FLOOR,
   prepare: () => bundled(FLOOR, join(ROOT, "bench", "hello.js")),
   start: (folder, dir, { own }) => {
