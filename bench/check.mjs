@@ -16,15 +16,19 @@ const COMMITTED = "bench/results.json";
 
 await script(async () => {
   const options = readOptions(process.argv.slice(2), { json: COMMITTED });
-  if (options.help) return log(`${HELP.replaceAll("npm run bench ", "npm run bench:check ")}\n\nHere --json names the figures to compare with.`);
+  if (options.help)
+    return log(`${HELP.replaceAll("npm run bench ", "npm run bench:check ")}\n\nHere --json names the figures to compare with.`);
   needWrk();
   endWithUs();
   if (!existsSync(options.json)) {
-    throw new Failure(`There is nothing to compare with: ${options.json} is not there.\nWhat to do: npm run bench, on a machine that does nothing else, and commit ${COMMITTED}.`);
+    throw new Failure(
+      `There is nothing to compare with: ${options.json} is not there.\nWhat to do: npm run bench, on a machine that does nothing else, and commit ${COMMITTED}.`,
+    );
   }
   /** @type {Report} */
   const committed = JSON.parse(readFileSync(options.json, "utf8"));
-  if (committed.options.base !== options.base) throw new Failure(`The committed figures are against ${committed.options.base}, not ${options.base}.`);
+  if (committed.options.base !== options.base)
+    throw new Failure(`The committed figures are against ${committed.options.base}, not ${options.base}.`);
   const fresh = reportOf(await tournament(options), options);
   log(`\n${table(fresh, options.scenarios)}\n\nAgainst the figures of ${committed.made}, whose ratios are 1:`);
   const found = changes(committed, fresh);
@@ -34,7 +38,8 @@ await script(async () => {
     log(`  ${scenario.padEnd(10)} ${side.padEnd(10)} ${figure.padEnd(8)} ${change.toFixed(2)} ${word}`.trimEnd());
   }
   const worse = found.filter(({ change }) => change > WORSE);
-  if (found.some(({ change }) => change < 1 / WORSE)) log("\nWhat is better by so much should be committed, or it is free to get worse again: npm run bench.");
+  if (found.some(({ change }) => change < 1 / WORSE))
+    log("\nWhat is better by so much should be committed, or it is free to get worse again: npm run bench.");
   log(worse.length === 0 ? "\nNothing is worse by more than a fifth." : `\n${worse.length} figures are worse by more than a fifth.`);
   return worse.length === 0 ? 0 : 1;
 });

@@ -29,7 +29,8 @@ export async function coldStart(side, folder, dir, ports) {
     /** @type {Connection | undefined} */
     let connection;
     while (connection === undefined) {
-      if (server.hasEnded() || performance.now() - began > PATIENCE_MS) throw new Error(`${side.name} does not start: ${server.complaints()}`);
+      if (server.hasEnded() || performance.now() - began > PATIENCE_MS)
+        throw new Error(`${side.name} does not start: ${server.complaints()}`);
       connection = await Connection.open(ports.own).catch(() => undefined);
       if (connection === undefined) await delay(1);
     }

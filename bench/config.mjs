@@ -38,7 +38,10 @@ export function config(dir, ports, settings) {
  */
 export function workerConfig(dir, { port, entry, objects = {}, settings = {} }) {
   const wasm = wasmIn(dir);
-  const modules = [`(name = "${entry}", esModule = embed "worker/${entry}")`, ...(wasm === undefined ? [] : [`(name = "./${wasm}", wasm = embed "worker/${wasm}")`])];
+  const modules = [
+    `(name = "${entry}", esModule = embed "worker/${entry}")`,
+    ...(wasm === undefined ? [] : [`(name = "./${wasm}", wasm = embed "worker/${wasm}")`]),
+  ];
   const namespaces = Object.values(objects).map(({ name, key }) => `(className = "${name}", uniqueKey = "${key}", enableSql = true)`);
   const bindings = [
     ...Object.entries(settings).map(([name, text]) => `(name = "${name}", text = "${text}")`),

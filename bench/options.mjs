@@ -94,7 +94,8 @@ function buildOf(text) {
 /** @param {string} text */
 function bundleAt(text) {
   const folder = resolve(text);
-  if (!existsSync(join(folder, "entry.js"))) throw new Failure(`${folder} holds no bundle of ours: make one with wrangler deploy --dry-run --outdir DIR.`);
+  if (!existsSync(join(folder, "entry.js")))
+    throw new Failure(`${folder} holds no bundle of ours: make one with wrangler deploy --dry-run --outdir DIR.`);
   return folder;
 }
 

@@ -38,7 +38,12 @@ export function reportOf({ figures, latencies }, { base, restarts, rounds, secon
   }
   return {
     made: new Date().toISOString(),
-    versions: { node: process.version, workerd: output("workerd", ["--version"]) ?? "", wrk: output("wrk", ["-v"])?.split("\n")[0] ?? "", cores: `${cpus().length}` },
+    versions: {
+      node: process.version,
+      workerd: output("workerd", ["--version"]) ?? "",
+      wrk: output("sh", ["-c", "wrk -v | head -n 1"]) ?? "",
+      cores: `${cpus().length}`,
+    },
     options: { base, restarts, rounds, seconds },
     sides: Object.fromEntries(sides.map(({ name, what }) => [name, what])),
     scenarios: all,
@@ -66,7 +71,8 @@ function lineOf(sources, scenario, side, base) {
       if (figure === "cpu") line.cpu = spread(own.map((_, round) => value(round, others) / value(round, own)));
       // Latencies at another rate are another thing.
       const isComparable = own.every(({ offered }, round) => offered === others[round]?.offered);
-      if (TIMES.includes(figure) && isComparable) line.times[figure] = spread(own.map((_, round) => value(round, own) / value(round, others)));
+      if (TIMES.includes(figure) && isComparable)
+        line.times[figure] = spread(own.map((_, round) => value(round, own) / value(round, others)));
     }
   }
   return line;
@@ -84,12 +90,21 @@ export function table({ scenarios: measured, options: { base } }, scenarios) {
       const time = (/** @type {string} */ figure) => [fixed(figures[figure], 2), times[figure] && `×${fixed(times[figure].median, 2)}`];
       const latency = figures.ms === undefined ? [...time("p50"), ...time("p99")] : [...time("ms"), ...time("firstMs")];
       const ratio = cpu === undefined ? ["", ""] : [fixed(cpu.median, 2), `${fixed(cpu.q1, 2)}–${fixed(cpu.q3, 2)}`];
-      rows.push([title, side, fixed(figures.cpu, 0), ...ratio, fixed(figures.perSecond, 0), ...latency, fixed(figures.publishes, 3)].map((cell) => cell ?? ""));
+      rows.push(
+        [title, side, fixed(figures.cpu, 0), ...ratio, fixed(figures.perSecond, 0), ...latency, fixed(figures.publishes, 3)].map(
+          (cell) => cell ?? "",
+        ),
+      );
       title = "";
     }
   }
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const text = rows.map((row) => row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  ").trimEnd());
+  const text = rows.map((row) =>
+    row
+      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join("  ")
+      .trimEnd(),
+  );
   return [
     ...text,
     "",

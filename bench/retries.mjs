@@ -34,6 +34,7 @@ const withId = () => ({ ...fix(), id: `fix-${(named += 1)}` });
 await script(async () => {
   endWithUs();
   const dir = mkdtempSync(join(STORAGE, "towline-bench-"));
+  process.once("exit", () => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
   const ably = await standIn();
   let workerd;
   try {
@@ -84,7 +85,6 @@ await script(async () => {
   } finally {
     workerd?.kill();
     ably.close();
-    rmSync(dir, { recursive: true, force: true });
   }
 });
 

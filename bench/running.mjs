@@ -117,7 +117,13 @@ export class Running {
     const load = async (/** @type {string} */ tag, /** @type {number} */ time, /** @type {number} */ lag) => {
       const total = Math.max(1, Math.round(perSecond * time));
       this.#account(scenario, jobs, total, 0);
-      return this.#perform({ shape: shapeOf(scenario, jobs, tag, lag), port: this.#server.port, connections: PACED_CONNECTIONS, perSecond, total });
+      return this.#perform({
+        shape: shapeOf(scenario, jobs, tag, lag),
+        port: this.#server.port,
+        connections: PACED_CONNECTIONS,
+        perSecond,
+        total,
+      });
     };
     await load(`${round}-w`, WARM_UP_S, WARM_UP_LAG_MS);
     await this.#stub.failOneIn(this.side.name, scenario.failsOneIn ?? 0);
@@ -149,12 +155,13 @@ export class Running {
   async settle() {
     const owed = [...this.accounts.values()].reduce((sum, { least }) => sum + least, 0);
     const started = Date.now();
-    for (let [quiet, seen] = [0, -1]; quiet < QUIET_POLLS; ) {
+    for (let [quiet, seen] = [0, -1]; quiet < QUIET_POLLS;) {
       const requests = await this.#stub.requests(this.side.name);
       quiet = requests === seen ? quiet + 1 : 0;
       seen = requests;
       if (quiet === QUIET_POLLS && (await this.#stub.totals(this.side.name)).fixes < owed) quiet = 0;
-      if (Date.now() - started > DRAIN_MS) throw new Failure(`${this.side.name}: after a minute something is still not at Ably.${await this.#whatIsWrong()}`);
+      if (Date.now() - started > DRAIN_MS)
+        throw new Failure(`${this.side.name}: after a minute something is still not at Ably.${await this.#whatIsWrong()}`);
       if (quiet < QUIET_POLLS) await delay(POLL_MS);
     }
   }
@@ -177,7 +184,12 @@ export class Running {
     const jobs = Array.from({ length: amount }, (_, index) => `${prefix}-${index}`);
     if (!this.accounts.has(jobs.join()) && (rows !== undefined || kind === "state")) {
       const total = amount * (rows ?? 1);
-      const shape = posts(jobs, { fixes: 1, ids: scenario.ids ?? false, lagMs: (scenario.lagMs ?? 0) + 2 * WARM_UP_LAG_MS, tag: `${prefix}-f` });
+      const shape = posts(jobs, {
+        fixes: 1,
+        ids: scenario.ids ?? false,
+        lagMs: (scenario.lagMs ?? 0) + 2 * WARM_UP_LAG_MS,
+        tag: `${prefix}-f`,
+      });
       this.#account({ ...scenario, kind: "post" }, jobs, total, 0);
       await this.#perform({ shape, port: this.#server.port, connections: FILLING_CONNECTIONS, total });
       await this.settle();
@@ -197,7 +209,9 @@ export class Running {
       this.#account(scenario, jobs, driven.requests, driven.open);
       return driven;
     } catch (error) {
-      throw new Failure(`${this.side.name}, ${scenario.what}: ${error instanceof Error ? error.message : error}. ${this.#server.complaints()}`);
+      throw new Failure(
+        `${this.side.name}, ${scenario.what}: ${error instanceof Error ? error.message : error}. ${this.#server.complaints()}`,
+      );
     }
   }
 
@@ -206,7 +220,9 @@ export class Running {
     try {
       return await perform(task);
     } catch (error) {
-      throw new Failure(`${this.side.name}, ${task.shape.tag}: ${error instanceof Error ? error.message : error}. ${this.#server.complaints()}`);
+      throw new Failure(
+        `${this.side.name}, ${task.shape.tag}: ${error instanceof Error ? error.message : error}. ${this.#server.complaints()}`,
+      );
     }
   }
 

@@ -10,6 +10,7 @@ import { faultsOf, readLogs } from "./judge.mjs";
 import { STORAGE } from "./processes.mjs";
 import { ASKED, brokenPromises } from "./promises.mjs";
 import { Running } from "./running.mjs";
+import { SCENARIOS } from "./scenarios.mjs";
 import { median } from "./statistics.mjs";
 import { startStub } from "./stub/start.mjs";
 
@@ -23,6 +24,10 @@ import { startStub } from "./stub/start.mjs";
 /** @typedef {{ figures: Samples, latencies: Samples }} Measured */
 
 const FIRST_PORT = 18_800;
+
+/** What is done before the first round: code is compiled by how often it runs, JavaScript and wasm alike. */
+const WARM_UPS = SCENARIOS.filter(({ name }) => ["hello", "token", "fix", "state"].includes(name));
+const WARM_UP_S = 2;
 
 /**
  * @param {Options} options
@@ -100,6 +105,10 @@ class Restart {
     const { scenarios, rounds } = this.#options;
     try {
       await this.#start();
+      for (const running of this.#running) {
+        for (const scenario of WARM_UPS)
+          if (running.side.takesPart(scenario.name)) await running.closed({ ...scenario, name: `warm-${scenario.name}` }, "0", WARM_UP_S);
+      }
       for (let round = 0; round < rounds; round += 1) {
         log(`  round ${round + 1} of ${rounds}`);
         for (const scenario of scenarios) await this.#round(scenario, round);
@@ -114,7 +123,13 @@ class Restart {
 
   async #start() {
     for (const side of this.#order) {
-      const running = await Running.start(side, this.#folderOf(side), join(this.#dir, `${side.name}-${this.#restart}`), await port(), this.#stub);
+      const running = await Running.start(
+        side,
+        this.#folderOf(side),
+        join(this.#dir, `${side.name}-${this.#restart}`),
+        await port(),
+        this.#stub,
+      );
       this.#running.push(running);
       if (!side.hasLog) continue;
       const broken = await brokenPromises(running.url);
@@ -153,7 +168,8 @@ class Restart {
    * @param {Scenario} scenario
    */
   async #latency(scenario) {
-    const capacityOf = (/** @type {Side} */ { name }) => median((this.#measured.figures[scenario.name]?.[name] ?? []).map(({ perSecond = NaN }) => perSecond));
+    const capacityOf = (/** @type {Side} */ { name }) =>
+      median((this.#measured.figures[scenario.name]?.[name] ?? []).map(({ perSecond = NaN }) => perSecond));
     const all = this.#turn(scenario, this.#restart);
     const common = Math.min(...all.filter(({ side }) => !side.isSlow).map(({ side }) => capacityOf(side))) / 2;
     for (const running of all) {

@@ -109,7 +109,7 @@ function requestsOf({ heads, fixes, ids, lagMs, tag }) {
     const captured = Math.max((clocks[turn] ?? 0) + 1, Date.now() - lagMs - fixes + 1);
     clocks[turn] = captured + fixes - 1;
     const all = Array.from({ length: fixes }, (_, index) => fix(captured + index));
-    const body = fixes === 1 ? all[0] ?? "" : `{"locations":[${all.join(",")}]}`;
+    const body = fixes === 1 ? (all[0] ?? "") : `{"locations":[${all.join(",")}]}`;
     return `${head}${body.length}\r\n\r\n${body}`;
   };
 }

@@ -40,7 +40,10 @@ export function gets(what, clients, jobs, tag) {
  * @returns {Shape}
  */
 export function states(jobs, tag) {
-  const heads = jobs.map((job) => `GET /api/jobs/${job}/location HTTP/1.1\r\n${HOST}Authorization: ${driverSession([job], `customer-${job}`, "customer")}\r\n\r\n`);
+  const heads = jobs.map(
+    (job) =>
+      `GET /api/jobs/${job}/location HTTP/1.1\r\n${HOST}Authorization: ${driverSession([job], `customer-${job}`, "customer")}\r\n\r\n`,
+  );
   return { heads, fixes: 0, ids: false, lagMs: 0, tag };
 }
 

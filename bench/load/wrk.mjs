@@ -35,7 +35,9 @@ export async function drive(shape, { url, connections, seconds, dir }) {
   const script = join(dir, `${shape.tag}.lua`);
   writeFileSync(script, lua(shape));
   // One thread: two would each have a clock of their own, and the machine has little to spare.
-  const child = spawn("wrk", ["-t1", `-c${connections}`, `-d${seconds}`, "--timeout", "20", "-s", script, url], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn("wrk", ["-t1", `-c${connections}`, `-d${seconds}`, "--timeout", "20", "-s", script, url], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (text += data));
   await new Promise((resolve, reject) => child.once("close", resolve).once("error", reject));
@@ -81,7 +83,8 @@ end
  */
 function postLua(fixes, lagMs) {
   const first = `  local captured = math.max((clocks[turn] or 0) + 1, now() - ${lagMs + fixes - 1})`;
-  if (fixes === 1) return `${first}\n  clocks[turn] = captured\n  local body = fix(captured)\n  return heads[turn] .. #body .. "\\r\\n\\r\\n" .. body`;
+  if (fixes === 1)
+    return `${first}\n  clocks[turn] = captured\n  local body = fix(captured)\n  return heads[turn] .. #body .. "\\r\\n\\r\\n" .. body`;
   return `${first}
   local all = {}
   for i = 1, ${fixes} do all[i] = fix(captured + i - 1) end

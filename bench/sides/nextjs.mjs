@@ -41,7 +41,14 @@ export const nextjs = {
   start: (folder, dir, { own, ably }) => {
     mkdirSync(dir, { recursive: true });
     const env = { ...quiet(), ...settings(ably), NODE_ENV: "production" };
-    return { command: "node", args: [NEXT, "start", "--hostname", LOOPBACK, "--port", String(own)], cwd: folder, env, port: own, path: "/healthz" };
+    return {
+      command: "node",
+      args: [NEXT, "start", "--hostname", LOOPBACK, "--port", String(own)],
+      cwd: folder,
+      env,
+      port: own,
+      path: "/healthz",
+    };
   },
 };
 

@@ -19,6 +19,9 @@ export async function install(name) {
   if (existsSync(note) && readFileSync(note, "utf8") === wanted) return;
   log(`[set-up] the packages of bench/peers/${name}`);
   rmSync(note, { force: true });
-  await run("npm", ["ci", "--no-audit", "--no-fund"], { cwd: folder, advice: "see what npm says above; the registry of npm has to be reached." });
+  await run("npm", ["ci", "--no-audit", "--no-fund"], {
+    cwd: folder,
+    advice: "see what npm says above; the registry of npm has to be reached.",
+  });
   writeFileSync(note, wanted);
 }

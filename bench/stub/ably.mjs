@@ -12,7 +12,10 @@ import { requestsIn } from "./requests.mjs";
 
 const answer = (/** @type {string} */ status, /** @type {string} */ body) =>
   `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-const TAKEN = answer("201 Created", '{"channel":"dispatch:job:of-a-benchmark","messageId":"abcdefghij:0","serials":["01726585978590-001@abcdefghij:001"]}');
+const TAKEN = answer(
+  "201 Created",
+  '{"channel":"dispatch:job:of-a-benchmark","messageId":"abcdefghij:0","serials":["01726585978590-001@abcdefghij:001"]}',
+);
 const REFUSED = answer(
   "503 Service Unavailable",
   '{"error":{"code":50003,"statusCode":503,"message":"made to fail","href":"https://help.ably.io/error/50003"}}',

@@ -59,7 +59,8 @@ export class Ledger {
     for (const { path, body, verdict } of unread) {
       const job = jobOf(path);
       let channel = this.#channels.get(job);
-      if (channel === undefined) this.#channels.set(job, (channel = { messages: 0, fixes: 0, epoch: 0, last: 0, wrong: undefined, again: undefined, has: false }));
+      if (channel === undefined)
+        this.#channels.set(job, (channel = { messages: 0, fixes: 0, epoch: 0, last: 0, wrong: undefined, again: undefined, has: false }));
       try {
         take(channel, body, verdict);
       } catch (error) {

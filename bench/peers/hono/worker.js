@@ -25,7 +25,16 @@ const logger = createMiddleware(async (/** @type {Context} */ c, /** @type {() =
   c.header("x-content-type-options", "nosniff");
   const { status } = c.res;
   const level = status >= 500 ? "error" : "info";
-  console.log(JSON.stringify({ level, requestId: c.get("requestId"), method: c.req.method, route: c.req.routePath, status, ms: Date.now() - started }));
+  console.log(
+    JSON.stringify({
+      level,
+      requestId: c.get("requestId"),
+      method: c.req.method,
+      route: c.req.routePath,
+      status,
+      ms: Date.now() - started,
+    }),
+  );
 });
 
 const session = createMiddleware(async (/** @type {Context} */ c, /** @type {() => Promise<void>} */ next) => {

@@ -75,7 +75,10 @@ export class Job {
       else fresh.push({ fix, index, at: effective(fix.capturedAt, now) });
     }
     if (doubtful.length > 0) {
-      const seqs = this.#seen.find(driver, doubtful.map(({ fix }) => fix));
+      const seqs = this.#seen.find(
+        driver,
+        doubtful.map(({ fix }) => fix),
+      );
       doubtful.forEach(({ fix, index }, place) => {
         const seq = seqs[place];
         if (seq === undefined) fresh.push({ fix, index, at: effective(fix.capturedAt, now) });
@@ -122,7 +125,8 @@ export class Job {
     }
     const outbox = (this.#outbox ??= this.#outboxOf(jobId, this.#epoch, { sent: 0, infl: null }));
     const first = this.#seq + 1;
-    let live = this.#live === undefined ? -Infinity : effective(this.#live.fixes[this.#live.head - this.#live.first]?.capturedAt, this.#live.ts);
+    let live =
+      this.#live === undefined ? -Infinity : effective(this.#live.fixes[this.#live.head - this.#live.first]?.capturedAt, this.#live.ts);
     let head = 0;
     for (const { index, at } of fresh) {
       const seq = (this.#seq += 1);

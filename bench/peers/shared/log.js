@@ -81,7 +81,10 @@ export class Log {
    * @param {number} limit
    */
   rowsFrom(seq, limit) {
-    return this.#sql.exec("SELECT seq, first, ts, head, body FROM log WHERE seq >= ? ORDER BY seq LIMIT ?", seq, limit).toArray().map(rowOf);
+    return this.#sql
+      .exec("SELECT seq, first, ts, head, body FROM log WHERE seq >= ? ORDER BY seq LIMIT ?", seq, limit)
+      .toArray()
+      .map(rowOf);
   }
 
   /** What every fix is recognised by, row by row. @param {(driver: string, fix: Fix) => void} each */
@@ -114,7 +117,10 @@ export class Log {
  * @param {Fix[]} fixes
  */
 export function bodyOf(driver, fixes) {
-  return JSON.stringify({ driver, fixes: fixes.map((fix) => [fix.capturedAt, fix.lat, fix.lng, fix.id, fix.speed, fix.heading, fix.accuracy, fix.altitude]) });
+  return JSON.stringify({
+    driver,
+    fixes: fixes.map((fix) => [fix.capturedAt, fix.lat, fix.lng, fix.id, fix.speed, fix.heading, fix.accuracy, fix.altitude]),
+  });
 }
 
 /** @param {any[]} kept @returns {Fix} */

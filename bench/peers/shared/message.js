@@ -24,7 +24,10 @@ export function messageOf(jobId, epoch, rows) {
     });
   }
   const name = head === undefined ? "location.backfilled" : "location.updated";
-  const data = head === undefined ? { jobId, epoch, fromSeq, seq: last.seq, ts: last.ts, backfill } : updated(jobId, epoch, fromSeq, last.seq, head, backfill);
+  const data =
+    head === undefined
+      ? { jobId, epoch, fromSeq, seq: last.seq, ts: last.ts, backfill }
+      : updated(jobId, epoch, fromSeq, last.seq, head, backfill);
   return JSON.stringify({ id: `${jobId}/${epoch}.${last.seq}`, name, data: JSON.stringify(data), encoding: "json" });
 }
 

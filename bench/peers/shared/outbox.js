@@ -95,7 +95,9 @@ export class Outbox {
     this.#flightSince = now;
     this.#notBefore = now + spacing;
     // The runtime lets no fetch out before what was written is durable.
-    publish(this.#channel, messageOf(jobId, epoch, this.#rows.slice(0, together)), flight.signal).then((outcome) => this.#landed(outcome, flight));
+    publish(this.#channel, messageOf(jobId, epoch, this.#rows.slice(0, together)), flight.signal).then((outcome) =>
+      this.#landed(outcome, flight),
+    );
   }
 
   /** Gives up a publish that takes too long. @param {number} now */

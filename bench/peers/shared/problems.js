@@ -38,5 +38,9 @@ export function ablyErrorOf(refusal, code) {
   const { status, body } = problemOf(refusal);
   const errorCode = code ?? ABLY_CODES[status] ?? status * 100;
   const message = refusal.detail ?? body.title;
-  return { status, code: errorCode, body: { error: { code: errorCode, statusCode: status, message, href: `https://help.ably.io/error/${errorCode}` } } };
+  return {
+    status,
+    code: errorCode,
+    body: { error: { code: errorCode, statusCode: status, message, href: `https://help.ably.io/error/${errorCode}` } },
+  };
 }

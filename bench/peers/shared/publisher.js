@@ -15,7 +15,12 @@ export function directPublisher(env) {
   });
   return async (channel, body, signal) => {
     try {
-      const response = await fetch(`${env.ABLY_REST_URL}/channels/${encodeURIComponent(channel)}/messages`, { method: "POST", headers, body, signal });
+      const response = await fetch(`${env.ABLY_REST_URL}/channels/${encodeURIComponent(channel)}/messages`, {
+        method: "POST",
+        headers,
+        body,
+        signal,
+      });
       // Read to its end: a body that is left unread costs the connection.
       const text = await response.text();
       if (response.ok) return { status: response.status, code: 0, retryAfterMs: 0 };

@@ -41,10 +41,11 @@ export async function verify(token, env, now) {
   const session = await read(token, env).catch(() => undefined);
   if (session === undefined) return { problem: "session_invalid" };
   // The oldest goes: a Map keeps the order in which they came.
-  if (verified.size >= CACHED_MAX) for (const [oldest] of verified) {
-    verified.delete(oldest);
-    break;
-  }
+  if (verified.size >= CACHED_MAX)
+    for (const [oldest] of verified) {
+      verified.delete(oldest);
+      break;
+    }
   verified.set(token, session);
   return timely(session, now);
 }

@@ -21,7 +21,13 @@ export async function ablyToken(env, session, capability, job, ttl, now) {
   const iat = Math.floor(now / 1000);
   const exp = Math.min(iat + Math.floor(Math.min(ttl, 900_000) / 1000), Math.floor(session.exp));
   const revocation = job === undefined ? undefined : `job:${job}`;
-  const claims = JSON.stringify({ iat, exp, "x-ably-capability": capability, "x-ably-clientId": session.sub, "x-ably-revocation-key": revocation });
+  const claims = JSON.stringify({
+    iat,
+    exp,
+    "x-ably-capability": capability,
+    "x-ably-clientId": session.sub,
+    "x-ably-revocation-key": revocation,
+  });
   const signed = `${signing.head}.${encoder.encode(claims).toBase64(URL_SAFE)}`;
   const signature = new Uint8Array(await crypto.subtle.sign("HMAC", signing.key, encoder.encode(signed)));
   return `${signed}.${signature.toBase64(URL_SAFE)}`;

@@ -29,7 +29,8 @@ export default {
     const started = Date.now();
     const requestId = crypto.randomUUID();
     const path = pathOf(request.url);
-    const route = path === TOKEN_PATH ? TOKEN_PATH : path.startsWith(JOBS_PATH) ? "/api/jobs/{jobId}/location" : path === "/healthz" ? path : "none";
+    const route =
+      path === TOKEN_PATH ? TOKEN_PATH : path.startsWith(JOBS_PATH) ? "/api/jobs/{jobId}/location" : path === "/healthz" ? path : "none";
     let answer;
     try {
       answer = await answerTo(request, env, path, started);
@@ -41,7 +42,12 @@ export default {
     console.log(
       `{"level":"${status >= 500 ? "error" : "info"}","requestId":"${requestId}","method":"${request.method}","route":"${route}","status":${status},"ms":${Date.now() - started}}`,
     );
-    const headers = { "content-type": type, "x-request-id": requestId, "cache-control": "private, no-store", "x-content-type-options": "nosniff" };
+    const headers = {
+      "content-type": type,
+      "x-request-id": requestId,
+      "cache-control": "private, no-store",
+      "x-content-type-options": "nosniff",
+    };
     return new Response(body, { status, headers: more === undefined ? headers : { ...headers, ...more } });
   },
 };
@@ -87,7 +93,10 @@ async function token(request, env, session, now) {
   }
   const ttl = Number(params?.get("ttl") ?? 900_000);
   if (!(ttl >= 60_000)) return ablyRefusal({ problem: "invalid_post", detail: "`ttl` is at least 60000" }, 40003);
-  const capability = jobId === undefined ? (session.capability ??= capabilityOf(session.role, session.sub, session.jobs)) : capabilityOf(session.role, session.sub, [jobId]);
+  const capability =
+    jobId === undefined
+      ? (session.capability ??= capabilityOf(session.role, session.sub, session.jobs))
+      : capabilityOf(session.role, session.sub, [jobId]);
   const only = jobId ?? (session.jobs.length === 1 ? session.jobs[0] : undefined);
   const body = await ablyToken(env, session, capability, only, ttl, now);
   return { status: 200, type: "application/jwt", body };
@@ -144,7 +153,12 @@ function pathOf(url) {
 function refuse(refusal, path) {
   if (path === TOKEN_PATH) return ablyRefusal(refusal);
   const { status, body } = problemOf(refusal);
-  return { status, type: "application/problem+json", body: JSON.stringify(body), more: status === 401 ? { "www-authenticate": "Bearer" } : undefined };
+  return {
+    status,
+    type: "application/problem+json",
+    body: JSON.stringify(body),
+    more: status === 401 ? { "www-authenticate": "Bearer" } : undefined,
+  };
 }
 
 /**
@@ -154,7 +168,12 @@ function refuse(refusal, path) {
  */
 function ablyRefusal(refusal, code) {
   const error = ablyErrorOf(refusal, code);
-  return { status: error.code === 40003 ? 400 : error.status, type: JSON_TYPE, body: JSON.stringify(error.body), more: { "x-ably-errorcode": String(error.code) } };
+  return {
+    status: error.code === 40003 ? 400 : error.status,
+    type: JSON_TYPE,
+    body: JSON.stringify(error.body),
+    more: { "x-ably-errorcode": String(error.code) },
+  };
 }
 
 /** @extends {DurableObject<Env>} */
