@@ -6,10 +6,10 @@ use crate::sessions::{Role, Session};
 
 /// Until jobs are registered, a driver's session names the jobs that they may post to. Answers whose fixes these are: nobody's yet
 /// where the back end posts.
-pub(super) fn driver_of(session: Session, job: &JobId) -> Result<Option<UserId>, Problem> {
+pub(super) fn driver_of(session: &Session, job: &JobId) -> Result<Option<UserId>, Problem> {
     match session.role {
         Role::Service => Ok(None),
-        Role::Driver if session.jobs.contains(job) => Ok(Some(session.user)),
+        Role::Driver if session.jobs.contains(job) => Ok(Some(session.user.clone())),
         Role::Driver => Err(Problem::NotAParticipant),
         Role::Dispatcher | Role::Customer | Role::Admin => Err(Problem::NotADriver),
     }

@@ -154,7 +154,7 @@ fn session(
     target: &Target<'_>,
     visit: &Visit,
     moment: &Moment,
-) -> Result<Session, SessionError> {
+) -> Result<Rc<Session>, SessionError> {
     let authorization = (head.header)("authorization");
     let cookie = config.session_cookie.as_ref().and_then(|_| (head.header)("cookie"));
     let credentials = Credentials {

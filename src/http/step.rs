@@ -137,7 +137,7 @@ pub struct Asked<'a> {
     /// The query of its URL, without `?`, as it came.
     pub query: Option<&'a str>,
     /// Who asks.
-    pub session: Session,
+    pub session: Rc<Session>,
     /// When, and under which id.
     pub moment: &'a Moment,
     /// The settings.

@@ -6,6 +6,7 @@
 //! A [`SessionError`] knows whether the session can be renewed (401) or not (403). In which shape a route says so is the route's
 //! own matter.
 
+mod cache;
 mod credentials;
 mod role;
 mod session;

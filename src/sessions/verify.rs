@@ -9,6 +9,8 @@
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
 
 use ably::Secret;
 use base64::Engine;
@@ -20,6 +22,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::cache::Cache;
 use super::role::Role;
 use super::session::{LEEWAY_SECONDS, SESSION_JOBS_MAX, SESSION_TOKEN_MAX, Session, SessionError};
 use crate::ids::{JobId, UserId};
@@ -59,11 +62,19 @@ pub enum RulesError {
 }
 
 /// Verifies session tokens.
-#[derive(Debug)]
 pub struct Verifier {
     /// The current key and, if there is one, the previous.
     keys: Vec<Hs256Key>,
     rules: SessionRules,
+    cache: Cache,
+}
+
+/// What a token says for good: all of it was checked but whether its time is now.
+#[derive(Debug)]
+pub(super) struct Verified {
+    session: Rc<Session>,
+    /// `exp` is the session's own. This is the later of `nbf` and `iat`, Unix seconds, where there is one.
+    not_before: Option<f64>,
 }
 
 /// Header fields besides those that jwt-compact reads.
@@ -83,6 +94,13 @@ struct WireClaims {
     iat: Option<Value>,
 }
 
+/// Without the sessions that it has verified, whose tokens are secrets.
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
 impl Verifier {
     /// Takes the rules.
     ///
@@ -98,7 +116,7 @@ impl Verifier {
         }
         let secrets = std::iter::once(&rules.secret).chain(&rules.previous_secret);
         let keys = secrets.map(|secret| Hs256Key::new(secret.expose().as_bytes())).collect();
-        Ok(Self { keys, rules })
+        Ok(Self { keys, rules, cache: Cache::default() })
     }
 
     /// Verifies a session token at a time, given in Unix milliseconds. The result is known at once: HS256 needs no key but those
@@ -109,7 +127,20 @@ impl Verifier {
     ///
     /// # Errors
     /// [`SessionError`], which knows its status.
-    pub fn verify(&self, token: &str, now_ms: u64) -> Result<Session, SessionError> {
+    pub fn verify(&self, token: &str, now_ms: u64) -> Result<Rc<Session>, SessionError> {
+        let now = now_ms / 1000;
+        if let Some(verified) = self.cache.get(token) {
+            self.check_time(&verified, now)?;
+            return Ok(Rc::clone(&verified.session));
+        }
+        let verified = Rc::new(self.read(token)?);
+        self.check_time(&verified, now)?;
+        self.cache.put(token, &verified);
+        Ok(Rc::clone(&verified.session))
+    }
+
+    /// Checks all of a token but whether its time is now.
+    fn read(&self, token: &str) -> Result<Verified, SessionError> {
         if token.len() > SESSION_TOKEN_MAX {
             return Err(SessionError::TooLong);
         }
@@ -136,8 +167,8 @@ impl Verifier {
         let role = claims.role.as_ref().and_then(Value::as_str);
         let role = role.and_then(Role::parse).ok_or(SessionError::Role)?;
         let jobs = claims.jobs.map_or(Ok(Vec::new()), read_jobs)?;
-        let expires_at = self.check_times(claims.exp, &[claims.nbf, claims.iat], now_ms / 1000)?;
-        Ok(Session { user, role, jobs, expires_at })
+        let (expires_at, not_before) = read_times(claims.exp, &[claims.nbf, claims.iat])?;
+        Ok(Verified { session: Rc::new(Session { user, role, jobs, expires_at }), not_before })
     }
 
     fn check_signature(&self, token: &UntrustedToken<'_, Extensions>) -> Result<(), SessionError> {
@@ -153,30 +184,15 @@ impl Verifier {
         Err(SessionError::Signature)
     }
 
-    /// Checks `exp` and the times before which the session is not valid, at `now` in Unix seconds. Answers `exp`.
-    fn check_times(
-        &self,
-        exp: Option<Value>,
-        not_before: &[Option<Value>],
-        now: u64,
-    ) -> Result<u64, SessionError> {
-        let exp = exp.as_ref().and_then(Value::as_u64).ok_or(SessionError::Expiry)?;
-        if exp >= MILLISECONDS_FROM {
-            return Err(SessionError::ExpiryInMilliseconds);
-        }
+    /// Checks whether it is a session's time, at `now` in Unix seconds.
+    fn check_time(&self, verified: &Verified, now: u64) -> Result<(), SessionError> {
+        let exp = verified.session.expires_at;
         let max_hours = self.rules.max_hours;
         if exp > now.saturating_add(max_hours.saturating_mul(3600)).saturating_add(LEEWAY_SECONDS) {
             return Err(SessionError::ExpiryTooFar { max_hours });
         }
-        for time in not_before.iter().flatten() {
-            // Fractions are common here (RFC 7519, "NumericDate"), and a fraction of a second decides nothing.
-            let time = time.as_f64().ok_or(SessionError::NeverValid)?;
-            if time >= exp as f64 {
-                return Err(SessionError::NeverValid);
-            }
-            if time > now.saturating_add(LEEWAY_SECONDS) as f64 {
-                return Err(SessionError::NotYetValid);
-            }
+        if verified.not_before.is_some_and(|time| time > now.saturating_add(LEEWAY_SECONDS) as f64) {
+            return Err(SessionError::NotYetValid);
         }
         // No leeway here: a token never outlives the session, so one more second would give a token that is already dead.
         if now >= exp.saturating_add(self.rules.renewal_seconds) {
@@ -184,9 +200,24 @@ impl Verifier {
         } else if now >= exp {
             Err(SessionError::Expired)
         } else {
-            Ok(exp)
+            Ok(())
         }
     }
+}
+
+/// Reads `exp` and the times before which the session is not valid: `exp`, and the latest of those.
+fn read_times(exp: Option<Value>, not_before: &[Option<Value>]) -> Result<(u64, Option<f64>), SessionError> {
+    let exp = exp.as_ref().and_then(Value::as_u64).ok_or(SessionError::Expiry)?;
+    if exp >= MILLISECONDS_FROM {
+        return Err(SessionError::ExpiryInMilliseconds);
+    }
+    let mut latest: Option<f64> = None;
+    for time in not_before.iter().flatten() {
+        // Fractions are common here (RFC 7519, "NumericDate"), and a fraction of a second decides nothing.
+        let time = time.as_f64().filter(|time| *time < exp as f64).ok_or(SessionError::NeverValid)?;
+        latest = Some(latest.map_or(time, |latest| latest.max(time)));
+    }
+    Ok((exp, latest))
 }
 
 /// Reads the payload once more, after its signature was verified: jwt-compact keeps neither the types of the times nor the

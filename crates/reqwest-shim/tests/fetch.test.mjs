@@ -41,14 +41,14 @@ async function serve(act) {
 
 const say = (text) => (connection) => connection.end(text);
 const hang = (text) => (connection) => connection.write(text);
-const body = new TextEncoder().encode("é");
-const post = (url, timeout, headers = ["content-type", "application/json"]) =>
+const body = "é";
+const post = (url, timeout, headers = "content-type\napplication/json\n") =>
   exchange("POST", url, headers, body, timeout, BODY_MAX);
 const text = (result) => new TextDecoder().decode(result.body);
 
 test("one call does the whole exchange", async () => {
   const { url, requests } = await serve(say('HTTP/1.1 201 Created\r\ncontent-length: 2\r\nX-Odd: 1\r\n\r\n{}'));
-  const result = await post(url, 20_000, ["content-type", "application/json", "x-ably-version", "6"]);
+  const result = await post(url, 20_000, "content-type\napplication/json\nx-ably-version\n6\n");
   assert.deepEqual([result.status, text(result), result.failure, result.timedOut], [201, "{}", undefined, false]);
   assert.equal(result.headers.get("x-odd"), "1");
   const [head, sent] = requests[0].split("\r\n\r\n");
@@ -56,6 +56,8 @@ test("one call does the whole exchange", async () => {
   assert.match(head, /content-type: application\/json/i);
   assert.match(head, /x-ably-version: 6/i);
   assert.equal(sent, Buffer.from(body).toString("latin1"));
+  await post(url, 20_000, "content-type\napplication/json\nx-ably-version\n6\n");
+  assert.equal(requests[1], requests[0], "what was prepared is not used up");
 });
 
 test("bodies of every framing are read whole", async () => {

@@ -8,7 +8,7 @@ use crate::ids::{FixId, JobId};
 use crate::locations::{JobRefusal, JobRequest, Post, Reply, Sender};
 
 pub(super) fn post(asked: Asked<'_>, job: JobId) -> Next {
-    let driver = access::driver_of(asked.session, &job)?;
+    let driver = access::driver_of(&asked.session, &job)?;
     asked.head.unencoded()?;
     let key = (asked.head.header)("idempotency-key").map(FixId::parse).transpose();
     let key = key.map_err(Problem::IdempotencyKey)?;

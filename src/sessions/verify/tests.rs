@@ -29,7 +29,7 @@ fn verifier() -> Verifier {
     Verifier::new(rules()).unwrap()
 }
 
-fn verify(token: &str) -> Result<Session, SessionError> {
+fn verify(token: &str) -> Result<Rc<Session>, SessionError> {
     verifier().verify(token, NOW * 1000)
 }
 
@@ -87,7 +87,7 @@ fn good() -> String {
 fn a_good_session_is_what_its_claims_say() {
     let session = verify(&good()).unwrap();
     assert_eq!(
-        session,
+        *session,
         Session {
             user: UserId::parse("auth0|ann").unwrap(),
             role: Role::Driver,
@@ -422,4 +422,58 @@ proptest! {
         token.replace_range(at..=at, &with);
         prop_assert!(token == good() || verify(&token).is_err());
     }
+}
+
+#[test]
+fn a_session_that_is_known_is_asked_each_time_whether_it_is_its_time() {
+    let verifier = verifier();
+    let token = with(json!({"exp": NOW + 100, "nbf": NOW - 3}));
+    let first = verifier.verify(&token, NOW * 1000).unwrap();
+    assert!(Rc::ptr_eq(&first, &verifier.verify(&token, NOW * 1000).unwrap()), "it is known");
+    for (at, expected) in [
+        (NOW - 8, Ok(())),
+        (NOW + 99, Ok(())),
+        (NOW + 100, Err(SessionError::Expired)),
+        (NOW + 400, Err(SessionError::Ended)),
+        (NOW - 9, Err(SessionError::NotYetValid)),
+        (NOW - 25 * HOUR, Err(SessionError::ExpiryTooFar { max_hours: 24 })),
+        (NOW, Ok(())),
+    ] {
+        assert_eq!(verifier.verify(&token, at * 1000).map(|_| ()), expected, "{at}");
+    }
+}
+
+#[test]
+fn a_session_that_is_known_lets_no_other_in() {
+    let verifier = verifier();
+    let token = good();
+    verifier.verify(&token, NOW * 1000).unwrap();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    for other in
+        [signed.to_owned(), format!("{signed}."), format!("{signed}.{signature}A"), format!("{token} ")]
+    {
+        assert!(verifier.verify(&other, NOW * 1000).is_err(), "{other}");
+    }
+    // One that was refused is not known.
+    let early = with(json!({"nbf": NOW + 60}));
+    assert_eq!(verifier.verify(&early, NOW * 1000).map(|_| ()), Err(SessionError::NotYetValid));
+    assert!(verifier.cache.get(&early).is_none());
+    assert!(!format!("{verifier:?}").contains(signature), "tokens are secrets");
+}
+
+#[test]
+fn what_is_known_is_bounded_and_what_is_used_stays() {
+    let verifier = verifier();
+    let used = good();
+    let mut tokens = Vec::new();
+    for n in 0..5_000 {
+        let token = with(json!({"sub": format!("user-{n}")}));
+        verifier.verify(&token, NOW * 1000).unwrap();
+        verifier.verify(&used, NOW * 1000).unwrap();
+        tokens.push(token);
+    }
+    let known = tokens.iter().filter(|token| verifier.cache.get(token).is_some());
+    let bytes: usize = known.map(String::len).sum();
+    assert!((100_000..=1_100_000).contains(&bytes), "{bytes}");
+    assert!(verifier.cache.get(&used).is_some());
 }
