@@ -4,18 +4,21 @@ use std::rc::Rc;
 
 use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::{console_error, console_log};
 
-use super::runtime::{
-    Request, call_job, call_ref, describe, now_ms, random_id, read_body, response, variable,
-};
+use super::runtime::{Request, describe, now_ms, random_id, response, variable};
 use crate::config::Config;
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
 use crate::http::service::{Service, Visit};
-use crate::http::step::{Head, Moment, NoBody, Object, REQUEST_BODY_MAX, Step, Unreachable};
+use crate::http::step::{Head, Moment, Next, NoBody, Object, REQUEST_BODY_MAX, Step, Unreachable};
 use crate::locations::{JobRefusal, Reply};
+
+#[wasm_bindgen(module = "/src/edge/runtime.js")]
+extern "C" {
+    /// Waits for what each step of a course waits for, and resolves to the response.
+    fn follow(course: Course, request: &Request, body_max: u32, jobs: &JsValue) -> Promise;
+}
 
 /// What the runtime's `fetch` handler is: one for all requests of an isolate. It keeps settings and nothing of any request.
 #[wasm_bindgen]
@@ -54,55 +57,109 @@ impl Front {
             Err(problem) => return self.0.conclude(&request, Err(problem), &visit, &moment),
             Ok(step) => step,
         };
-        let inner = Rc::clone(&self.0);
-        future_to_promise(async move {
-            let outcome = inner.follow(step, &request, &moment).await;
-            Ok(inner.conclude(&request, outcome, &visit, &moment))
-        })
-        .into()
+        let course = Course {
+            inner: Rc::clone(&self.0),
+            request: request.clone().unchecked_into(),
+            visit,
+            moment,
+            step: Some(step),
+        };
+        follow(course, &request, REQUEST_BODY_MAX as u32, &self.0.jobs).into()
+    }
+}
+
+/// A request whose answer has to be waited for. JavaScript waits, and hands over what came: a promise that Rust waits for costs several
+/// that JavaScript does not need.
+#[wasm_bindgen]
+pub struct Course {
+    inner: Rc<Inner>,
+    request: Request,
+    visit: Visit,
+    moment: Moment,
+    /// Nothing once it has ended.
+    step: Option<Step>,
+}
+
+#[wasm_bindgen]
+impl Course {
+    /// The object that is to be called, if one is: a job's id, or a reference.
+    #[wasm_bindgen(getter)]
+    pub fn object(&self) -> Option<String> {
+        match &self.step {
+            Some(Step::Call { object: Object::Job(job), .. }) => Some(job.as_str().to_owned()),
+            Some(Step::Call { object: Object::Ref(reference), .. }) => Some(reference.as_str().to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Whether that is a reference.
+    #[wasm_bindgen(getter, js_name = isRef)]
+    pub fn is_ref(&self) -> bool {
+        matches!(&self.step, Some(Step::Call { object: Object::Ref(_), .. }))
+    }
+
+    /// What the object is to be sent.
+    #[wasm_bindgen(getter)]
+    pub fn said(&mut self) -> Option<String> {
+        match &mut self.step {
+            Some(Step::Call { request, .. }) => Some(std::mem::take(request)),
+            _ => None,
+        }
+    }
+
+    /// Goes on with a body: none where it broke off, `null` where it is too long. The response, or nothing where an object is to be
+    /// called.
+    pub fn read(&mut self, body: JsValue) -> JsValue {
+        let next = match self.step.take() {
+            Some(Step::ReadBody(then)) if body.is_null() => then(Err(NoBody::TooLong)),
+            Some(Step::ReadBody(then)) if body.is_undefined() => then(Err(NoBody::BrokeOff)),
+            Some(Step::ReadBody(then)) => then(Ok(&Uint8Array::from(body).to_vec())),
+            _ => Err(Problem::Internal),
+        };
+        self.go_on(next)
+    }
+
+    /// Goes on with what an object has replied: `null` where no object can be, and that is one that has kept nothing.
+    pub fn replied(&mut self, text: Option<String>) -> JsValue {
+        let reply = match text {
+            Some(text) => Reply::from_text(text).map_err(|error| Unreachable(error.to_string())),
+            None => Ok(Reply::Refusal(JobRefusal::Unknown)),
+        };
+        self.called(reply)
+    }
+
+    /// Goes on where an object has not replied.
+    pub fn failed(&mut self, error: &JsValue) -> JsValue {
+        self.called(Err(Unreachable(describe(error))))
+    }
+}
+
+impl Course {
+    fn called(&mut self, reply: Result<Reply, Unreachable>) -> JsValue {
+        if let Err(Unreachable(reason)) = &reply {
+            object_failed(reason, &self.moment);
+        }
+        let next = match self.step.take() {
+            Some(Step::Call { then, .. }) => then(reply),
+            _ => Err(Problem::Internal),
+        };
+        self.go_on(next)
+    }
+
+    fn go_on(&mut self, next: Next) -> JsValue {
+        let outcome = match next {
+            Ok(Step::Done(answer)) => Ok(answer),
+            Ok(step) => {
+                self.step = Some(step);
+                return JsValue::UNDEFINED;
+            }
+            Err(problem) => Err(problem),
+        };
+        self.inner.conclude(&self.request, outcome, &self.visit, &self.moment)
     }
 }
 
 impl Inner {
-    /// Does what the steps ask for, until there is an answer.
-    async fn follow(&self, mut step: Step, request: &Request, moment: &Moment) -> Result<Answer, Problem> {
-        loop {
-            step = match step {
-                Step::Done(answer) => return Ok(answer),
-                Step::ReadBody(then) => {
-                    let body = match JsFuture::from(read_body(request, REQUEST_BODY_MAX as u32)).await {
-                        Ok(body) if body.is_null() => Err(NoBody::TooLong),
-                        Ok(body) => Ok(Uint8Array::from(body).to_vec()),
-                        Err(_) => Err(NoBody::BrokeOff),
-                    };
-                    then(body.as_deref().map_err(|why| *why))?
-                }
-                Step::Call { object, request, then } => {
-                    let reply = self.call(&object, &request).await;
-                    if let Err(Unreachable(reason)) = &reply {
-                        object_failed(reason, moment);
-                    }
-                    then(reply)?
-                }
-            }
-        }
-    }
-
-    /// What an object replies, once it does. Where no object can be, there is one that has kept nothing.
-    async fn call(&self, object: &Object, request: &str) -> Result<Reply, Unreachable> {
-        let failed = |error: JsValue| Unreachable(describe(&error));
-        let called = match object {
-            Object::Job(job) => call_job(&self.jobs, job.as_str(), request),
-            Object::Ref(reference) => call_ref(&self.jobs, reference.as_str(), request),
-        };
-        let called = called.map_err(failed)?;
-        if called.is_null() {
-            return Ok(Reply::Refusal(JobRefusal::Unknown));
-        }
-        let said = JsFuture::from(called.unchecked_into::<Promise>()).await.map_err(failed)?;
-        Reply::from_text(said.as_string().unwrap_or_default()).map_err(|error| Unreachable(error.to_string()))
-    }
-
     fn conclude(
         &self,
         request: &Request,

@@ -5,7 +5,7 @@ const UNWANTED_MAX = 1024 * 1024;
 const UNWANTED_MS = 5000;
 
 // Reads a request's body of at most `limit` bytes: null for a longer one, of which no more is kept than that.
-export async function readBody(request, limit) {
+async function readBody(request, limit) {
   const declared = request.headers.get("content-length");
   // HTTP holds a body to the length that it declares, and one call is cheaper than reading a stream.
   if (declared !== null) return Number(declared) <= limit ? new Uint8Array(await request.arrayBuffer()) : null;
@@ -42,20 +42,46 @@ async function drain(reader) {
   clearTimeout(timer);
 }
 
-// Sends a job's object a request. Each call makes a new stub: after an exception a stub stays broken.
-export function callJob(jobs, jobId, request) {
-  return jobs.get(jobs.idFromName(jobId)).call(request);
+// Waits for what each step of a request waits for, and hands it over, until there is a response.
+export async function follow(course, request, bodyMax, jobs) {
+  try {
+    let object = course.object;
+    let response;
+    if (object === undefined) {
+      // Where it broke off there is nobody to answer; the log says so.
+      const body = await readBody(request, bodyMax).catch(() => undefined);
+      response = course.read(body);
+    }
+    while (response === undefined) {
+      object = course.object;
+      let text;
+      try {
+        text = await call(jobs, object, course.isRef, course.said);
+      } catch (error) {
+        response = course.failed(error);
+        continue;
+      }
+      response = course.replied(text === null ? undefined : String(text));
+    }
+    return response;
+  } finally {
+    course.free();
+  }
 }
 
-// The same to the object of an id: null where no object of a job can have it.
-export function callRef(jobs, ref, request) {
+// Sends a job's object a request, by the job's id or by the object's own: null where no object of a job can have that. Each call makes a
+// new stub: after an exception a stub stays broken.
+function call(jobs, object, isRef, said) {
   let id;
-  try {
-    id = jobs.idFromString(ref);
-  } catch {
-    return null;
+  if (!isRef) id = jobs.idFromName(object);
+  else {
+    try {
+      id = jobs.idFromString(object);
+    } catch {
+      return null;
+    }
   }
-  return jobs.get(id).call(request);
+  return jobs.get(id).call(said);
 }
 
 // How long the operations object may take to answer, in milliseconds.

@@ -32,15 +32,6 @@ extern "C" {
 
 #[wasm_bindgen(module = "/src/edge/runtime.js")]
 extern "C" {
-    /// Reads a body: a `Uint8Array`, or `null` beyond the limit in bytes. Rejects where the client went away.
-    #[wasm_bindgen(js_name = readBody)]
-    pub fn read_body(request: &Request, limit: u32) -> Promise;
-    /// Sends a job's object a request; resolves to the text of its reply.
-    #[wasm_bindgen(js_name = callJob, catch)]
-    pub fn call_job(jobs: &JsValue, job_id: &str, request: &str) -> Result<JsValue, JsValue>;
-    /// The same to the object of an id; `null` where no object of a job can have it.
-    #[wasm_bindgen(js_name = callRef, catch)]
-    pub fn call_ref(jobs: &JsValue, reference: &str, request: &str) -> Result<JsValue, JsValue>;
     /// Hands the operations object a report; resolves once that has taken it.
     #[wasm_bindgen(js_name = report, catch)]
     pub fn report(operations: &JsValue, report: &str) -> Result<Promise, JsValue>;
