@@ -1,7 +1,8 @@
 //! Who is asking. Both jobs of the service start here, and this room knows neither.
 //!
 //! 1. [`session_token`] finds the session token in a request's [`Credentials`].
-//! 2. [`Verifier::verify`] turns it into a [`Session`], with a [`Role`].
+//! 2. [`Verifier::verify`] turns it into a [`Session`], with a [`Role`]. One that it has verified it knows again by the whole token, and
+//!    asks each time whether its time is now.
 //!
 //! A [`SessionError`] knows whether the session can be renewed (401) or not (403). In which shape a route says so is the route's
 //! own matter.
