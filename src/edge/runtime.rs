@@ -1,7 +1,7 @@
 //! The runtime's calls, as thin as they go.
 
 use ably::rest::Surroundings;
-use js_sys::{Array, Date, Math, Promise, Reflect};
+use js_sys::{Array, ArrayBuffer, Date, Math, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use worker::worker_sys::{DurableObjectStorage, SqlStorage};
 use worker::{console_error, console_log, console_warn};
@@ -124,6 +124,7 @@ fn to_js(value: &SqlValue) -> JsValue {
         SqlValue::Integer(number) => JsValue::from_f64(*number as f64),
         SqlValue::Real(number) => JsValue::from_f64(*number),
         SqlValue::Text(text) => JsValue::from_str(text),
+        SqlValue::Blob(bytes) => Uint8Array::from(bytes.as_slice()).into(),
     }
 }
 
@@ -132,7 +133,10 @@ fn from_js(value: &JsValue) -> SqlValue {
         (Some(number), _) if number.fract() == 0.0 => SqlValue::Integer(number as i64),
         (Some(number), _) => SqlValue::Real(number),
         (None, Some(text)) => SqlValue::Text(text),
-        (None, None) => SqlValue::Null,
+        (None, None) => match value.dyn_ref::<ArrayBuffer>() {
+            Some(buffer) => SqlValue::Blob(Uint8Array::new(buffer).to_vec()),
+            None => SqlValue::Null,
+        },
     }
 }
 

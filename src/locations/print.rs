@@ -67,7 +67,7 @@ impl Print {
     }
 
     /// Reads a text of prints, each with the `n` of its row. Says whether it is one; nothing is read of any other.
-    pub fn read(text: &str, each: &mut dyn FnMut(Self, u64)) -> bool {
+    pub fn read(text: &[u8], each: &mut dyn FnMut(Self, u64)) -> bool {
         let Ok(bytes) = URL_SAFE_NO_PAD.decode(text) else { return false };
         let (records, rest) = bytes.as_chunks::<{ Self::WITH_N }>();
         if !rest.is_empty() {

@@ -20,6 +20,8 @@ pub enum SqlValue {
     Real(f64),
     /// Text.
     Text(String),
+    /// Bytes, as a statement makes them of text that is long: text crosses from the runtime a character at a time.
+    Blob(Vec<u8>),
 }
 
 /// A count, a seq or an epoch: all far below 2^53, let alone 2^63.
@@ -101,6 +103,18 @@ impl Record {
     /// [`Unreadable`]
     pub fn count(&mut self, name: &'static str) -> Result<u64, Unreadable> {
         self.count_or_null(name)?.ok_or(Unreadable(name))
+    }
+
+    /// Bytes, or nothing.
+    ///
+    /// # Errors
+    /// [`Unreadable`]
+    pub fn bytes_or_null(&mut self, name: &'static str) -> Result<Option<Vec<u8>>, Unreadable> {
+        match self.0.next() {
+            Some(SqlValue::Null) => Ok(None),
+            Some(SqlValue::Blob(bytes)) => Ok(Some(bytes)),
+            _ => Err(Unreadable(name)),
+        }
     }
 
     /// Text, or nothing.

@@ -16,9 +16,10 @@ Object.assign(process.env, WRANGLER);
 const WORKER = `
 import { DurableObject } from "cloudflare:workers";
 import { queryRows } from "./runtime.js";
+const plain = (value) => (value instanceof ArrayBuffer ? { bytes: new TextDecoder().decode(value) } : value);
 export class Storage extends DurableObject {
   run(statement, params) {
-    return queryRows(this.ctx.storage.sql, statement, params);
+    return queryRows(this.ctx.storage.sql, statement, params).map((row) => row.map(plain));
   }
 }
 export default {

@@ -31,8 +31,9 @@ const GIVEN_UP: Statement =
     "SELECT first_n, last_n, ts, cause FROM set_aside WHERE first_n > ? ORDER BY first_n LIMIT ?";
 /// Each by itself is one look into the table; both of one SELECT would be a scan.
 const ENDS: Statement = "SELECT (SELECT min(n) FROM log), (SELECT max(n) FROM log)";
-/// One text for many rows, since each value that crosses from the runtime costs more than to write it there; in whatever order.
-const PRINTS: Statement = "SELECT group_concat(prints, '') FROM log WHERE n BETWEEN ? AND ?";
+/// One text for many rows, since each value that crosses from the runtime costs more than to write it there, and as bytes; in whatever
+/// order.
+const PRINTS: Statement = "SELECT CAST(group_concat(prints, '') AS BLOB) FROM log WHERE n BETWEEN ? AND ?";
 
 /// How many fixes' prints are read at once: at 12 bytes each that is well below the 2 MB that a value may have.
 const PRINTS_AT_ONCE: u64 = 100_000;
@@ -150,7 +151,7 @@ impl<S: Sql> Log for SqlLog<S> {
         while from <= last {
             let to = from.saturating_add(PRINTS_AT_ONCE - 1);
             let mut page = only(self.0.exec(PRINTS, vec![count(from), count(to)])?);
-            let text = page.text_or_null("log.prints");
+            let text = page.bytes_or_null("log.prints");
             if !text.is_ok_and(|text| Print::read(&text.unwrap_or_default(), each)) {
                 self.prints_of_fixes(from, to, each)?;
             }

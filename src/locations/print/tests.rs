@@ -41,7 +41,7 @@ fn a_print_is_the_same_in_every_build() {
     assert_eq!(text, "CXsTIGUAAAAHyxGlr5MAAAAH");
     let read = |text: &str| {
         let mut read = Vec::new();
-        Print::read(text, &mut |print, n| read.push((print, n))).then_some(read)
+        Print::read(text.as_bytes(), &mut |print, n| read.push((print, n))).then_some(read)
     };
     assert_eq!(read(&text).unwrap(), prints.map(|print| (print, 7)));
     let more = text + &Print::text(&prints[..1], 8);

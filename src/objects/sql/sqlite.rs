@@ -45,6 +45,7 @@ impl ToSql for SqlValue {
             Self::Integer(value) => ToSqlOutput::Owned(Value::Integer(*value)),
             Self::Real(value) => ToSqlOutput::Owned(Value::Real(*value)),
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Self::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
         })
     }
 }
@@ -67,7 +68,7 @@ impl Sql for Sqlite {
                 ValueRef::Integer(value) => SqlValue::Real(value as f64),
                 ValueRef::Real(value) => SqlValue::Real(value),
                 ValueRef::Text(text) => SqlValue::Text(String::from_utf8(text.to_vec()).unwrap()),
-                ValueRef::Blob(_) => panic!("no blobs are kept"),
+                ValueRef::Blob(bytes) => SqlValue::Blob(bytes.to_vec()),
             };
             rows.push((0..columns).map(value).collect());
         }

@@ -38,6 +38,7 @@ fn plain(value: &SqlValue) -> Value {
         SqlValue::Real(number) if number.fract() == 0.0 => json!(*number as i64),
         SqlValue::Real(number) => json!(number),
         SqlValue::Text(text) => json!(text),
+        SqlValue::Blob(bytes) => json!({"bytes": str::from_utf8(bytes).unwrap()}),
     }
 }
 
