@@ -124,10 +124,10 @@ describe("failures on the way to Ably", { concurrency: true }, () => {
     await service.ably.arrived(job, 3);
     const ref = await service.reference(job);
     const lines = () => service.logs().filter(({ text }) => text.includes(ref));
-    await until("all three to be logged", () => lines().length >= 3);
+    await until("all of it to be logged", () => lines().length >= 4);
     const said = lines().map(({ level, text }) => {
-      const { next, retryAt, ...line } = JSON.parse(text);
-      assert.equal(retryAt !== undefined, next === "Retry");
+      const { next, retryAt, since, ...line } = JSON.parse(text);
+      assert.deepEqual([retryAt !== undefined, since !== undefined], [next === "Retry", next === "Publish"]);
       return [level, next, line];
     });
     const line = (level: string, cause: object) => ({ level, code: "publish_failed", ref, n: 1, cause });
@@ -135,6 +135,8 @@ describe("failures on the way to Ably", { concurrency: true }, () => {
       ["error", "Retry", line("error", { class: "access", status: 401, code: 40101 })],
       ["warn", "Retry", line("warn", { class: "transient", status: 503, code: 50003 })],
       ["error", "SetAside", line("error", { class: "message", status: 400, code: 40000 })],
+      // Its key is right again, which the refusal of the message shows.
+      ["log", "Publish", { level: "info", code: "publish_resumed", ref }],
     ]);
     const secret = ABLY_KEY.split(":")[1]!;
     for (const { text } of service.logs()) {

@@ -50,9 +50,11 @@ describe("a storage of an earlier version", () => {
       await load(version, story.job);
       assert.deepEqual(assertState(await service.state(story.job, driver("driver-1"))), story.state);
       const last = story.published.at(-1);
-      const sent = await service.ably.arrived(story.job, 2);
+      // Then what may have left by itself, and the others as one.
+      const seqs = [...new Set([story.waiting[0], story.waiting[1], story.waiting.at(-1)])];
+      const sent = await service.ably.arrived(story.job, seqs.length);
       assert.deepEqual(JSON.parse(sent[0]!.body), last, "what was in flight goes out with the same bytes");
-      assert.deepEqual(sent.map(({ event }) => event.seq), [story.waiting[0], story.waiting.at(-1)]);
+      assert.deepEqual(sent.map(({ event }) => event.seq), seqs);
 
       for (const sleep of [false, true]) {
         if (sleep) await service.evict(story.job);
