@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
-use ably::rest::{RestClient, Timeouts};
+use ably::rest::RestClient;
 use js_sys::{Math, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -12,9 +12,8 @@ use worker::Delay;
 use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
 use super::runtime::{
-    ObjectSql, Request, Runtime, describe, fault, now, report, response, set_alarm, variable, write,
+    ObjectSql, Request, Runtime, describe, fault, now, report, response, set_alarm, settings, write,
 };
-use crate::config::JobConfig;
 use crate::http::answer::Answer;
 use crate::locations::log::LogError;
 use crate::locations::log::sql::SqlLog;
@@ -118,8 +117,7 @@ impl Inner {
     fn awake(&self) -> Result<RefMut<'_, Awake>, Line> {
         let mut awake = self.awake.borrow_mut();
         if awake.is_none() {
-            let config = JobConfig::load(&|name| variable(&self.env, name))
-                .map_err(|_| self.lines.fault("misconfigured", None))?;
+            let (config, ably) = settings(&self.env, &self.lines)?;
             let settings = Settings {
                 reference: self.reference.clone(),
                 max_fix_age: config.max_fix_age_ms as Millis,
@@ -127,9 +125,7 @@ impl Inner {
             };
             let sql = SqlLog::new(ObjectSql(self.storage.sql()));
             let core = Core::wake(sql, settings).map_err(|error| self.storage_fault(&error))?;
-            let ably = RestClient::new(config.ably, config.publish_key, Timeouts::default(), Runtime)
-                .map_err(|error| self.lines.fault("http_client_failed", Some(&error)))?;
-            *awake = Some(Awake { core, ably: Rc::new(ably) });
+            *awake = Some(Awake { core, ably });
         }
         RefMut::filter_map(awake, Option::as_mut).map_err(|_| self.lines.fault("asleep", None))
     }

@@ -3,14 +3,13 @@
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
-use ably::rest::{RestClient, Timeouts};
+use ably::rest::RestClient;
 use js_sys::Math;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
-use super::runtime::{ObjectSql, Runtime, describe, fault, now, set_alarm, variable, write};
-use crate::config::JobConfig;
+use super::runtime::{ObjectSql, Runtime, describe, fault, now, set_alarm, settings, write};
 use crate::objects::Millis;
 use crate::objects::lines::{Line, Lines};
 use crate::objects::sql::StorageError;
@@ -76,13 +75,10 @@ impl Inner {
     fn awake(&self) -> Result<RefMut<'_, Awake>, Line> {
         let mut awake = self.awake.borrow_mut();
         if awake.is_none() {
-            let config = JobConfig::load(&|name| variable(&self.env, name))
-                .map_err(|_| self.lines.fault("misconfigured", None))?;
+            let (_, ably) = settings(&self.env, &self.lines)?;
             let desk =
                 Desk::wake(ObjectSql(self.storage.sql())).map_err(|error| self.storage_fault(&error))?;
-            let ably = RestClient::new(config.ably, config.publish_key, Timeouts::default(), Runtime)
-                .map_err(|error| self.lines.fault("http_client_failed", Some(&error)))?;
-            *awake = Some(Awake { desk, ably: Rc::new(ably) });
+            *awake = Some(Awake { desk, ably });
         }
         RefMut::filter_map(awake, Option::as_mut).map_err(|_| self.lines.fault("asleep", None))
     }

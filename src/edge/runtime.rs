@@ -1,14 +1,17 @@
 //! The runtime's calls, as thin as they go.
 
-use ably::rest::Surroundings;
+use std::rc::Rc;
+
+use ably::rest::{RestClient, Surroundings, Timeouts};
 use js_sys::{Array, ArrayBuffer, Date, Math, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use worker::worker_sys::{DurableObjectStorage, SqlStorage};
 use worker::{console_error, console_log, console_warn};
 
+use crate::config::JobConfig;
 use crate::http::answer::Answer;
 use crate::objects::Millis;
-use crate::objects::lines::{Level, Line};
+use crate::objects::lines::{Level, Line, Lines};
 use crate::objects::sql::{Sql, SqlValue, Statement, StorageError};
 
 #[wasm_bindgen]
@@ -58,6 +61,16 @@ pub(super) fn now() -> Millis {
 pub(super) fn fault(line: Line) -> JsValue {
     write(&line);
     js_sys::Error::new(line.code).into()
+}
+
+/// An object's settings, and the client that it publishes with.
+pub(super) fn settings(env: &JsValue, lines: &Lines) -> Result<(JobConfig, Rc<RestClient<Runtime>>), Line> {
+    let config =
+        JobConfig::load(&|name| variable(env, name)).map_err(|_| lines.fault("misconfigured", None))?;
+    let (hosts, key) = (config.ably.clone(), config.publish_key.clone());
+    let ably = RestClient::new(hosts, key, Timeouts::default(), Runtime)
+        .map_err(|error| lines.fault("http_client_failed", Some(&error)))?;
+    Ok((config, Rc::new(ably)))
 }
 
 /// The clock and the dice.

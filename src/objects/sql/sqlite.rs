@@ -1,5 +1,6 @@
 //! A real SQLite, for tests.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
@@ -73,5 +74,32 @@ impl Sql for Sqlite {
             rows.push((0..columns).map(value).collect());
         }
         Ok(rows)
+    }
+}
+
+/// The same, which refuses the statements that begin in a certain way.
+#[derive(Debug, Clone)]
+pub(crate) struct Picky {
+    pub(crate) sqlite: Sqlite,
+    refused: Rc<Cell<Option<&'static str>>>,
+}
+
+impl Picky {
+    pub(crate) fn new() -> Self {
+        Self { sqlite: Sqlite::new(), refused: Rc::default() }
+    }
+
+    /// From now on these, and no others.
+    pub(crate) fn refuses(&self, beginning: impl Into<Option<&'static str>>) {
+        self.refused.set(beginning.into());
+    }
+}
+
+impl Sql for Picky {
+    fn exec(&self, statement: Statement, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, StorageError> {
+        if self.refused.get().is_some_and(|beginning| statement.starts_with(beginning)) {
+            return Err(StorageError("full".to_owned()));
+        }
+        self.sqlite.exec(statement, params)
     }
 }

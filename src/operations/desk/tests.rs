@@ -1,6 +1,4 @@
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -8,8 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::ids::JobId;
 use crate::objects::Class;
-use crate::objects::sql::sqlite::Sqlite;
-use crate::objects::sql::{SqlValue, Statement, StorageError};
+use crate::objects::sql::sqlite::{Picky, Sqlite};
 use crate::operations::CHANNEL;
 
 const NOW: Millis = 1_700_000_000_000;
@@ -220,27 +217,14 @@ fn where_our_clock_has_gone_back_operators_still_hear() {
     assert_eq!(desk.next(NOW), Ok(Next::Wait(NOW + 63_000)));
 }
 
-/// A storage that refuses the statements that begin so.
-#[derive(Debug, Clone)]
-struct Picky(Sqlite, Rc<Cell<&'static str>>);
-
-impl Sql for Picky {
-    fn exec(&self, statement: Statement, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, StorageError> {
-        if statement.starts_with(self.1.get()) {
-            return Err(StorageError("full".to_owned()));
-        }
-        self.0.exec(statement, params)
-    }
-}
-
 #[test]
 fn while_the_storage_refuses_a_message_goes_out_now_and_then() {
     for (refused, is_stored) in [("UPDATE messages", true), ("INSERT OR REPLACE INTO halt", false)] {
-        let picky = Picky(Sqlite::new(), Rc::new(Cell::new("none")));
+        let picky = Picky::new();
         let mut desk = Desk::wake(picky.clone()).unwrap();
         desk.take(&report(Kind::HELD, "a", NOW), NOW).unwrap();
         let mut now = NOW + 2_000;
-        picky.1.set(refused);
+        picky.refuses(refused);
         for _ in 0..3 {
             leaves(&mut desk, now);
             let error = PublishError::new(ErrorClass::BlamesAccess, Some(401), None, "no");
@@ -252,7 +236,7 @@ fn while_the_storage_refuses_a_message_goes_out_now_and_then() {
             assert_eq!(desk.next(now), Ok(Next::Wait(now + 30_000)), "{refused}");
             now += 30_000;
         }
-        picky.1.set("none");
+        picky.refuses(None);
         leaves(&mut desk, now);
         desk.published(now, &lines()).unwrap();
         assert!(!matches!(desk.next(now + 60_000), Ok(Next::Publish(_))), "it is told once");
@@ -261,12 +245,12 @@ fn while_the_storage_refuses_a_message_goes_out_now_and_then() {
 
 #[test]
 fn what_cannot_be_made_a_message_stays_to_be_told() {
-    let picky = Picky(Sqlite::new(), Rc::new(Cell::new("none")));
+    let picky = Picky::new();
     let mut desk = Desk::wake(picky.clone()).unwrap();
     desk.take(&report(Kind::HELD, "a", NOW), NOW).unwrap();
-    picky.1.set("INSERT INTO messages");
+    picky.refuses("INSERT INTO messages");
     assert!(desk.next(NOW + 2_000).is_err());
-    picky.1.set("none");
+    picky.refuses(None);
     leaves(&mut desk, NOW + 2_001);
 }
 

@@ -1,36 +1,11 @@
 //! What operators hear of a job: the job's reports, and the desk that merges them, whatever fails on the way.
 
-use std::cell::Cell;
-use std::rc::Rc;
-
 use super::outbox::{no_access, publish, refused};
 use super::*;
 use crate::objects::lines::Lines;
-use crate::objects::sql::{Sql, SqlValue, Statement, StorageError};
+use crate::objects::sql::sqlite::Picky;
+use crate::objects::sql::{Sql, SqlValue};
 use crate::operations::{Desk, Kind, Next, Report};
-
-/// A storage that refuses the statements that begin so.
-#[derive(Debug, Clone)]
-struct Picky(Sqlite, Rc<Cell<&'static str>>);
-
-impl Picky {
-    fn new() -> Self {
-        Self(Sqlite::new(), Rc::new(Cell::new("none")))
-    }
-
-    fn refuses(&self, beginning: &'static str) {
-        self.1.set(beginning);
-    }
-}
-
-impl Sql for Picky {
-    fn exec(&self, statement: Statement, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, StorageError> {
-        if statement.starts_with(self.1.get()) {
-            return Err(StorageError("full".to_owned()));
-        }
-        self.0.exec(statement, params)
-    }
-}
 
 /// A job and the desk.
 struct World {
@@ -180,7 +155,7 @@ fn a_storage_that_refuses_swallows_no_change() {
     world.sqlite.refuses("INSERT OR REPLACE INTO tasks");
     assert!(world.job.failed(ticket, &no_access(), NOW, 1.0).is_err());
     assert_eq!(kinds(&mut world.job), [Kind::HELD]);
-    world.sqlite.refuses("none");
+    world.sqlite.refuses(None);
     publish(&mut world.job, Err(no_access()), NOW + 10_000);
 
     let Ok(Need::Publish(Publication { ticket, .. })) = world.job.next(NOW + 60_000) else {
@@ -189,7 +164,7 @@ fn a_storage_that_refuses_swallows_no_change() {
     world.sqlite.refuses("DELETE FROM tasks");
     assert!(world.job.failed(ticket, &refused(), NOW + 60_000, 1.0).is_err());
     assert_eq!(kinds(&mut world.job), [Kind::SET_ASIDE, Kind::RESUMED]);
-    world.sqlite.refuses("none");
+    world.sqlite.refuses(None);
     world.post(Err(no_access()), NOW + 70_000);
     assert_eq!(kinds(&mut world.job), [Kind::HELD]);
     let Ok(Need::Publish(_)) = world.job.next(NOW + 90_000) else { panic!("nothing leaves") };
@@ -206,7 +181,7 @@ fn a_report_whose_end_cannot_be_written_down_is_told_once() {
     world.desk.take(&report, NOW).unwrap();
     world.sqlite.refuses("DELETE FROM tasks");
     assert!(world.job.heard(NOW, 1.0).is_err());
-    world.sqlite.refuses("none");
+    world.sqlite.refuses(None);
     world.wait(NOW + 500, NOW + 300_000);
     world.post(Err(refused()), NOW + 300_000);
     world.wait(NOW + 300_000, NOW + 600_000);
@@ -220,7 +195,7 @@ fn a_trouble_that_an_older_build_has_written_down_is_told_before_its_end_is() {
     let mut world = World::new();
     world.post(Err(no_access()), NOW);
     let older = "DELETE FROM tasks WHERE kind = 'report'; UPDATE tasks SET body = json_remove(body, '$.since', '$.isTold')";
-    world.sqlite.0.run(older);
+    world.sqlite.sqlite.run(older);
     world.sleep();
     for n in 1..5 {
         publish(&mut world.job, Err(no_access()), NOW + 600_000 * n);
