@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest_shim::{BODY_MAX, Client, Error, Response, redirect};
 
+use super::batch::{Batch, BatchResult, is_partly_refused};
 use super::endpoint::{Endpoint, Hosts};
 use super::error::{PublishError, Refusal};
 use super::fallback::Memory;
@@ -57,10 +58,16 @@ pub struct RestClient<S> {
     surroundings: S,
 }
 
+/// What Ably has refused, and the body in which it said so, if all of it arrived and it is not too long.
+struct Refused {
+    error: PublishError,
+    body: Option<Vec<u8>>,
+}
+
 /// What one host made of a request.
 enum Attempt {
-    /// Ably has answered, for better or worse.
-    Answered(Result<(), PublishError>),
+    /// Ably has answered, for better or worse: with a body, if it is not too long.
+    Answered(Result<Option<Vec<u8>>, Refused>),
     /// Another host may do better: unreachable, too slow, 500 to 504, or an error of the CDN's (RSC15l).
     Unavailable(PublishError),
 }
@@ -90,6 +97,25 @@ impl<S: Surroundings> RestClient<S> {
             return Err(PublishError::refused(40010, "no channel is named by nothing, `.` or `..`"));
         }
         let path = format!("/channels/{}/messages", utf8_percent_encode(channel, SEGMENT));
+        self.send(&path, body.as_str()).await.map(drop).map_err(|refused| refused.error)
+    }
+
+    /// Publishes to several channels by one request, and says what became of each channel's messages, in the order of the batch: nothing
+    /// where Ably's answer does not say. Other hosts are tried as for [`publish`](Self::publish), and a retry is as safe.
+    ///
+    /// # Errors
+    /// [`PublishError`], where the request failed as a whole. It blames no message then, whatever its class says.
+    pub async fn publish_batch(&self, batch: &Batch) -> Result<Vec<Option<BatchResult>>, PublishError> {
+        let answer = match self.send("/messages", &batch.body()).await {
+            Ok(answer) => answer,
+            Err(Refused { body: Some(body), .. }) if is_partly_refused(&body) => Some(body),
+            Err(Refused { error, .. }) => return Err(error),
+        };
+        Ok(batch.results(&answer.unwrap_or_default(), |text| self.redacted(text)))
+    }
+
+    /// Posts a body to a path of the API, trying other hosts as far as time allows.
+    async fn send(&self, path: &str, body: &str) -> Result<Option<Vec<u8>>, Refused> {
         let start = self.surroundings.now_ms();
         let mut route = self.memory.route(&self.hosts, start);
         let mut error = PublishError::transport(None, "no time to try a host");
@@ -100,7 +126,7 @@ impl<S: Surroundings> RestClient<S> {
             if left.is_zero() {
                 break;
             }
-            match self.attempt(endpoint, &path, body, left.min(self.timeouts.attempt)).await {
+            match self.attempt(endpoint, path, body, left.min(self.timeouts.attempt)).await {
                 Attempt::Answered(result) => {
                     self.memory.worked(choice, self.surroundings.now_ms());
                     return result;
@@ -111,16 +137,10 @@ impl<S: Surroundings> RestClient<S> {
                 }
             }
         }
-        Err(error)
+        Err(Refused { error, body: None })
     }
 
-    async fn attempt(
-        &self,
-        endpoint: &Endpoint,
-        path: &str,
-        body: &PublishBody,
-        timeout: Duration,
-    ) -> Attempt {
+    async fn attempt(&self, endpoint: &Endpoint, path: &str, body: &str, timeout: Duration) -> Attempt {
         let request = self
             .http
             .post(format!("{endpoint}{path}"))
@@ -128,7 +148,7 @@ impl<S: Surroundings> RestClient<S> {
             .header("content-type", "application/json")
             .header("accept", "application/json")
             .header("x-ably-version", PROTOCOL_VERSION)
-            .body(body.as_str().to_owned())
+            .body(body.to_owned())
             .timeout(timeout);
         let mut response = match request.send().await {
             Ok(response) => response,
@@ -138,7 +158,7 @@ impl<S: Surroundings> RestClient<S> {
         let body = read(&mut response).await;
         if (200..300).contains(&status) {
             return match body {
-                Ok(_) => Attempt::Answered(Ok(())),
+                Ok(body) => Attempt::Answered(Ok(body)),
                 // It is stored, if this was Ably. A retry costs nothing, and a message that was not stored is lost without.
                 Err(error) => Attempt::Unavailable(transport(Some(status), error)),
             };
@@ -153,11 +173,12 @@ impl<S: Surroundings> RestClient<S> {
             from_cdn,
             body: body.ok().flatten(),
         };
+        let kept = refusal.body.clone();
         let error = refusal.into_error(self.surroundings.now_ms(), |text| self.redacted(text));
         if from_cdn || (500..=504).contains(&status) {
             Attempt::Unavailable(error)
         } else {
-            Attempt::Answered(Err(error))
+            Attempt::Answered(Err(Refused { error, body: kept }))
         }
     }
 

@@ -66,6 +66,12 @@ impl PublishError {
         Self { class, status, code, reason: quoted(reason) }
     }
 
+    /// Whether it concerns one channel and no other: its message, what may be published to it, or how much of that it takes.
+    pub fn is_of_one_channel(&self) -> bool {
+        let code = matches!(self.code, Some(40_160 | 42_913 | 42_914));
+        code || matches!(self.class, ErrorClass::BlamesMessage | ErrorClass::Unknown)
+    }
+
     /// A request that got no answer, or not all of one.
     pub(super) fn transport(status: Option<u16>, reason: &str) -> Self {
         Self::new(ErrorClass::Transient { retry_after: None }, status, None, reason)
@@ -121,15 +127,13 @@ impl Refusal {
     pub(super) fn into_error(self, now_ms: u64, redact: impl Fn(&str) -> String) -> PublishError {
         let parsed: Value =
             self.body.as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-        let error = parsed.get("error");
-        let code = error
-            .and_then(|error| error.get("code")?.as_u64())
-            .and_then(|code| u32::try_from(code).ok())
-            .or_else(|| self.header_code.as_deref()?.trim().parse().ok());
-        let reason = error
-            .and_then(|error| error.get("message")?.as_str())
-            .or(self.header_message.as_deref())
-            .unwrap_or(if self.body.is_some() { "the body holds no error" } else { "no whole body" });
+        let reported = parsed.get("error").map(Reported::from).unwrap_or_default();
+        let code = reported.code.or_else(|| self.header_code.as_deref()?.trim().parse().ok());
+        let reason = reported.message.or(self.header_message.as_deref()).unwrap_or(if self.body.is_some() {
+            "the body holds no error"
+        } else {
+            "no whole body"
+        });
         let class = self.class(code, now_ms);
         PublishError { class, status: Some(self.status), code, reason: quoted(&redact(reason)) }
     }
@@ -151,6 +155,38 @@ impl Refusal {
             (400..=499, _) => ErrorClass::Unknown,
             _ => ErrorClass::Transient { retry_after: retry_after() },
         }
+    }
+}
+
+/// What Ably says in an error, as far as it can be read.
+#[derive(Debug, Default)]
+pub(super) struct Reported<'a> {
+    pub(super) code: Option<u32>,
+    status: Option<u16>,
+    message: Option<&'a str>,
+}
+
+impl<'a> From<&'a Value> for Reported<'a> {
+    fn from(error: &'a Value) -> Self {
+        let number = |name| error.get(name).and_then(Value::as_u64);
+        Self {
+            code: number("code").and_then(|code| code.try_into().ok()),
+            status: number("statusCode").and_then(|status| status.try_into().ok()),
+            message: error.get("message").and_then(Value::as_str),
+        }
+    }
+}
+
+impl Reported<'_> {
+    /// The error of one part of a batch, which has no status but what it says. Where it says none, the code's first digits are it.
+    pub(super) fn into_error(self, redact: impl Fn(&str) -> String) -> PublishError {
+        let status = self.status.or_else(|| u16::try_from(self.code? / 100).ok());
+        // It has arrived whole, and asks for no time.
+        let refusal =
+            Refusal { status: status.unwrap_or_default(), body: Some(Vec::new()), ..Refusal::default() };
+        let class = refusal.class(self.code, 0);
+        let reason = self.message.unwrap_or("the error holds no message");
+        PublishError { class, status, code: self.code, reason: quoted(&redact(reason)) }
     }
 }
 
