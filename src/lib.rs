@@ -8,6 +8,7 @@
 //! - [`sessions`]: who is asking: credentials → verification → session.
 //! - [`tokens`]: the first job: session → policy → capability → Ably token.
 //! - [`locations`]: the second job: fix → sequence → outbox → event.
+//! - [`publishers`]: publishing for many jobs at once.
 //!
 //! All of these are plain Rust, with time, randomness, storage and HTTP passed in. Only `edge` knows Workers, and it
 //! exists on wasm alone, so the compiler keeps the rest free of the runtime.
@@ -18,6 +19,7 @@ pub mod ids;
 pub mod locations;
 pub mod objects;
 pub mod operations;
+pub mod publishers;
 pub mod sessions;
 pub mod tokens;
 

@@ -1,0 +1,377 @@
+//! A publisher: it gathers the messages of many jobs, and sends them to Ably together.
+//!
+//! What it keeps to:
+//!
+//! - **Every hand-over is answered once**, with what became of that message and no other.
+//! - **No job is in two requests at once**, so that its messages cannot overtake each other.
+//! - **A request leaves no sooner than a window after the one before**, and what comes meanwhile gathers; so the account's rate holds,
+//!   however many jobs there are.
+//! - **A request that is refused as a whole blames no message**: what was in it is sent once more, each message by itself.
+//! - **What every request would meet is met by one**: once key or account are refused, or Ably takes no more or cannot be reached, all
+//!   jobs wait for the same time, and then one request finds out.
+
+use std::collections::{HashSet, VecDeque};
+
+use ably::rest::{Batch, BatchResult, ErrorClass, PublishBody, PublishError};
+
+use super::handing_over::{HAND_OVER_MAX, Outcome};
+use crate::objects::backoff::wait;
+use crate::objects::{Cause, Class, Millis};
+
+#[cfg(test)]
+mod tests;
+
+/// As many requests are under way at once, of the six that the runtime lets an object have.
+const FLIGHTS_MAX: usize = 4;
+
+/// The most that waits, in bytes of messages.
+const QUEUE_MAX: usize = 8 * 1024 * 1024;
+
+/// How often requests leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// The least time between one and the next.
+    pub window: Millis,
+}
+
+/// A message that a job has handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandedOver<T> {
+    /// Where it goes. No other job has the same.
+    pub channel: String,
+    /// What is to be sent.
+    pub body: PublishBody,
+    /// How the job is answered.
+    pub reply: T,
+}
+
+/// A request to Ably.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What it is known by here.
+    pub ticket: u64,
+    /// What is sent.
+    pub content: Content,
+}
+
+/// What a request sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// One message, as any client would publish it.
+    One {
+        /// Where it goes.
+        channel: String,
+        /// What is sent.
+        body: PublishBody,
+    },
+    /// Several.
+    Many(Batch),
+}
+
+/// What a publisher wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Send this, then say by [`Publisher::ended`] how it went; and ask again at once.
+    Send(Request),
+    /// Ask again then, if nothing happens before.
+    Wait {
+        /// Unix milliseconds.
+        until: Millis,
+    },
+    /// Ask again when something was handed over, or a request has ended.
+    Idle,
+}
+
+/// A publisher. `T` is how a job is answered.
+#[derive(Debug)]
+pub struct Publisher<T> {
+    pace: Pace,
+    queue: VecDeque<Waiting<T>>,
+    /// Of the messages in the queue.
+    bytes: usize,
+    flights: Vec<Flight<T>>,
+    /// The channels in them.
+    busy: HashSet<String>,
+    tickets: u64,
+    /// When the last request has left.
+    left_at: Option<Millis>,
+    trouble: Option<Trouble>,
+    answers: Vec<(T, Outcome)>,
+    /// The time at the last call. A clock that has gone back since shows by it.
+    clock: Millis,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    handed_over: HandedOver<T>,
+    since: Millis,
+    /// Whether it is to be sent by itself, after a request with others was refused.
+    is_alone: bool,
+}
+
+#[derive(Debug)]
+struct Flight<T> {
+    ticket: u64,
+    left_at: Millis,
+    messages: Vec<Waiting<T>>,
+}
+
+/// Why the last request has failed, whatever was in it.
+#[derive(Debug, Clone, Copy)]
+struct Trouble {
+    cause: Cause,
+    /// How many have failed in a row.
+    failures: u32,
+    noted_at: Millis,
+    /// When the next request may find out whether it is over. Nothing where that is not waited for.
+    closed_until: Option<Millis>,
+}
+
+impl<T> Publisher<T> {
+    /// A publisher with nothing to do.
+    pub fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            queue: VecDeque::new(),
+            bytes: 0,
+            flights: Vec::new(),
+            busy: HashSet::new(),
+            tickets: 0,
+            left_at: None,
+            trouble: None,
+            answers: Vec::new(),
+            clock: Millis::MIN,
+        }
+    }
+
+    /// Takes a message. What the same job has waiting is replaced by it: a job hands over anew what it has given up waiting for.
+    pub fn take(&mut self, handed_over: HandedOver<T>, now: Millis) {
+        self.follow_clock(now);
+        if let Some((trouble, until)) = self.closed().filter(|(_, until)| now < *until) {
+            let outcome = Outcome::Failed { cause: trouble.cause, wait: Some(until - now) };
+            return self.answers.push((handed_over.reply, outcome));
+        }
+        let length = handed_over.body.as_str().len();
+        let before = self.queue.iter_mut().find(|waiting| waiting.handed_over.channel == handed_over.channel);
+        let freed = before.as_ref().map_or(0, |before| before.handed_over.body.as_str().len());
+        if self.bytes - freed + length > QUEUE_MAX {
+            return self.answers.push((handed_over.reply, Outcome::Busy));
+        }
+        self.bytes = self.bytes - freed + length;
+        match before {
+            Some(before) => {
+                before.since = now;
+                let before = std::mem::replace(&mut before.handed_over, handed_over);
+                self.answers.push((before.reply, UNANSWERED));
+            }
+            None => self.queue.push_back(Waiting { handed_over, since: now, is_alone: false }),
+        }
+    }
+
+    /// What is to be done now.
+    pub fn next(&mut self, now: Millis) -> Next {
+        self.follow_clock(now);
+        self.drop_stale(now);
+        let closed_until = self.closed().map(|(_, until)| until);
+        let most = if closed_until.is_some() { 1 } else { FLIGHTS_MAX };
+        if self.flights.len() >= most || !self.queue.iter().any(|waiting| self.may_leave(waiting)) {
+            return Next::Idle;
+        }
+        let paced = self.left_at.map(|left_at| left_at + self.pace.window);
+        if let Some(until) = paced.max(closed_until).filter(|until| now < *until) {
+            return Next::Wait { until };
+        }
+        let (messages, batch) = self.gather();
+        self.tickets += 1;
+        self.left_at = Some(now);
+        let content = match messages.as_slice() {
+            [Waiting { handed_over: HandedOver { channel, body, .. }, .. }] => {
+                Content::One { channel: channel.clone(), body: body.clone() }
+            }
+            _ => Content::Many(batch),
+        };
+        self.busy.extend(messages.iter().map(|message| message.handed_over.channel.clone()));
+        self.flights.push(Flight { ticket: self.tickets, left_at: now, messages });
+        Next::Send(Request { ticket: self.tickets, content })
+    }
+
+    /// Notes how a request has ended: what became of each message, in their order, nothing where that is not known; or what the request
+    /// has met as a whole. `jitter` is random, from 0 to 1.
+    pub fn ended(
+        &mut self,
+        ticket: u64,
+        result: Result<Vec<Option<BatchResult>>, PublishError>,
+        now: Millis,
+        jitter: f64,
+    ) {
+        self.follow_clock(now);
+        let Some(place) = self.flights.iter().position(|flight| flight.ticket == ticket) else { return };
+        let Flight { left_at, messages, .. } = self.flights.swap_remove(place);
+        for message in &messages {
+            self.busy.remove(&message.handed_over.channel);
+        }
+        let is_one = messages.len() == 1;
+        match result {
+            // Whatever it says of the messages: key, account and network are in order.
+            Ok(results) => {
+                self.trouble = None;
+                // Not one of them is told of: it would be the same for ever.
+                if !is_one && results.iter().all(Option::is_none) {
+                    return self.again_alone(messages);
+                }
+                let mut results = results.into_iter();
+                for message in messages {
+                    let outcome = match results.next().flatten() {
+                        Some(Ok(())) => Outcome::Published,
+                        Some(Err(error)) => of_one_channel(&error, jitter),
+                        None => UNANSWERED,
+                    };
+                    self.answers.push((message.handed_over.reply, outcome));
+                }
+            }
+            Err(error) if is_one && error.is_of_one_channel() => {
+                self.trouble = None;
+                let outcome = of_one_channel(&error, jitter);
+                self.answers.extend(messages.into_iter().map(|message| (message.handed_over.reply, outcome)));
+            }
+            Err(error) if !is_one && blames_what_is_sent(&error) => {
+                self.trouble = None;
+                self.again_alone(messages);
+            }
+            Err(error) => self.failed(&error, messages, left_at, now, jitter),
+        }
+    }
+
+    /// What jobs are to be told since it was last asked.
+    pub fn answers(&mut self) -> Vec<(T, Outcome)> {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// Notes that a request has failed for what every other would meet as well.
+    fn failed(
+        &mut self,
+        error: &PublishError,
+        messages: Vec<Waiting<T>>,
+        left_at: Millis,
+        now: Millis,
+        jitter: f64,
+    ) {
+        let cause = Cause::of(error);
+        let before = self.trouble.filter(|before| !before.cause.is_other_trouble(cause));
+        // Requests that were under way together meet the same thing once.
+        let known = before.filter(|before| left_at < before.noted_at);
+        let trouble = known.unwrap_or_else(|| {
+            let failures = before.map_or(0, |before| before.failures);
+            // A request may be lost for what no other meets.
+            let is_closed = failures > 0 || cause.class != Class::Transient;
+            let closed_until = is_closed.then(|| now + wait(error.class, failures, jitter));
+            Trouble { cause, failures: failures.saturating_add(1), noted_at: now, closed_until }
+        });
+        self.trouble = Some(trouble);
+        let until = trouble.closed_until.unwrap_or_else(|| now + wait(error.class, 0, jitter));
+        let outcome = Outcome::Failed { cause, wait: Some((until - now).max(0)) };
+        let mut answer = |message: Waiting<T>| self.answers.push((message.handed_over.reply, outcome));
+        messages.into_iter().for_each(&mut answer);
+        if trouble.closed_until.is_some() {
+            self.queue.drain(..).for_each(answer);
+            self.bytes = 0;
+        }
+    }
+
+    /// Sends messages of a request that was refused once more, before all others and each by itself.
+    fn again_alone(&mut self, messages: Vec<Waiting<T>>) {
+        for message in messages.into_iter().rev() {
+            // What its job has handed over since then stands for it.
+            let channel = &message.handed_over.channel;
+            if self.queue.iter().any(|waiting| waiting.handed_over.channel == *channel) {
+                self.answers.push((message.handed_over.reply, UNANSWERED));
+                continue;
+            }
+            self.bytes += message.handed_over.body.as_str().len();
+            self.queue.push_front(Waiting { is_alone: true, ..message });
+        }
+    }
+
+    /// Takes out of the queue what leaves together.
+    fn gather(&mut self) -> (Vec<Waiting<T>>, Batch) {
+        let mut batch = Batch::default();
+        let mut messages: Vec<Waiting<T>> = Vec::new();
+        let mut left = VecDeque::with_capacity(self.queue.len());
+        let mut is_full = false;
+        for waiting in std::mem::take(&mut self.queue) {
+            let HandedOver { channel, body, .. } = &waiting.handed_over;
+            is_full = is_full
+                || !messages.is_empty() && waiting.is_alone
+                || self.may_leave(&waiting) && !batch.add(channel, body) && !messages.is_empty();
+            if is_full || !self.may_leave(&waiting) {
+                left.push_back(waiting);
+                continue;
+            }
+            self.bytes -= body.as_str().len();
+            is_full = waiting.is_alone;
+            messages.push(waiting);
+        }
+        self.queue = left;
+        (messages, batch)
+    }
+
+    fn may_leave(&self, waiting: &Waiting<T>) -> bool {
+        !self.busy.contains(&waiting.handed_over.channel)
+    }
+
+    /// Drops what no job waits for any more.
+    fn drop_stale(&mut self, now: Millis) {
+        let is_stale = |waiting: &Waiting<T>| now - waiting.since >= HAND_OVER_MAX;
+        if !self.queue.iter().any(is_stale) {
+            return;
+        }
+        for waiting in std::mem::take(&mut self.queue) {
+            if is_stale(&waiting) {
+                self.bytes -= waiting.handed_over.body.as_str().len();
+                self.answers.push((waiting.handed_over.reply, UNANSWERED));
+            } else {
+                self.queue.push_back(waiting);
+            }
+        }
+    }
+
+    /// The trouble that is waited for, and how long.
+    fn closed(&self) -> Option<(Trouble, Millis)> {
+        let trouble = self.trouble?;
+        Some((trouble, trouble.closed_until?))
+    }
+
+    /// Where the clock has gone back, all times go back with it.
+    fn follow_clock(&mut self, now: Millis) {
+        let back = self.clock.saturating_sub(now).max(0);
+        self.clock = now;
+        if back == 0 {
+            return;
+        }
+        let flights = self.flights.iter_mut().map(|flight| &mut flight.left_at);
+        let waiting = self.queue.iter_mut().map(|waiting| &mut waiting.since);
+        let trouble = self
+            .trouble
+            .iter_mut()
+            .flat_map(|trouble| std::iter::once(&mut trouble.noted_at).chain(&mut trouble.closed_until));
+        flights.chain(waiting).chain(trouble).chain(&mut self.left_at).for_each(|time| *time -= back);
+    }
+}
+
+/// Nobody knows what became of a message: its job hands it over again.
+const UNANSWERED: Outcome =
+    Outcome::Failed { cause: Cause { class: Class::Transient, code: None, status: None }, wait: None };
+
+/// Whether a refusal of several messages is about what was sent, so that each of them has to be tried.
+fn blames_what_is_sent(error: &PublishError) -> bool {
+    matches!(error.class, ErrorClass::BlamesMessage | ErrorClass::Unknown)
+}
+
+/// What a job is told that has met something alone.
+fn of_one_channel(error: &PublishError, jitter: f64) -> Outcome {
+    let asked = match error.class {
+        ErrorClass::Throttled { retry_after } | ErrorClass::Transient { retry_after } => retry_after,
+        ErrorClass::BlamesMessage | ErrorClass::BlamesAccess | ErrorClass::Unknown => None,
+    };
+    Outcome::Failed { cause: Cause::of(error), wait: asked.map(|_| wait(error.class, 0, jitter)) }
+}
