@@ -12,7 +12,11 @@ export const UNLIMITED = { JOB_FIX_RATE: "1000000", JOB_FIX_BURST: "1000000", JO
 const DATE = /compatibility_date = "(.*)"/.exec(readFileSync(join(ROOT, "wrangler.toml"), "utf8"))?.[1];
 
 /** The objects of the build: their classes, by the name under which they are bound. */
-const OBJECTS = { JOBS: { name: "Job", key: "bench" }, OPERATIONS: { name: "Operations", key: "bench-operations" } };
+const OBJECTS = {
+  JOBS: { name: "Job", key: "bench" },
+  OPERATIONS: { name: "Operations", key: "bench-operations" },
+  PUBLISHERS: { name: "Publisher", key: "bench-publishers" },
+};
 
 /**
  * @typedef {object} Worker

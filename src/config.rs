@@ -8,7 +8,9 @@ use ably::rest::{Endpoint, Hosts};
 use ably::{Key, Secret};
 
 pub use self::pages::{Origins, OriginsError, Pages, RequestHeaders, RequestHeadersError};
-use crate::locations::limits::Limits;
+use crate::locations::limits::{Limits, PUBLISHES};
+
+use crate::publishers::{Pace, Publishers, Publishing};
 use crate::sessions::{CookieRules, RulesError, SessionRules, Verifier};
 
 /// The settings of the front: who may ask, and what signs tokens. Those of the jobs' objects are checked with them, and kept by
@@ -36,6 +38,10 @@ pub struct JobConfig {
     pub max_fix_age_ms: u64,
     /// What a job takes.
     pub limits: Limits,
+    /// How its messages leave.
+    pub publishing: Publishing,
+    /// How often one of the publishers asks Ably, where there are some.
+    pub pace: Pace,
 }
 
 /// A setting that is missing or wrong. It names the variable and the rule, never the value.
@@ -175,14 +181,34 @@ impl JobConfig {
             unsent: reader.number("JOB_UNSENT_MAX", 100..=10_000_000, 100_000),
             // All of it has to fit into what recognises retries, in the memory of an isolate.
             trail: reader.number("JOB_TRAIL_MAX", 100..=2_000_000, 1_000_000),
+            publishes: reader.number("JOB_PUBLISH_RATE", 1..=1_000, PUBLISHES),
         };
+        let is_batched = reader.optional("ABLY_PUBLISHING", is_batched).unwrap_or_default();
+        let publishers = reader.number("ABLY_PUBLISHERS", 1..=64, 4);
+        let requests = reader.number("ABLY_REQUESTS_PER_SECOND", 1..=10_000, 50);
+        let publishing = match is_batched {
+            true => Publishing::Batched(Publishers::new(publishers)),
+            false => Publishing::Direct,
+        };
+        let pace = Pace::of(publishers, requests);
+        if pace.is_too_slow() {
+            let rule = "is so large that each of ABLY_PUBLISHERS may ask Ably every 5 s";
+            reader.refuse("ABLY_REQUESTS_PER_SECOND", rule.to_owned());
+        }
         if let (Some(token), Some(publish)) = (token_key, &publish_key)
             && token.name().app_id() != publish.name().app_id()
         {
             reader.refuse("ABLY_PUBLISH_KEY", "belongs to the same Ably app as ABLY_API_KEY".to_owned());
         }
         let publish_key = publish_key.or_else(|| token_key.cloned())?;
-        Some(Self { publish_key, ably, max_fix_age_ms: max_fix_age_hours * 3_600_000, limits })
+        Some(Self {
+            publish_key,
+            ably,
+            max_fix_age_ms: max_fix_age_hours * 3_600_000,
+            limits,
+            publishing,
+            pace,
+        })
     }
 }
 
@@ -199,6 +225,14 @@ fn any_secret(text: &str) -> Result<Secret, std::convert::Infallible> {
 
 fn any_text(text: &str) -> Result<String, std::convert::Infallible> {
     Ok(text.to_owned())
+}
+
+fn is_batched(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "direct" => Ok(false),
+        "batched" => Ok(true),
+        _ => Err("is `direct` or `batched`"),
+    }
 }
 
 /// A cookie's name is a token (RFC 6265, 4.1.1).
@@ -257,6 +291,10 @@ mod tests {
             ("JOB_FIX_BURST", &["99", "x"]),
             ("JOB_UNSENT_MAX", &["99", "x"]),
             ("JOB_TRAIL_MAX", &["99", "x"]),
+            ("JOB_PUBLISH_RATE", &["0", "1001"]),
+            ("ABLY_PUBLISHING", &["Batched", "both"]),
+            ("ABLY_PUBLISHERS", &["0", "65"]),
+            ("ABLY_REQUESTS_PER_SECOND", &["0", "10001", "x"]),
             ("CORS_ORIGINS", &["*", "null", "https://a.example/"]),
             ("CORS_HEADERS", &["*", "a:b"]),
         ] {
@@ -287,6 +325,26 @@ mod tests {
             (own.publish_key, own.max_fix_age_ms),
             (Key::parse("app.other:secret").unwrap(), 3_600_000)
         );
+    }
+
+    #[test]
+    fn publishers_share_the_requests_of_the_account() {
+        let publishing = |settings: &[(&str, &str)]| {
+            let job = load_job(settings).unwrap();
+            (job.publishing, job.pace)
+        };
+        assert_eq!(publishing(&[]), (Publishing::Direct, Pace { window: 80 }));
+        assert_eq!(publishing(&[("ABLY_PUBLISHING", "direct")]).0, Publishing::Direct);
+        let batched = ("ABLY_PUBLISHING", "batched");
+        assert_eq!(publishing(&[batched]).0, Publishing::Batched(Publishers::new(4)));
+        let [one, free] = [("ABLY_PUBLISHERS", "1"), ("ABLY_REQUESTS_PER_SECOND", "6")];
+        assert_eq!(
+            publishing(&[batched, one, free]),
+            (Publishing::Batched(Publishers::new(1)), Pace { window: 167 })
+        );
+        assert_eq!(publishing(&[batched, free]).1, Pace { window: 667 });
+        let slow = [("ABLY_PUBLISHERS", "16"), ("ABLY_REQUESTS_PER_SECOND", "3")];
+        assert_eq!(refused(&slow), ["ABLY_REQUESTS_PER_SECOND"]);
     }
 
     #[test]

@@ -34,3 +34,13 @@ export class Operations extends DurableObject {
     return this.rust.alarm();
   }
 }
+
+export class Publisher extends DurableObject {
+  constructor(state, env) {
+    super(state, env);
+    this.rust = new rust.Publisher(state, env);
+  }
+  publish(channel, body) {
+    return new Promise((resolve) => this.rust.publish(channel, body, resolve));
+  }
+}

@@ -12,15 +12,18 @@ use worker::Delay;
 use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
 use super::runtime::{
-    ObjectSql, Request, Runtime, describe, fault, now, report, response, set_alarm, settings, write,
+    ObjectSql, Request, Runtime, describe, fault, hand_over, now, report, response, set_alarm, settings,
+    write,
 };
 use crate::http::answer::Answer;
 use crate::locations::log::LogError;
 use crate::locations::log::sql::SqlLog;
 use crate::locations::{Job as Core, JobRequest, Need, Publication, Settings};
-use crate::objects::Millis;
 use crate::objects::lines::{Line, Lines};
+use crate::objects::{Cause, Failure, Millis};
 use crate::operations::Report;
+use crate::publishers::handing_over::HAND_OVER_MAX;
+use crate::publishers::{Outcome, Publishing};
 
 /// Where the object cannot wake the alarm goes off again so many milliseconds later, and twice as many each time, up to
 /// [`FAULT_ALARM_MAX`].
@@ -47,7 +50,16 @@ struct Inner {
 
 struct Awake {
     core: Core<SqlLog<ObjectSql>>,
-    ably: Rc<RestClient<Runtime>>,
+    route: Route,
+}
+
+/// How its messages leave.
+#[derive(Clone)]
+enum Route {
+    /// By requests of its own.
+    Direct(Rc<RestClient<Runtime>>),
+    /// By way of the publisher of this name.
+    Publisher(Rc<str>),
 }
 
 #[wasm_bindgen]
@@ -125,7 +137,11 @@ impl Inner {
             };
             let sql = SqlLog::new(ObjectSql(self.storage.sql()));
             let core = Core::wake(sql, settings).map_err(|error| self.storage_fault(&error))?;
-            *awake = Some(Awake { core, ably });
+            let route = match config.publishing {
+                Publishing::Direct => Route::Direct(ably),
+                Publishing::Batched(publishers) => Route::Publisher(publishers.of(&self.reference).into()),
+            };
+            *awake = Some(Awake { core, route });
         }
         RefMut::filter_map(awake, Option::as_mut).map_err(|_| self.lines.fault("asleep", None))
     }
@@ -142,7 +158,7 @@ impl Inner {
         }
         awake.core.notices().into_iter().for_each(|notice| write(&notice.line(&this.lines)));
         let report = awake.core.report(now());
-        let ably = Rc::clone(&awake.ably);
+        let route = awake.route.clone();
         drop(awake);
         if let Some(report) = report {
             let this = Rc::clone(this);
@@ -151,7 +167,7 @@ impl Inner {
         match need? {
             Need::Publish(publication) => {
                 let this = Rc::clone(this);
-                spawn_local(async move { this.publish(&ably, publication).await });
+                spawn_local(async move { this.publish(route, publication).await });
             }
             Need::Wait { until } if this.timer.get().is_none_or(|set| until < set) => {
                 this.timer.set(Some(until));
@@ -170,13 +186,16 @@ impl Inner {
         armed.map_err(|error| this.lines.fault("alarm_failed", Some(&describe(&error))))
     }
 
-    async fn publish(self: Rc<Self>, ably: &RestClient<Runtime>, publication: Publication) {
+    async fn publish(self: Rc<Self>, route: Route, publication: Publication) {
         let Publication { ticket, channel, body } = publication;
-        let result = ably.publish(&channel, &body).await;
+        let result = match route {
+            Route::Direct(ably) => ably.publish(&channel, &body).await.map_err(|error| (&error).into()),
+            Route::Publisher(name) => self.hand_over(&name, &channel, body.as_str()).await,
+        };
         let noted = self.awake().and_then(|mut awake| {
-            let noted = match &result {
+            let noted = match result {
                 Ok(()) => awake.core.published(now()),
-                Err(error) => awake.core.failed(ticket, error, now(), Math::random()),
+                Err(failure) => awake.core.failed(ticket, failure, now(), Math::random()),
             };
             noted.map_err(|error| self.storage_fault(&error))
         });
@@ -185,8 +204,25 @@ impl Inner {
         }
     }
 
+    /// Publishes by way of the job's publisher.
+    async fn hand_over(&self, publisher: &str, channel: &str, body: &str) -> Result<(), Failure> {
+        let answered = async {
+            let namespace = Reflect::get(&self.env, &"PUBLISHERS".into())?;
+            JsFuture::from(hand_over(&namespace, publisher, channel, body, HAND_OVER_MAX as f64)?).await
+        };
+        let told = match answered.await {
+            Ok(told) => told.as_string().unwrap_or_default(),
+            Err(error) => {
+                write(&self.lines.fault("publisher_failed", Some(&describe(&error))));
+                return Err(Failure::of(Cause::UNANSWERED));
+            }
+        };
+        let outcome = serde_json::from_str(&told).map(Outcome::into_result);
+        outcome.unwrap_or(Err(Failure::of(Cause::UNANSWERED)))
+    }
+
     async fn report(self: Rc<Self>, said: Report) {
-        let handed_over = self.hand_over(&said).await;
+        let handed_over = self.tell_operators(&said).await;
         let noted = self.awake().and_then(|mut awake| match handed_over {
             Ok(_) => awake.core.heard(now(), Math::random()).map_err(|error| self.storage_fault(&error)),
             Err(error) if awake.core.unheard(now(), Math::random()) => {
@@ -199,7 +235,7 @@ impl Inner {
         }
     }
 
-    async fn hand_over(&self, said: &Report) -> Result<JsValue, JsValue> {
+    async fn tell_operators(&self, said: &Report) -> Result<JsValue, JsValue> {
         let text = serde_json::to_string(said).map_err(|error| JsValue::from_str(&error.to_string()))?;
         JsFuture::from(report(&Reflect::get(&self.env, &"OPERATIONS".into())?, &text)?).await
     }

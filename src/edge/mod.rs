@@ -3,9 +3,11 @@
 //! - [`front`]: every request enters here.
 //! - [`job`]: the Durable Object of a job.
 //! - [`operations`]: the Durable Object that tells operators.
+//! - [`publisher`]: the Durable Object that publishes for many jobs.
 //! - [`runtime`]: the few calls of the runtime that all of them use.
 
 mod front;
 mod job;
 mod operations;
+mod publisher;
 mod runtime;

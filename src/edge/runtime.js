@@ -88,14 +88,23 @@ function call(jobs, object, isRef, said) {
 const REPORT_MS = 10_000;
 
 // Hands a report to the one object that merges them.
-export async function report(operations, text) {
+export function report(operations, text) {
+  return within(REPORT_MS, operations.get(operations.idFromName("operations")).report(text));
+}
+
+// Hands a message to the publisher of this name, and resolves to what has become of it.
+export function handOver(publishers, name, channel, body, ms) {
+  return within(ms, publishers.get(publishers.idFromName(name)).publish(channel, body));
+}
+
+// What another object answers, if it does in time.
+async function within(ms, answer) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer in time")), REPORT_MS);
+    timer = setTimeout(() => reject(new Error("no answer in time")), ms);
   });
-  const heard = operations.get(operations.idFromName("operations")).report(text);
   try {
-    await Promise.race([heard, late]);
+    return await Promise.race([answer, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -38,6 +38,15 @@ extern "C" {
     /// Hands the operations object a report; resolves once that has taken it.
     #[wasm_bindgen(js_name = report, catch)]
     pub fn report(operations: &JsValue, report: &str) -> Result<Promise, JsValue>;
+    /// Hands the publisher of this name a message; resolves to what it tells of it, within so many milliseconds.
+    #[wasm_bindgen(js_name = handOver, catch)]
+    pub fn hand_over(
+        publishers: &JsValue,
+        name: &str,
+        channel: &str,
+        body: &str,
+        ms: f64,
+    ) -> Result<Promise, JsValue>;
     /// Runs a statement and reads all its rows, each an array of its values.
     #[wasm_bindgen(js_name = queryRows, catch)]
     fn query_rows(sql: &SqlStorage, statement: &str, bindings: Array) -> Result<Array, JsValue>;

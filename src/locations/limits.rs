@@ -13,6 +13,18 @@ pub struct Limits {
     pub unsent: u64,
     /// Fixes in the trail.
     pub trail: u64,
+    /// Publishes a second that leave for its channel.
+    pub publishes: u64,
+}
+
+/// 40 publishes a second, of the 50 that Ably takes for one channel.
+pub const PUBLISHES: u64 = 40;
+
+impl Limits {
+    /// The least time between two publishes.
+    pub fn spacing(self) -> Millis {
+        Millis::try_from(1_000 / self.publishes.max(1)).unwrap_or(1_000)
+    }
 }
 
 /// How many new fixes a job still takes now. It is kept in memory: where an object has slept it is full.
@@ -54,7 +66,8 @@ mod tests {
 
     #[test]
     fn a_burst_and_then_the_rate() {
-        let mut bucket = Bucket::of(Limits { rate: 10, burst: 100, unsent: 0, trail: 0 });
+        let mut bucket =
+            Bucket::of(Limits { rate: 10, burst: 100, unsent: 0, trail: 0, publishes: PUBLISHES });
         assert_eq!(bucket.take(60, 1_000), Ok(()));
         assert_eq!(bucket.take(60, 1_000), Err(2), "20 are missing");
         assert_eq!(bucket.take(60, 2_999), Err(1));
@@ -67,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_post_that_is_larger_than_the_burst_takes_all_of_it() {
-        let mut bucket = Bucket::of(Limits { rate: 1, burst: 10, unsent: 0, trail: 0 });
+        let mut bucket = Bucket::of(Limits { rate: 1, burst: 10, unsent: 0, trail: 0, publishes: PUBLISHES });
         assert_eq!(bucket.take(100, 0), Ok(()));
         assert_eq!(bucket.take(100, 1_000), Err(9));
         assert_eq!(bucket.take(100, 10_000), Ok(()));

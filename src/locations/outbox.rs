@@ -29,10 +29,7 @@ pub const ROWS_MAX: u32 = 64;
 /// As many fixes are kept in memory while they wait; what is beyond them stays in the log until its message is made.
 const KEPT_MAX: usize = 256;
 
-/// 40 publishes a second leave for one channel, of Ably's 50.
-const SPACING: Millis = 25;
-
-/// And as many bytes, of Ably's 1 MiB.
+/// As many bytes a second leave for one channel, of Ably's 1 MiB.
 const BYTES_PER_SECOND: Millis = 800 * 1024;
 
 /// What is on its way.
@@ -193,12 +190,12 @@ impl Outbox {
         Next::Publish(self.rows.make_contiguous().get(..together).unwrap_or_default())
     }
 
-    /// Notes that what [`next`](Self::next) has asked for leaves, in so many bytes.
-    pub fn leaves(&mut self, bytes: usize, now: Millis) {
+    /// Notes that what [`next`](Self::next) has asked for leaves, in so many bytes. The next one leaves at least `spacing` later.
+    pub fn leaves(&mut self, bytes: usize, spacing: Millis, now: Millis) {
         let resend = self.resends.front().filter(|_| self.position.sent == self.last);
         self.flight = Some(resend.map_or(Flight::Message, |resend| Flight::Resend(*resend)));
         let bytes = Millis::try_from(bytes).unwrap_or(Millis::MAX / 1_000);
-        self.not_before = now + SPACING.max(bytes * 1_000 / BYTES_PER_SECOND);
+        self.not_before = now + spacing.max(bytes * 1_000 / BYTES_PER_SECOND);
     }
 
     /// What is in flight, where it is something that was set aside.

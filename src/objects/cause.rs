@@ -3,6 +3,8 @@
 use ably::rest::{ErrorClass, PublishError};
 use serde::{Deserialize, Serialize};
 
+use super::Millis;
+
 /// Why Ably has not taken a message: as much of its answer as names neither channel nor job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
@@ -33,9 +35,43 @@ pub enum Class {
     Unknown,
 }
 
+/// Why a message has not reached Ably, and what that means for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// Why.
+    pub cause: Cause,
+    /// What it means.
+    pub class: ErrorClass,
+    /// How long to wait, where somebody has decided that for many. Otherwise whoever has failed does.
+    pub wait: Option<Millis>,
+}
+
+impl Failure {
+    /// A failure of which no more is known than its cause.
+    pub fn of(cause: Cause) -> Self {
+        let class = match cause.class {
+            Class::Message => ErrorClass::BlamesMessage,
+            Class::Access => ErrorClass::BlamesAccess,
+            Class::Throttled => ErrorClass::Throttled { retry_after: None },
+            Class::Unknown => ErrorClass::Unknown,
+            Class::Transient | Class::Damaged => ErrorClass::Transient { retry_after: None },
+        };
+        Self { cause, class, wait: None }
+    }
+}
+
+impl From<&PublishError> for Failure {
+    fn from(error: &PublishError) -> Self {
+        Self { cause: Cause::of(error), class: error.class, wait: None }
+    }
+}
+
 impl Cause {
     /// What is kept cannot be read.
     pub const DAMAGED: Self = Self { class: Class::Damaged, code: None, status: None };
+
+    /// Nobody has said what became of it.
+    pub const UNANSWERED: Self = Self { class: Class::Transient, code: None, status: None };
 
     /// The cause of an error.
     pub fn of(error: &PublishError) -> Self {

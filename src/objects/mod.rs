@@ -6,7 +6,7 @@ mod cause;
 pub mod lines;
 pub mod sql;
 
-pub use self::cause::{Cause, Class};
+pub use self::cause::{Cause, Class, Failure};
 
 /// A time in Unix milliseconds, or a length of time in milliseconds.
 pub type Millis = i64;

@@ -1,11 +1,9 @@
 //! What a job and its publisher say to each other.
 
-use ably::rest::{ErrorClass, PublishError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::ids::JobId;
-use crate::objects::{Cause, Class, Millis};
+use crate::objects::{Cause, Failure, Millis};
 
 /// How long a job waits for what becomes of a message that it has handed over: after that it hands it over again.
 pub const HAND_OVER_MAX: Millis = 20_000;
@@ -20,10 +18,10 @@ impl Publishers {
         Self(count.max(1))
     }
 
-    /// The name of the object that publishes for a job. Whoever has changed their number lets a job's last message be with another one
-    /// than its next: its id stays, and by that Ably recognises it.
-    pub fn of(self, job: &JobId) -> String {
-        let hash = Sha256::digest(job.as_str());
+    /// The name of the object that publishes for a job, by the id of the job's object. Where their number is changed a job's message may
+    /// be with two of them for a while: it has one id, and by that Ably recognises it.
+    pub fn of(self, reference: &str) -> String {
+        let hash = Sha256::digest(reference);
         let hash = hash.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte));
         format!("publisher-{}", hash % self.0)
     }
@@ -47,17 +45,6 @@ pub enum Outcome {
     Busy,
 }
 
-/// Why a message has not left, as the job that it belongs to sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
-    /// Why.
-    pub cause: Cause,
-    /// What it means for the message.
-    pub class: ErrorClass,
-    /// How long to wait, where that is decided.
-    pub wait: Option<Millis>,
-}
-
 impl Outcome {
     /// What a publisher has told a job.
     ///
@@ -66,34 +53,9 @@ impl Outcome {
     pub fn into_result(self) -> Result<(), Failure> {
         match self {
             Self::Published => Ok(()),
-            Self::Failed { cause, wait } => Err(Failure { cause, class: class_of(cause), wait }),
-            Self::Busy => Err(Failure::unanswered()),
+            Self::Failed { cause, wait } => Err(Failure { wait, ..Failure::of(cause) }),
+            Self::Busy => Err(Failure::of(Cause::UNANSWERED)),
         }
-    }
-}
-
-impl Failure {
-    /// Nobody has said what became of it.
-    pub fn unanswered() -> Self {
-        let cause = Cause { class: Class::Transient, code: None, status: None };
-        Self { cause, class: class_of(cause), wait: None }
-    }
-}
-
-impl From<&PublishError> for Failure {
-    fn from(error: &PublishError) -> Self {
-        Self { cause: Cause::of(error), class: error.class, wait: None }
-    }
-}
-
-fn class_of(cause: Cause) -> ErrorClass {
-    match cause.class {
-        Class::Message => ErrorClass::BlamesMessage,
-        Class::Access => ErrorClass::BlamesAccess,
-        Class::Throttled => ErrorClass::Throttled { retry_after: None },
-        Class::Unknown => ErrorClass::Unknown,
-        // A publisher keeps nothing that could be damaged.
-        Class::Transient | Class::Damaged => ErrorClass::Transient { retry_after: None },
     }
 }
 
@@ -101,13 +63,16 @@ fn class_of(cause: Cause) -> ErrorClass {
 mod tests {
     use std::collections::BTreeMap;
 
+    use ably::rest::{ErrorClass, PublishError};
+
     use super::*;
+    use crate::objects::Class;
 
     #[test]
     fn jobs_are_spread_over_all_publishers_and_stay_where_they_are() {
         let mut jobs: BTreeMap<String, u32> = BTreeMap::new();
         for n in 0..4_000 {
-            let job = JobId::parse(&format!("job-{n}")).unwrap();
+            let job = format!("job-{n}");
             let name = Publishers::new(4).of(&job);
             assert_eq!(Publishers::new(4).of(&job), name);
             *jobs.entry(name).or_default() += 1;
@@ -117,9 +82,8 @@ mod tests {
             ["publisher-0", "publisher-1", "publisher-2", "publisher-3"]
         );
         assert!(jobs.values().all(|count| (850..1_150).contains(count)), "{jobs:?}");
-        let job = JobId::parse("job-1").unwrap();
-        assert_eq!(Publishers::new(1).of(&job), "publisher-0");
-        assert_eq!(Publishers::new(0).of(&job), "publisher-0");
+        assert_eq!(Publishers::new(1).of("job-1"), "publisher-0");
+        assert_eq!(Publishers::new(0).of("job-1"), "publisher-0");
     }
 
     #[test]

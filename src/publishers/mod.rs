@@ -9,3 +9,12 @@ pub mod publisher;
 
 pub use self::handing_over::{Outcome, Publishers};
 pub use self::publisher::{HandedOver, Next, Pace, Publisher, Request};
+
+/// How messages leave for Ably.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publishing {
+    /// Each job sends its own.
+    Direct,
+    /// Jobs hand them to publishers.
+    Batched(Publishers),
+}

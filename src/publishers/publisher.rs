@@ -24,6 +24,9 @@ mod tests;
 /// As many requests are under way at once, of the six that the runtime lets an object have.
 const FLIGHTS_MAX: usize = 4;
 
+/// The longest that the time between two requests may be set to.
+const WINDOW_MAX: Millis = 5_000;
+
 /// The most that waits, in bytes of messages.
 const QUEUE_MAX: usize = 8 * 1024 * 1024;
 
@@ -32,6 +35,19 @@ const QUEUE_MAX: usize = 8 * 1024 * 1024;
 pub struct Pace {
     /// The least time between one and the next.
     pub window: Millis,
+}
+
+impl Pace {
+    /// The pace at which so many publishers come to so many requests a second together.
+    pub fn of(publishers: u64, requests_per_second: u64) -> Self {
+        let window = publishers.saturating_mul(1_000).div_ceil(requests_per_second.max(1));
+        Self { window: Millis::try_from(window).unwrap_or(Millis::MAX) }
+    }
+
+    /// Whether jobs would wait for so long that they might take what they have handed over for lost.
+    pub fn is_too_slow(self) -> bool {
+        self.window > WINDOW_MAX
+    }
 }
 
 /// A message that a job has handed over.
@@ -359,8 +375,7 @@ impl<T> Publisher<T> {
 }
 
 /// Nobody knows what became of a message: its job hands it over again.
-const UNANSWERED: Outcome =
-    Outcome::Failed { cause: Cause { class: Class::Transient, code: None, status: None }, wait: None };
+const UNANSWERED: Outcome = Outcome::Failed { cause: Cause::UNANSWERED, wait: None };
 
 /// Whether a refusal of several messages is about what was sent, so that each of them has to be tried.
 fn blames_what_is_sent(error: &PublishError) -> bool {

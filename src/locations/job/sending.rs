@@ -1,6 +1,6 @@
 //! How what a job has accepted leaves it.
 
-use ably::rest::{ErrorClass, PublishBody, PublishError};
+use ably::rest::PublishBody;
 
 use super::{Job, Millis, Notice};
 use crate::ids::JobId;
@@ -11,7 +11,7 @@ use crate::locations::log::{
 };
 use crate::locations::outbox::{News, Next, ROWS_MAX, Resend, State, Verdict};
 use crate::locations::protocol::{GivenUp, JobRefusal, OutboxSeen, Range, Resending};
-use crate::objects::Cause;
+use crate::objects::{Cause, Class, Failure};
 use crate::operations::Report;
 
 /// What the outbox needs.
@@ -93,7 +93,7 @@ impl<L: Log> Job<L> {
             };
             match message {
                 Ok(Some((channel, body))) => {
-                    self.outbox.leaves(body.as_str().len(), now);
+                    self.outbox.leaves(body.as_str().len(), self.settings.limits.spacing(), now);
                     return Ok(Need::Publish(Publication { ticket, channel, body }));
                 }
                 Ok(None) => {
@@ -103,9 +103,9 @@ impl<L: Log> Job<L> {
                 }
                 // With these types it cannot be; were it so, the message would never go, and those behind it must.
                 Err(_) => {
-                    self.outbox.leaves(0, now);
-                    let error = PublishError::new(ErrorClass::BlamesMessage, None, None, "unwritable");
-                    self.failed(ticket, &error, now, 0.0)?;
+                    self.outbox.leaves(0, self.settings.limits.spacing(), now);
+                    let cause = Cause { class: Class::Message, ..Cause::UNANSWERED };
+                    self.failed(ticket, Failure::of(cause), now, 0.0)?;
                 }
             }
         }
@@ -132,13 +132,13 @@ impl<L: Log> Job<L> {
     pub fn failed(
         &mut self,
         ticket: Ticket,
-        error: &PublishError,
+        failure: Failure,
         now: Millis,
         jitter: f64,
     ) -> Result<(), LogError> {
         let Ticket { first_n, last_n } = ticket;
-        let (cause, resent) = (Cause::of(error), self.outbox.resending());
-        match self.outbox.failed(cause, error.class, now, jitter) {
+        let (cause, resent) = (failure.cause, self.outbox.resending());
+        match self.outbox.failed(failure, now, jitter) {
             Verdict::SetAside => {
                 let message = SetAside { first_n, last_n, ts: now, cause };
                 if let Err(error) = self.log.set_aside(&message, self.outbox.position_given_up()) {

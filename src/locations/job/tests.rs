@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::ids::{FixId, UserId};
+use crate::locations::limits::PUBLISHES;
 use crate::locations::log::SetAside;
 use crate::locations::log::memory::MemoryLog;
 use crate::locations::log::sql::SqlLog;
@@ -30,7 +31,8 @@ fn wake<L: Log>(log: L) -> Job<L> {
 }
 
 pub(in crate::locations) fn settings() -> Settings {
-    let limits = Limits { rate: 1_000_000, burst: 1_000_000, unsent: 1_000_000, trail: 1_000_000 };
+    let [rate, burst, unsent, trail] = [1_000_000; 4];
+    let limits = Limits { rate, burst, unsent, trail, publishes: PUBLISHES };
     Settings { reference: "ref-1".to_owned(), max_fix_age: DAY, limits }
 }
 
@@ -587,7 +589,7 @@ fn a_message_that_is_given_up_is_written_down_with_its_reason() {
     results(&mut job, json!([fix_at(NOW + 2)]), NOW + 3);
     let Ok(Need::Publish(publication)) = job.next(NOW + 4) else { panic!("nothing to publish") };
     let error = PublishError::new(ErrorClass::BlamesMessage, Some(400), Some(40009), "too long");
-    job.failed(publication.ticket, &error, NOW + 5, 0.5).unwrap();
+    job.failed(publication.ticket, (&error).into(), NOW + 5, 0.5).unwrap();
     let cause = Cause { class: Class::Message, code: Some(40009), status: Some(400) };
     assert_eq!(job.notices(), [Notice::GivenUp { n: 2, cause }]);
     assert_eq!(log.given_up(), [SetAside { first_n: 1, last_n: 2, ts: NOW + 5, cause }]);

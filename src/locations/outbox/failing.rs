@@ -4,8 +4,8 @@ use ably::rest::ErrorClass;
 
 use super::{Flight, KEPT_MAX, News, Outbox, Verdict};
 use crate::locations::log::{Position, Trouble};
-use crate::objects::backoff::wait;
-use crate::objects::{Cause, Millis};
+use crate::objects::backoff::{LONGEST, wait};
+use crate::objects::{Failure, Millis};
 
 /// After a storage that refuses, what it was to note is tried again so much later.
 pub(super) const STORAGE_WAIT: Millis = 8_000;
@@ -19,7 +19,8 @@ const HELD_MAX: u32 = 2;
 impl Outbox {
     /// Notes that what is in flight has failed. `jitter`, from 0 to 1, spreads the retries of many objects. What is to be set aside
     /// stays in flight until that is written down: see [`given_up`](Self::given_up).
-    pub fn failed(&mut self, cause: Cause, class: ErrorClass, now: Millis, jitter: f64) -> Verdict {
+    pub fn failed(&mut self, failure: Failure, now: Millis, jitter: f64) -> Verdict {
+        let Failure { cause, class, wait: decided } = failure;
         self.follow_clock(now);
         let held = self.trouble.as_ref().map_or(0, |trouble| trouble.held);
         let is_refused = match class {
@@ -37,7 +38,8 @@ impl Outbox {
         let since = before.as_ref().map_or(now, |before| before.since.min(now));
         let was_told = before.as_ref().is_some_and(|before| before.is_told);
         let failures = before.filter(|_| !is_new).map_or(0, |before| before.failures);
-        let until = now + wait(class, failures, jitter);
+        let decided = decided.map(|decided| decided.clamp(0, LONGEST));
+        let until = now + decided.unwrap_or_else(|| wait(class, failures, jitter));
         let held = held + u32::from(class == ErrorClass::Unknown);
         let lasts = !cause.holds() && !was_told && now - since >= DELAYED;
         let is_told = was_told || lasts || cause.holds();

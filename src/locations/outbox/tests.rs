@@ -5,7 +5,9 @@ use ably::rest::{ErrorClass, RETRY_AFTER_MAX};
 use super::failing::STORAGE_WAIT;
 use super::*;
 use crate::locations::log::{Content, Pointers, Ready};
-use crate::objects::{Cause, Class};
+use crate::objects::{Cause, Class, Failure};
+
+const SPACING: Millis = 25;
 
 fn row_of(n: u64, fixes: u64) -> Row {
     let fix = "[null,1,1,null,null,null,null,null]";
@@ -44,7 +46,7 @@ fn leave(outbox: &mut Outbox, now: Millis) -> (u64, u64) {
         match outbox.next(now) {
             Next::Publish(rows) => {
                 let places = (rows.first().unwrap().first_n(), rows.last().unwrap().n);
-                outbox.leaves(0, now);
+                outbox.leaves(0, SPACING, now);
                 return places;
             }
             Next::Save(_) => outbox.saved(),
@@ -61,7 +63,11 @@ fn fail(outbox: &mut Outbox, class: ErrorClass, now: Millis) -> Verdict {
         ErrorClass::Throttled { .. } => Class::Throttled,
         ErrorClass::Transient { .. } => Class::Transient,
     };
-    let verdict = outbox.failed(Cause { class: name, code: None, status: None }, class, now, 1.0);
+    let verdict = outbox.failed(
+        Failure { cause: Cause { class: name, code: None, status: None }, class, wait: None },
+        now,
+        1.0,
+    );
     if verdict == Verdict::SetAside {
         outbox.given_up();
     }
@@ -86,7 +92,7 @@ fn a_row_that_can_leave_at_once_says_so_itself_and_costs_no_other_write() {
     assert_eq!(outbox.position_with(1, 100), Position { sent: 0, infl: Some(1) });
     push(&mut outbox, row(1), 100);
     assert_eq!(outbox.next(100), Next::Publish(&[row(1)]));
-    outbox.leaves(0, 100);
+    outbox.leaves(0, SPACING, 100);
     assert_eq!((outbox.waiting(), outbox.in_flight(), outbox.state()), (1, 1, State::Sending));
     assert_eq!(outbox.position_with(2, 1_000), Position { sent: 0, infl: Some(1) }, "one is in flight");
     push(&mut outbox, row(2), 1_000);
@@ -103,7 +109,7 @@ fn the_end_of_a_message_is_written_down_unless_whoever_wakes_knows_it() {
     push(&mut outbox, row(2), 10);
     outbox.published(50);
     assert!(matches!(outbox.next(50), Next::Publish(_)), "one row after all ends that are written down");
-    outbox.leaves(0, 50);
+    outbox.leaves(0, SPACING, 50);
 
     // It sleeps, and wakes to what is on disk; more comes before the second has left again.
     let mut woken = Outbox::resume(Position { sent: 0, infl: Some(1) }, 2, &[]);
@@ -184,7 +190,7 @@ fn a_message_is_as_long_as_may_be_and_is_read_as_far_as_that() {
             }
         };
         assert_eq!(first, from);
-        outbox.leaves(0, now);
+        outbox.leaves(0, SPACING, now);
         outbox.published(now);
         from = end + 1;
     }
@@ -209,7 +215,7 @@ fn at_most_forty_a_second_and_eight_hundred_kib_leave() {
             if now < 1_000 {
                 leaving += 1;
             }
-            outbox.leaves(bytes, now);
+            outbox.leaves(bytes, SPACING, now);
             outbox.published(now);
         }
         assert_eq!(leaving, leave_a_second, "{bytes}");
@@ -244,7 +250,8 @@ fn chance_shortens_a_wait_by_half_at_most() {
     for (jitter, wait) in [(0.0, 250), (0.5, 375), (1.0, 500), (-7.0, 250), (7.0, 500), (f64::NAN, 500)] {
         let mut outbox = with_rows(1..=1);
         leave(&mut outbox, 0);
-        let verdict = outbox.failed(Cause::DAMAGED, transient(None), 0, jitter);
+        let verdict =
+            outbox.failed(Failure { cause: Cause::DAMAGED, class: transient(None), wait: None }, 0, jitter);
         assert_eq!(verdict, Verdict::Retry { at: wait, news: Some(News::Begins) }, "{jitter}");
     }
 }
@@ -284,7 +291,11 @@ fn what_ably_asks_everybody_to_wait_is_waited_and_then_not_by_all_for_as_long() 
     let wait = |jitter| {
         let mut outbox = with_rows(1..=1);
         leave(&mut outbox, 0);
-        retry_at(outbox.failed(Cause::DAMAGED, transient(Some(60_000)), 0, jitter))
+        retry_at(outbox.failed(
+            Failure { cause: Cause::DAMAGED, class: transient(Some(60_000)), wait: None },
+            0,
+            jitter,
+        ))
     };
     assert_eq!([0.0, 0.1, 0.5, 1.0].map(wait), [60_000, 63_000, 75_000, 90_000]);
 }
@@ -430,7 +441,14 @@ fn where_our_clock_has_gone_back_nothing_takes_longer() {
 fn what_cannot_be_given_up_goes_out_again() {
     let mut outbox = with_rows(1..=2);
     leave(&mut outbox, 0);
-    assert_eq!(outbox.failed(Cause::DAMAGED, ErrorClass::BlamesMessage, 0, 1.0), Verdict::SetAside);
+    assert_eq!(
+        outbox.failed(
+            Failure { cause: Cause::DAMAGED, class: ErrorClass::BlamesMessage, wait: None },
+            0,
+            1.0
+        ),
+        Verdict::SetAside
+    );
     assert_eq!(outbox.position_given_up(), Position { sent: 2, infl: None });
     outbox.not_given_up(0);
     assert_eq!(outbox.next(0), Next::Wait { until: STORAGE_WAIT });
@@ -459,14 +477,14 @@ fn what_is_asked_for_again_leaves_after_what_waits_and_once() {
     outbox.saved();
     assert!(outbox.resends(7) && !outbox.resends(8));
     assert_eq!(outbox.next(25), Next::Resend(resend));
-    outbox.leaves(0, 25);
+    outbox.leaves(0, SPACING, 25);
     assert_eq!((outbox.resending(), outbox.in_flight()), (Some(resend), 0));
     let at = retry_at(fail(&mut outbox, transient(None), 25));
     push(&mut outbox, row(3), 30);
     assert_eq!(leave(&mut outbox, at), (3, 3));
     outbox.published(at);
     assert_eq!(outbox.next(at + 25), Next::Resend(resend));
-    outbox.leaves(0, at + 25);
+    outbox.leaves(0, SPACING, at + 25);
     outbox.published(at + 25);
     assert_eq!(outbox.next(at + 50), Next::Idle);
     assert_eq!(outbox.position().sent, 3);
@@ -474,7 +492,7 @@ fn what_is_asked_for_again_leaves_after_what_waits_and_once() {
     for class in [ErrorClass::BlamesMessage, ErrorClass::Unknown] {
         outbox.resend(resend);
         assert_eq!(outbox.next(at + 100), Next::Resend(resend));
-        outbox.leaves(0, at + 75);
+        outbox.leaves(0, SPACING, at + 75);
         assert_eq!(fail(&mut outbox, class, at + 75), Verdict::SetAside, "it holds up nothing: {class:?}");
         assert_eq!(outbox.next(at + 200), Next::Idle);
         assert_eq!(outbox.position().sent, 3);
@@ -499,7 +517,7 @@ fn what_is_damaged_or_gone_holds_up_nothing() {
             }
             Next::Publish(rows) => {
                 left.push((rows[0].n, rows[rows.len() - 1].n));
-                outbox.leaves(0, now);
+                outbox.leaves(0, SPACING, now);
                 outbox.published(now);
             }
             Next::Read { .. } => outbox.refill(Vec::new()),

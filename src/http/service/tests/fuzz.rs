@@ -277,7 +277,7 @@ fn follow(
 
 /// A job that nobody has written to.
 fn new_job() -> Job<MemoryLog> {
-    let limits = Limits { rate: 100, burst: 30_000, unsent: 100_000, trail: 1_000_000 };
+    let limits = Limits { rate: 100, burst: 30_000, unsent: 100_000, trail: 1_000_000, publishes: 40 };
     let settings = Settings { reference: REF.to_owned(), max_fix_age: 86_400_000, limits };
     Job::wake(MemoryLog::default(), settings).unwrap()
 }

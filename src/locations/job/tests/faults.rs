@@ -289,11 +289,11 @@ impl World {
             Fortune::Stored => job.published(now).unwrap(),
             Fortune::StoredInVain => {
                 let error = PublishError::new(transient, None, None, "");
-                job.failed(publication.ticket, &error, now, 0.5).unwrap();
+                job.failed(publication.ticket, (&error).into(), now, 0.5).unwrap();
             }
             Fortune::Fails(class) => {
                 let error = PublishError::new(class, Some(400), None, "");
-                job.failed(publication.ticket, &error, now, 0.5).unwrap();
+                job.failed(publication.ticket, (&error).into(), now, 0.5).unwrap();
             }
         });
     }

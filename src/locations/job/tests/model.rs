@@ -349,7 +349,9 @@ impl<L: Log> Rig<L> {
             match failure {
                 None => self.job.published(now).unwrap(),
                 Some(class) => {
-                    self.job.failed(*ticket, &PublishError::new(class, None, None, ""), now, 0.5).unwrap();
+                    self.job
+                        .failed(*ticket, (&PublishError::new(class, None, None, "")).into(), now, 0.5)
+                        .unwrap();
                 }
             }
         }

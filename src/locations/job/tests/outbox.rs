@@ -13,7 +13,7 @@ pub(super) fn publish<L: Log>(
     let Ok(Need::Publish(Publication { ticket, body, .. })) = job.next(now) else { return None };
     match result {
         Ok(()) => job.published(now).unwrap(),
-        Err(error) => job.failed(ticket, &error, now, 1.0).unwrap(),
+        Err(error) => job.failed(ticket, (&error).into(), now, 1.0).unwrap(),
     }
     let message: PublishedMessage = serde_json::from_str(body.as_str()).unwrap();
     Some(serde_json::from_str(&message.data).unwrap())
@@ -155,7 +155,7 @@ fn operators_see_how_it_is_doing() {
         "oldestMs": 40, "setAside": [],
     });
     assert_eq!(seen(&mut job, NOW + 40), sending);
-    job.failed(ticket, &unreachable(), NOW + 50, 1.0).unwrap();
+    job.failed(ticket, (&unreachable()).into(), NOW + 50, 1.0).unwrap();
     let backoff = json!({
         "jobId": "job-1", "ref": "ref-1", "epoch": 1_700_000_000, "state": "backoff", "waiting": 3, "inFlight": 0,
         "oldestMs": 60, "setAside": [], "retryAt": NOW + 550,
@@ -274,7 +274,7 @@ fn a_row_that_is_damaged_is_set_aside_and_the_others_leave() {
 
 #[test]
 fn more_than_a_job_takes_is_refused_as_a_whole() {
-    let limits = Limits { rate: 1, burst: 10, unsent: 12, trail: 20 };
+    let limits = Limits { rate: 1, burst: 10, unsent: 12, trail: 20, publishes: PUBLISHES };
     let log = MemoryLog::default();
     let mut job = Job::wake(log.clone(), Settings { limits, ..settings() }).unwrap();
     let fixes = |from: i64, count: i64| -> Value { (from..from + count).map(|n| fix_at(NOW + n)).collect() };
@@ -324,7 +324,7 @@ fn what_cannot_be_noted_as_given_up_is_not_passed_over() {
     results(&mut job, json!([fix_at(NOW)]), NOW);
     let Ok(Need::Publish(Publication { ticket, .. })) = job.next(NOW) else { panic!("nothing leaves") };
     broken.1.set(true);
-    assert!(job.failed(ticket, &refused(), NOW, 1.0).is_err());
+    assert!(job.failed(ticket, (&refused()).into(), NOW, 1.0).is_err());
     broken.1.set(false);
     results(&mut job, json!([fix_at(NOW + 1)]), NOW + 1);
     assert_eq!(publish(&mut job, Err(refused()), NOW + 10_000).unwrap()["seq"], 1, "it goes out again");

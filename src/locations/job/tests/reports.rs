@@ -153,7 +153,7 @@ fn a_storage_that_refuses_swallows_no_change() {
     results(&mut world.job, json!([fix_at(NOW)]), NOW);
     let Ok(Need::Publish(Publication { ticket, .. })) = world.job.next(NOW) else { panic!("nothing leaves") };
     world.sqlite.refuses("INSERT OR REPLACE INTO tasks");
-    assert!(world.job.failed(ticket, &no_access(), NOW, 1.0).is_err());
+    assert!(world.job.failed(ticket, (&no_access()).into(), NOW, 1.0).is_err());
     assert_eq!(kinds(&mut world.job), [Kind::HELD]);
     world.sqlite.refuses(None);
     publish(&mut world.job, Err(no_access()), NOW + 10_000);
@@ -162,7 +162,7 @@ fn a_storage_that_refuses_swallows_no_change() {
         panic!("nothing leaves")
     };
     world.sqlite.refuses("DELETE FROM tasks");
-    assert!(world.job.failed(ticket, &refused(), NOW + 60_000, 1.0).is_err());
+    assert!(world.job.failed(ticket, (&refused()).into(), NOW + 60_000, 1.0).is_err());
     assert_eq!(kinds(&mut world.job), [Kind::SET_ASIDE, Kind::RESUMED]);
     world.sqlite.refuses(None);
     world.post(Err(no_access()), NOW + 70_000);
