@@ -21,6 +21,22 @@ export interface Publish {
   event: any;
   /** By `performance.now()`. */
   at: number;
+  /** Which batch request it came in; nothing where it came by itself. */
+  batch?: number;
+}
+
+/** A batch request as it arrived: what was in it, by job. */
+export interface Batch {
+  jobs: string[];
+  at: number;
+}
+
+/** How a batch request is answered as a whole. */
+export type WholeBehaviour = (batch: Batch) => Response | Promise<Response>;
+
+/** A refusal of a whole batch, in Ably's shape. */
+export function refusedWhole(status: number, code: number, headers: Record<string, string> = {}): WholeBehaviour {
+  return () => refusal(status, code, headers, "refused by the test");
 }
 
 /** What stands in the place of a job's id for what operators hear: no job has it. */
@@ -34,11 +50,12 @@ export const stored: Behaviour = ({ message }) =>
 
 /** A refusal in Ably's shape. */
 export function refused(status: number, code: number, headers: Record<string, string> = {}, message = "refused by the test"): Behaviour {
-  return () =>
-    Response.json(
-      { error: { code, statusCode: status, message, href: `https://help.ably.io/error/${code}` } },
-      { status, headers: { "x-ably-errorcode": String(code), ...headers } },
-    );
+  return () => refusal(status, code, headers, message);
+}
+
+function refusal(status: number, code: number, headers: Record<string, string>, message: string): Response {
+  const error = { code, statusCode: status, message, href: `https://help.ably.io/error/${code}` };
+  return Response.json({ error }, { status, headers: { "x-ably-errorcode": String(code), ...headers } });
 }
 
 /** An answer that a test gives when it wants to. */
@@ -90,6 +107,9 @@ export class FakeAbly {
   readonly #plans = new Map<string, Behaviour[]>();
   readonly #inFlight = new Map<string, number>();
   readonly #sockets = new Map<string, Socket>();
+  readonly #wholePlans: WholeBehaviour[] = [];
+  /** The batch requests, in the order in which they came. */
+  readonly batches: Batch[] = [];
   /** Whatever else the Worker fetched. */
   readonly strays: string[] = [];
   readonly #mostInFlight = new Map<string, number>();
@@ -108,6 +128,11 @@ export class FakeAbly {
   /** What happens to the next publishes of a job. Those after them are stored. */
   plan(jobId: string, ...behaviours: Behaviour[]): void {
     this.#plans.set(jobId, behaviours);
+  }
+
+  /** What happens to the next batch requests as a whole. Of those after them each message is treated as its job's plan says. */
+  planBatches(...behaviours: WholeBehaviour[]): void {
+    this.#wholePlans.push(...behaviours);
   }
 
   publishes(jobId: string): Publish[] {
@@ -146,25 +171,59 @@ export class FakeAbly {
   };
 
   async #answer(url: URL, request: Request): Promise<Response> {
+    if (url.pathname === "/messages") return this.#answerBatch(url, request);
     const channel = /^\/channels\/(?:dispatch%3Ajob%3A([^/]+)|admin%3Aops)\/messages$/.exec(url.pathname);
     const jobId = channel?.[0] === undefined ? undefined : (channel[1] ?? OPERATIONS);
     if (jobId === undefined) {
       this.strays.push(url.href);
       return new Response(null, { status: 404 });
     }
+    this.#departs(jobId);
+    try {
+      return await this.#publish(jobId, url, request, await request.text());
+    } finally {
+      this.#lands(jobId);
+    }
+  }
+
+  // What is in it is written as each message was, so that its bytes can be compared whichever way they came.
+  async #answerBatch(url: URL, request: Request): Promise<Response> {
+    const specs = JSON.parse(await request.text()) as { channels: [string]; messages: [object] }[];
+    const jobs = specs.map(({ channels: [channel] }) => channel.replace("dispatch:job:", ""));
+    const batch = { jobs, at: performance.now() };
+    const number = this.batches.push(batch);
+    jobs.forEach((job) => this.#departs(job));
+    try {
+      const whole = this.#wholePlans.shift();
+      if (whole !== undefined) return await whole(batch);
+      const results = specs.map(async ({ channels: [channel], messages: [message] }, place) => {
+        const answer = await this.#publish(jobs[place] ?? "", url, request, JSON.stringify(message), number);
+        const { error, messageId } = (await answer.json()) as { error?: object; messageId?: string };
+        const result = error === undefined ? { channel, messageId, serials: ["s"] } : { channel, error };
+        return { successCount: error === undefined ? 1 : 0, failureCount: error === undefined ? 0 : 1, results: [result] };
+      });
+      return Response.json(await Promise.all(results), { status: 201 });
+    } finally {
+      jobs.forEach((job) => this.#lands(job));
+    }
+  }
+
+  async #publish(jobId: string, url: URL, request: Request, body: string, batch?: number): Promise<Response> {
+    const message = JSON.parse(body);
+    const event = JSON.parse(message.data);
+    const publish = { method: request.method, url: url.href, headers: request.headers, body, message, event, at: performance.now(), batch };
+    this.#publishes.set(jobId, [...this.publishes(jobId), publish]);
+    const behaviour = this.#plans.get(jobId)?.shift() ?? stored;
+    return behaviour(publish, () => this.#sockets.get(url.href)?.destroy());
+  }
+
+  #departs(jobId: string): void {
     const flying = (this.#inFlight.get(jobId) ?? 0) + 1;
     this.#inFlight.set(jobId, flying);
     this.#mostInFlight.set(jobId, Math.max(this.mostInFlight(jobId), flying));
-    try {
-      const body = await request.text();
-      const message = JSON.parse(body);
-      const event = JSON.parse(message.data);
-      const publish = { method: request.method, url: url.href, headers: request.headers, body, message, event, at: performance.now() };
-      this.#publishes.set(jobId, [...this.publishes(jobId), publish]);
-      const behaviour = this.#plans.get(jobId)?.shift() ?? stored;
-      return await behaviour(publish, () => this.#sockets.get(url.href)?.destroy());
-    } finally {
-      this.#inFlight.set(jobId, (this.#inFlight.get(jobId) ?? 1) - 1);
-    }
+  }
+
+  #lands(jobId: string): void {
+    this.#inFlight.set(jobId, (this.#inFlight.get(jobId) ?? 1) - 1);
   }
 }

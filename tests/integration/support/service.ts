@@ -112,6 +112,12 @@ export class Service {
     return storage.exec(query) as Promise<any[]>;
   }
 
+  /** The same for a publisher's. */
+  async publisherSql(name: string, query: string): Promise<any[]> {
+    const storage = await this.#harness.getWorker().getDurableObjectStorage("Publisher", { name });
+    return storage.exec(query) as Promise<any[]>;
+  }
+
   /** What the log calls a job: its object's id. */
   async reference(jobId: string): Promise<string> {
     const { JOBS } = (await this.#harness.getWorker().getEnv()) as { JOBS: { idFromName(name: string): unknown } };
