@@ -5,6 +5,7 @@
 
 import { createServer } from "node:net";
 import { LOOPBACK } from "../../scripts/dev/ports.mjs";
+import { BATCH_PATH, channelsIn } from "./batch.mjs";
 import { Ledger } from "./ledger.mjs";
 import { requestsIn } from "./requests.mjs";
 
@@ -16,17 +17,29 @@ const TAKEN = answer(
   "201 Created",
   '{"channel":"dispatch:job:of-a-benchmark","messageId":"abcdefghij:0","serials":["01726585978590-001@abcdefghij:001"]}',
 );
-const REFUSED = answer(
-  "503 Service Unavailable",
-  '{"error":{"code":50003,"statusCode":503,"message":"made to fail","href":"https://help.ably.io/error/50003"}}',
-);
+const ERROR = '"error":{"code":50003,"statusCode":503,"message":"made to fail","href":"https://help.ably.io/error/50003"}';
+const REFUSED = answer("503 Service Unavailable", `{${ERROR}}`);
 
-/** The ways in which a publish fails, in turn: Ably has the message after the last one only. */
-const FAILURES = /** @type {const} */ (["refused", "reset", "refused", "lost"]);
+/**
+ * The answer to a batch: each spec's own result, with the channel by which the side finds out which it is.
+ * @param {string[]} channels
+ * @param {number | undefined} refused the place of the spec that is refused
+ */
+function answerToBatch(channels, refused) {
+  const results = channels.map((channel, place) =>
+    place === refused
+      ? `{"successCount":0,"failureCount":1,"results":[{"channel":"${channel}",${ERROR}}]}`
+      : `{"successCount":1,"failureCount":0,"results":[{"channel":"${channel}","messageId":"abcdefghij:${place}","serials":["01726585978590-001@abcdefghij:001"]}]}`,
+  );
+  return answer("201 Created", `[${results.join(",")}]`);
+}
+
+/** The ways in which a request fails, in turn: of a batch one spec is refused alone, and Ably has what it was sent after the last one only. */
+const FAILURES = /** @type {const} */ (["refused", "reset", "partly", "lost"]);
 
 class Stub {
   ledger = new Ledger();
-  /** One publish of so many fails; 0 for none. */
+  /** One request of so many fails; 0 for none. */
   failsOneIn = 0;
   #failures = 0;
   #requests = 0;
@@ -36,9 +49,17 @@ class Stub {
     const server = createServer({ noDelay: true }, (socket) => {
       const read = requestsIn((path, body) => {
         const verdict = this.#verdict();
-        this.ledger.note(path, body, verdict);
-        if (verdict === "taken") socket.write(TAKEN);
-        else if (verdict === "refused") socket.write(REFUSED);
+        if (path === BATCH_PATH && (verdict === "taken" || verdict === "partly")) {
+          const channels = channelsIn(body);
+          const refused = verdict === "partly" ? this.#failures % channels.length : undefined;
+          this.ledger.note(path, body, "taken", refused);
+          return socket.write(answerToBatch(channels, refused));
+        }
+        // Of a single message no part can be refused.
+        const whole = verdict === "partly" ? "refused" : verdict;
+        this.ledger.note(path, body, whole);
+        if (whole === "taken") socket.write(TAKEN);
+        else if (whole === "refused") socket.write(REFUSED);
         else socket.resetAndDestroy();
       });
       socket.on("data", read);
@@ -49,7 +70,7 @@ class Stub {
     });
   }
 
-  /** @returns {Verdict} */
+  /** @returns {Verdict | "partly"} */
   #verdict() {
     this.#requests += 1;
     if (this.failsOneIn === 0 || this.#requests % this.failsOneIn !== 0) return "taken";

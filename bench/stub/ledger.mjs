@@ -1,5 +1,7 @@
 // What was published, and whether that is what a job may publish: on each channel every fix once and in order, and after a publish that
-// failed the same message again, byte for byte.
+// failed the same message again, byte for byte, whether alone or in a batch.
+
+import { BATCH_PATH, specsIn } from "./batch.mjs";
 
 /**
  * @typedef {"taken" | "refused" | "reset" | "lost"} Verdict what became of a publish; a `lost` one Ably has, though nobody was told
@@ -14,13 +16,16 @@
  * @property {boolean} has whether Ably has that already
  */
 
-/** How much is kept unread before it is read, a measurement or not: it is some hundred megabytes. */
-const UNREAD_MAX = 400_000;
+/** So many bytes are kept unread before they are read, a measurement or not. */
+const UNREAD_MAX = 128 * 1024 * 1024;
+/** Where a batch that cannot be read is told of: of which jobs it is nobody knows. */
+const UNREADABLE = "(batch)";
 
 export class Ledger {
   requests = 0;
-  /** @type {{ path: string, body: Buffer, verdict: Verdict }[]} */
+  /** @type {{ path: string, body: Buffer, verdict: Verdict, refused: number | undefined }[]} */
   #unread = [];
+  #unreadBytes = 0;
   /** @type {Map<string, Channel>} */
   #channels = new Map();
 
@@ -28,12 +33,14 @@ export class Ledger {
    * @param {string} path
    * @param {Buffer} body
    * @param {Verdict} verdict
+   * @param {number} [refused] the place of the one spec of a batch that was refused
    */
-  note(path, body, verdict) {
+  note(path, body, verdict, refused) {
     this.requests += 1;
     // A copy: what it is part of is some other messages' too.
-    this.#unread.push({ path, body: Buffer.from(body), verdict });
-    if (this.#unread.length > UNREAD_MAX) this.#read();
+    this.#unread.push({ path, body: Buffer.from(body), verdict, refused });
+    this.#unreadBytes += body.length;
+    if (this.#unreadBytes > UNREAD_MAX) this.#read();
   }
 
   totals() {
@@ -56,18 +63,50 @@ export class Ledger {
   #read() {
     const unread = this.#unread;
     this.#unread = [];
-    for (const { path, body, verdict } of unread) {
-      const job = jobOf(path);
-      let channel = this.#channels.get(job);
-      if (channel === undefined)
-        this.#channels.set(job, (channel = { messages: 0, fixes: 0, epoch: 0, last: 0, wrong: undefined, again: undefined, has: false }));
+    this.#unreadBytes = 0;
+    for (const { path, body, verdict, refused } of unread) {
+      if (path !== BATCH_PATH) {
+        this.#take(jobOf(decodeURIComponent(path.split("/")[2] ?? "")), body, verdict);
+        continue;
+      }
       try {
-        take(channel, body, verdict);
+        specsIn(body).forEach(({ channel, message }, place) => this.#take(jobOf(channel), message, place === refused ? "refused" : verdict));
       } catch (error) {
-        channel.wrong ??= `${error instanceof Error ? error.message : error}: ${body.toString("utf8", 0, 400)}`;
+        blame(this.#channel(UNREADABLE), error, body);
       }
     }
   }
+
+  /**
+   * @param {string} job
+   * @param {Buffer} body
+   * @param {Verdict} verdict
+   */
+  #take(job, body, verdict) {
+    const channel = this.#channel(job);
+    try {
+      take(channel, body, verdict);
+    } catch (error) {
+      blame(channel, error, body);
+    }
+  }
+
+  /** @param {string} job */
+  #channel(job) {
+    let channel = this.#channels.get(job);
+    if (channel === undefined)
+      this.#channels.set(job, (channel = { messages: 0, fixes: 0, epoch: 0, last: 0, wrong: undefined, again: undefined, has: false }));
+    return channel;
+  }
+}
+
+/**
+ * @param {Channel} channel
+ * @param {unknown} error
+ * @param {Buffer} body
+ */
+function blame(channel, error, body) {
+  channel.wrong ??= `${error instanceof Error ? error.message : error}: ${body.toString("utf8", 0, 400)}`;
 }
 
 /**
@@ -111,8 +150,7 @@ function follow(channel, data, id) {
   channel.fixes += size;
 }
 
-/** @param {string} path */
-function jobOf(path) {
-  const name = decodeURIComponent(path.split("/")[2] ?? "");
+/** @param {string} name of its channel */
+function jobOf(name) {
   return name.slice(name.lastIndexOf(":") + 1);
 }
