@@ -40,7 +40,7 @@ export class Job {
     this.#publish = publish;
     this.#unsentMax = Number(env.JOB_UNSENT_MAX ?? 100_000);
     // 40 publishes a second leave for one channel, of the 50 that Ably takes.
-    this.#spacing = Number(env.PUBLISH_SPACING_MS ?? 25);
+    this.#spacing = 1_000 / Number(env.JOB_PUBLISH_RATE ?? 40);
     this.#log = new Log(state.storage.sql);
     const { epoch, seq, cap, live, position } = this.#log.wake();
     this.#epoch = epoch;

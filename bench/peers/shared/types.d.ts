@@ -94,7 +94,7 @@ export interface Env {
   SESSION_AUDIENCE?: string;
   /** As Towline's: so many fixes may wait for Ably. */
   JOB_UNSENT_MAX?: string;
-  /** How far apart a job's publishes are at least, in ms. */
-  PUBLISH_SPACING_MS?: string;
+  /** As Towline's: so many messages of a job leave a second at most. */
+  JOB_PUBLISH_RATE?: string;
   JOBS: any;
 }
