@@ -1,5 +1,7 @@
 // Two runs against each other. Only ratios are: what a machine makes of them in µs says nothing about another one.
 
+import { OURS } from "./sides/sides.mjs";
+
 /** @import { Line, Report } from "./report.mjs" */
 
 /** So many times what it was is too much. */
@@ -19,9 +21,11 @@ const FEW_PUBLISHES = 0.05;
 export function changes(before, after) {
   const found = [];
   for (const [scenario, sides] of Object.entries(after.scenarios)) {
-    const [was, is] = [before.scenarios[scenario]?.towline, sides.towline];
-    if (was === undefined || is === undefined) continue;
-    for (const [figure, change] of Object.entries(changesOf(was, is))) found.push({ scenario, side: "towline", figure, change });
+    for (const side of OURS) {
+      const [was, is] = [before.scenarios[scenario]?.[side], sides[side]];
+      if (was === undefined || is === undefined) continue;
+      for (const [figure, change] of Object.entries(changesOf(was, is))) found.push({ scenario, side, figure, change });
+    }
   }
   return found;
 }

@@ -17,7 +17,7 @@ export const UNLIMITED = {
 /** The date that the build runs with, so that its peers run with no other. */
 const DATE = /compatibility_date = "(.*)"/.exec(readFileSync(join(ROOT, "wrangler.toml"), "utf8"))?.[1];
 
-/** The objects of the build: their classes, by the name under which they are bound. */
+/** The objects of a build: their classes, by the name under which they are bound. */
 const OBJECTS = {
   JOBS: { name: "Job", key: "bench" },
   OPERATIONS: { name: "Operations", key: "bench-operations" },
@@ -39,7 +39,7 @@ const OBJECTS = {
  */
 export function config(dir, ports, settings) {
   if (wasmIn(dir) === undefined) throw new Error("Wrangler's bundle has no wasm");
-  return workerConfig(dir, { port: ports.towline, entry: "entry.js", objects: OBJECTS, settings });
+  return workerConfig(dir, { port: ports.towline, entry: "entry.js", objects: objectsIn(dir), settings });
 }
 
 /**
@@ -74,6 +74,24 @@ const worker :Workerd.Worker = (
   bindings = [${bindings.join(", ")}],
 );
 `;
+}
+
+/**
+ * Those of the objects that the build has: an older one has fewer classes.
+ * @param {string} dir
+ */
+function objectsIn(dir) {
+  const classes = classesIn(join(dir, "worker"));
+  return Object.fromEntries(Object.entries(OBJECTS).filter(([, { name }]) => classes.includes(name)));
+}
+
+/**
+ * What the entry exports by name.
+ * @param {string} folder that Wrangler has bundled a build into
+ */
+export function classesIn(folder) {
+  const exported = /\bexport \{([^}]*)\}/.exec(readFileSync(join(folder, "entry.js"), "utf8"))?.[1] ?? "";
+  return exported.split(/\W+/);
 }
 
 /** @param {string} dir */

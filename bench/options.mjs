@@ -13,9 +13,9 @@ import { allSides, BASE, FLOOR } from "./sides/sides.mjs";
 export const HELP = `npm run bench [-- options]
 
   --scenarios a,b    ${SCENARIOS.map(({ name }) => name).join(", ")}; all, where it is not there
-  --sides a,b        towline, tuned, hono, nextjs, hello, and what --build names
+  --sides a,b        towline, towline-batched, tuned, hono, publishers, nextjs, hello, and what --build names
   --build name=DIR   another build of ours as a further side, as Wrangler has bundled it into DIR; may be repeated
-  --towline DIR      that bundle is the side towline, and nothing is built
+  --towline DIR      that bundle is the sides towline and towline-batched, and nothing is built
   --against name     the side whose figures are 1 (tuned)
   --restarts n       how often all sides start anew, on fresh storage and in another order (4)
   --rounds n         how often each scenario is measured within one (2)

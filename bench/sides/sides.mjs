@@ -3,13 +3,14 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NPM_BIN, ROOT } from "../../scripts/setup/environment.mjs";
-import { log, run } from "../../scripts/setup/steps.mjs";
+import { Failure, log, run } from "../../scripts/setup/steps.mjs";
 import { bundleWorker } from "../../scripts/testing/bundle.mjs";
-import { config, workerConfig } from "../config.mjs";
+import { classesIn, config, workerConfig } from "../config.mjs";
 import { settings } from "../workerd.mjs";
 import { nextjs } from "./nextjs.mjs";
 import { install, PEERS } from "./packages.mjs";
 
+/** @import { Worker } from "../config.mjs" */
 /** @import { Start } from "../processes.mjs" */
 
 /**
@@ -27,6 +28,9 @@ import { install, PEERS } from "./packages.mjs";
 /** The side whose figures are 1. */
 export const BASE = "tuned";
 
+/** The sides that are ours, as they are now: `npm run bench:check` compares these with what they were. */
+export const OURS = ["towline", "towline-batched"];
+
 /** Which scenarios are of the floor alone. */
 export const FLOOR = "hello";
 
@@ -37,14 +41,19 @@ export const FLOOR = "hello";
  * @returns {Side[]}
  */
 export function allSides({ towline, builds }) {
+  const ours = towline === undefined ? production : async () => towline;
   return [
-    build("towline", "the production build", towline === undefined ? production : async () => towline),
+    build("towline", "the production build, in which each job publishes by itself", ours, { ABLY_PUBLISHING: "direct" }),
+    build("towline-batched", "the production build, whose publishers send batches", withPublishers(ours), { ABLY_PUBLISHING: "batched" }),
     ...builds.map(([name, folder]) => ({ ...build(name, "another build", async () => folder), mayDiffer: true })),
     peer("tuned", "(a) JavaScript with WebCrypto, tuned by hand"),
     peer("hono", "(b) Hono and jose"),
+    peer("publishers", "(d) (a), whose jobs hand their messages to objects that send batches", {
+      ...OWN_OBJECTS,
+      PUBLISHERS: { name: "Publisher", key: "bench-publishers" },
+    }),
     nextjs,
     floor,
-    // (d), (a) with publisher objects, would stand here: its Worker gives its jobs another `Publish`.
   ];
 }
 
@@ -54,22 +63,38 @@ function production() {
 }
 
 /**
+ * A build that has no publishers would be measured as if it had.
+ * @param {() => Promise<string>} prepare
+ */
+function withPublishers(prepare) {
+  return async () => {
+    const folder = await prepare();
+    if (classesIn(folder).includes("Publisher")) return folder;
+    throw new Failure("The build has no publishers, so there is no side towline-batched: leave it out of --sides.");
+  };
+}
+
+/** What every peer has. */
+const OWN_OBJECTS = { JOBS: { name: "Job", key: "bench" } };
+
+/**
  * A build of Towline.
  * @param {string} name
  * @param {string} what
  * @param {() => Promise<string>} prepare
+ * @param {Record<string, string>} [own] its own settings; without them it has what is the default
  * @returns {Side}
  */
-function build(name, what, prepare) {
+function build(name, what, prepare, own = {}) {
   return {
     name,
     what,
     hasLog: true,
     takesPart: (scenario) => scenario !== FLOOR,
     prepare,
-    start: (folder, dir, { own, ably }) => {
+    start: (folder, dir, { own: port, ably }) => {
       copyInto(folder, dir);
-      return workerd(dir, own, "/healthz", config(dir, { towline: own }, settings(ably)));
+      return workerd(dir, port, "/healthz", config(dir, { towline: port }, { ...settings(ably), ...own }));
     },
   };
 }
@@ -78,9 +103,10 @@ function build(name, what, prepare) {
  * A peer that runs in workerd.
  * @param {string} name of its folder too
  * @param {string} what
+ * @param {NonNullable<Worker["objects"]>} [objects]
  * @returns {Side}
  */
-function peer(name, what) {
+function peer(name, what, objects = OWN_OBJECTS) {
   return {
     name,
     what,
@@ -92,7 +118,6 @@ function peer(name, what) {
     },
     start: (folder, dir, { own, ably }) => {
       copyInto(folder, dir);
-      const objects = { JOBS: { name: "Job", key: "bench" } };
       return workerd(dir, own, "/healthz", workerConfig(dir, { port: own, entry: "worker.js", objects, settings: settings(ably) }));
     },
   };

@@ -73,7 +73,7 @@ export interface Outcome {
   retryAfterMs: number;
 }
 
-/** Hands a message to Ably. The peer that publishes through objects of its own would pass another one of these. */
+/** Hands a message to Ably: by itself, or by way of an object that publishes for many jobs. */
 export type Publish = (channel: string, message: string, signal: AbortSignal) => Promise<Outcome>;
 
 export interface Session {
@@ -96,5 +96,9 @@ export interface Env {
   JOB_UNSENT_MAX?: string;
   /** As Towline's: so many messages of a job leave a second at most. */
   JOB_PUBLISH_RATE?: string;
+  /** As Towline's, of the peer with publishers: how many there are, and how many requests to Ably they make a second, all together. */
+  ABLY_PUBLISHERS?: string;
+  ABLY_REQUESTS_PER_SECOND?: string;
   JOBS: any;
+  PUBLISHERS?: any;
 }

@@ -1,7 +1,7 @@
 // Peer (a): Towline's two routes in JavaScript, tuned by hand. No framework; the path is cut from the URL; a session that was verified is
 // not verified again; a post crosses to its object as text, and its answer comes back as text.
 
-/** @import { Env, Refusal } from "../shared/types.js" */
+/** @import { Env, Publish, Refusal } from "../shared/types.js" */
 import { DurableObject } from "cloudflare:workers";
 import { JOB_ID } from "../shared/claims.js";
 import { BODY_MAX, readPost } from "../shared/fix.js";
@@ -183,10 +183,11 @@ export class Job extends DurableObject {
   /**
    * @param {import("cloudflare:workers").State} state
    * @param {Env} env
+   * @param {Publish} publish
    */
-  constructor(state, env) {
+  constructor(state, env, publish = directPublisher(env)) {
     super(state, env);
-    this.#core = new Core(state, env, directPublisher(env));
+    this.#core = new Core(state, env, publish);
   }
 
   /**
