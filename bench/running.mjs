@@ -177,12 +177,12 @@ export class Running {
    * @param {string} round
    */
   async #jobs(scenario, round) {
-    const { kind, name, rows, jobs: amount = 0 } = scenario;
+    const { kind, name, rows, begun = false, jobs: amount = 0 } = scenario;
     if (kind !== "post" && kind !== "state") return [];
     // Logs that were filled once grow on.
     const prefix = rows === undefined ? `${name}-${round}` : name;
     const jobs = Array.from({ length: amount }, (_, index) => `${prefix}-${index}`);
-    if (!this.accounts.has(jobs.join()) && (rows !== undefined || kind === "state")) {
+    if (!this.accounts.has(jobs.join()) && (rows !== undefined || begun || kind === "state")) {
       const total = amount * (rows ?? 1);
       const shape = posts(jobs, {
         fixes: 1,
