@@ -192,7 +192,7 @@ impl JobConfig {
         };
         let pace = Pace::of(publishers, requests);
         if pace.is_too_slow() {
-            let rule = "is so large that each of ABLY_PUBLISHERS may ask Ably every 5 s";
+            let rule = "is at least half of ABLY_PUBLISHERS";
             reader.refuse("ABLY_REQUESTS_PER_SECOND", rule.to_owned());
         }
         if let (Some(token), Some(publish)) = (token_key, &publish_key)
@@ -343,7 +343,7 @@ mod tests {
             (Publishing::Batched(Publishers::new(1)), Pace { window: 167 })
         );
         assert_eq!(publishing(&[batched, free]).1, Pace { window: 667 });
-        let slow = [("ABLY_PUBLISHERS", "16"), ("ABLY_REQUESTS_PER_SECOND", "3")];
+        let slow = [("ABLY_PUBLISHERS", "9"), ("ABLY_REQUESTS_PER_SECOND", "4")];
         assert_eq!(refused(&slow), ["ABLY_REQUESTS_PER_SECOND"]);
     }
 

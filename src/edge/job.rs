@@ -1,7 +1,7 @@
 //! The Durable Object of a job: [`locations::Job`](crate::locations::Job) with the runtime's storage, clock, alarm and fetch.
 
 use std::cell::{Cell, RefCell, RefMut};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use ably::rest::RestClient;
@@ -12,13 +12,13 @@ use worker::Delay;
 use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
 use super::runtime::{
-    ObjectSql, Request, Runtime, describe, fault, hand_over, now, report, response, set_alarm, settings,
+    ObjectSql, PublisherStub, Request, Runtime, describe, fault, now, report, response, set_alarm, settings,
     write,
 };
 use crate::http::answer::Answer;
 use crate::locations::log::LogError;
 use crate::locations::log::sql::SqlLog;
-use crate::locations::{Job as Core, JobRequest, Need, Publication, Settings};
+use crate::locations::{Job as Core, JobRequest, Need, Publication, Settings, Ticket};
 use crate::objects::lines::{Line, Lines};
 use crate::objects::{Cause, Failure, Millis};
 use crate::operations::Report;
@@ -46,6 +46,21 @@ struct Inner {
     timer: Cell<Option<Millis>>,
     /// How many alarms in a row it could not wake for.
     faults: Cell<u32>,
+    /// The message that is on its way.
+    flight: Cell<Option<Flight>>,
+    flights: Cell<u32>,
+    /// Told by the runtime how a hand-over has ended: the number of its flight, and what was said.
+    handed_over: Closure<dyn Fn(u32, JsValue)>,
+}
+
+/// A message on its way.
+#[derive(Clone, Copy)]
+struct Flight {
+    /// By it what has come too late is known.
+    number: u32,
+    ticket: Ticket,
+    /// Whatever has become of it then, it goes out again.
+    until: Millis,
 }
 
 struct Awake {
@@ -58,8 +73,8 @@ struct Awake {
 enum Route {
     /// By requests of its own.
     Direct(Rc<RestClient<Runtime>>),
-    /// By way of the publisher of this name.
-    Publisher(Rc<str>),
+    /// By way of its publisher.
+    Publisher(Rc<PublisherStub>),
 }
 
 #[wasm_bindgen]
@@ -68,15 +83,27 @@ impl Job {
     #[wasm_bindgen(constructor)]
     pub fn new(state: DurableObjectState, env: JsValue) -> Result<Self, JsValue> {
         let reference = state.id()?.to_string()?;
-        let lines = Lines::of(reference.clone());
-        Ok(Self(Rc::new(Inner {
-            storage: state.storage()?,
-            env,
-            reference,
-            lines,
-            awake: RefCell::default(),
-            timer: Cell::default(),
-            faults: Cell::default(),
+        let (lines, storage) = (Lines::of(reference.clone()), state.storage()?);
+        Ok(Self(Rc::new_cyclic(|inner: &Weak<Inner>| {
+            let inner = Weak::clone(inner);
+            let handed_over = Closure::new(move |flight, told: JsValue| {
+                if let Some(inner) = inner.upgrade() {
+                    let told = inner.told(&told);
+                    inner.ended(flight, told);
+                }
+            });
+            Inner {
+                storage,
+                env,
+                reference,
+                lines,
+                awake: RefCell::default(),
+                timer: Cell::default(),
+                faults: Cell::default(),
+                flight: Cell::default(),
+                flights: Cell::default(),
+                handed_over,
+            }
         })))
     }
 
@@ -139,7 +166,10 @@ impl Inner {
             let core = Core::wake(sql, settings).map_err(|error| self.storage_fault(&error))?;
             let route = match config.publishing {
                 Publishing::Direct => Route::Direct(ably),
-                Publishing::Batched(publishers) => Route::Publisher(publishers.of(&self.reference).into()),
+                Publishing::Batched(publishers) => {
+                    let namespace = Reflect::get(&self.env, &"PUBLISHERS".into()).unwrap_or_default();
+                    Route::Publisher(Rc::new(PublisherStub::new(&namespace, &publishers.of(&self.reference))))
+                }
             };
             *awake = Some(Awake { core, route });
         }
@@ -150,6 +180,11 @@ impl Inner {
     /// number of times: the outbox itself sees to it that one publish is in flight.
     fn turn(this: &Rc<Self>) -> Result<(), Line> {
         let mut awake = this.awake()?;
+        if let Some(Flight { ticket, .. }) = this.flight.get().filter(|flight| flight.until <= now()) {
+            this.flight.set(None);
+            let failed = awake.core.failed(ticket, Failure::of(Cause::UNANSWERED), now(), Math::random());
+            failed.unwrap_or_else(|error| write(&this.storage_fault(&error)));
+        }
         let need = awake.core.next(now()).map_err(|error| this.storage_fault(&error));
         // Armed before all that may fail: what is written stays, and something has to come back to it.
         let armed = awake.core.arm(now()).map_or(Ok(()), |at| set_alarm(&this.storage, at));
@@ -165,10 +200,7 @@ impl Inner {
             spawn_local(async move { this.report(report).await });
         }
         match need? {
-            Need::Publish(publication) => {
-                let this = Rc::clone(this);
-                spawn_local(async move { this.publish(route, publication).await });
-            }
+            Need::Publish(publication) => Self::publish(this, route, publication),
             Need::Wait { until } if this.timer.get().is_none_or(|set| until < set) => {
                 this.timer.set(Some(until));
                 let this = Rc::clone(this);
@@ -186,12 +218,46 @@ impl Inner {
         armed.map_err(|error| this.lines.fault("alarm_failed", Some(&describe(&error))))
     }
 
-    async fn publish(self: Rc<Self>, route: Route, publication: Publication) {
-        let Publication { ticket, channel, body } = publication;
-        let result = match route {
-            Route::Direct(ably) => ably.publish(&channel, &body).await.map_err(|error| (&error).into()),
-            Route::Publisher(name) => self.hand_over(&name, &channel, body.as_str()).await,
+    /// Sends a message on its way. How that has ended is told to [`ended`](Self::ended).
+    fn publish(this: &Rc<Self>, route: Route, Publication { ticket, channel, body }: Publication) {
+        let number = this.flights.get().wrapping_add(1);
+        this.flights.set(number);
+        this.flight.set(Some(Flight { number, ticket, until: now() + HAND_OVER_MAX }));
+        match route {
+            Route::Direct(ably) => {
+                let this = Rc::clone(this);
+                spawn_local(async move {
+                    let result = ably.publish(&channel, &body).await;
+                    this.ended(number, result.map_err(|error| (&error).into()));
+                });
+            }
+            Route::Publisher(publisher) => {
+                let handed_over = this.handed_over.as_ref();
+                if let Err(error) = publisher.hand_over(&channel, body.as_str(), number, handed_over) {
+                    // Not from here: the turn that has led here has not ended.
+                    let this = Rc::clone(this);
+                    spawn_local(async move { this.ended(number, this.told(&error)) });
+                }
+            }
+        }
+    }
+
+    /// What a publisher says has become of a message, or why it says nothing.
+    fn told(&self, told: &JsValue) -> Result<(), Failure> {
+        let Some(text) = told.as_string() else {
+            write(&self.lines.fault("publisher_failed", Some(&describe(told))));
+            return Err(Failure::of(Cause::UNANSWERED));
         };
+        let outcome = serde_json::from_str(&text).map(Outcome::into_result);
+        outcome.unwrap_or(Err(Failure::of(Cause::UNANSWERED)))
+    }
+
+    /// Notes how a message has fared, and goes on.
+    fn ended(self: &Rc<Self>, number: u32, result: Result<(), Failure>) {
+        let Some(Flight { ticket, .. }) = self.flight.get().filter(|flight| flight.number == number) else {
+            return;
+        };
+        self.flight.set(None);
         let noted = self.awake().and_then(|mut awake| {
             let noted = match result {
                 Ok(()) => awake.core.published(now()),
@@ -199,26 +265,9 @@ impl Inner {
             };
             noted.map_err(|error| self.storage_fault(&error))
         });
-        for ended in [noted, Self::turn(&self)] {
+        for ended in [noted, Self::turn(self)] {
             ended.unwrap_or_else(|line| write(&line));
         }
-    }
-
-    /// Publishes by way of the job's publisher.
-    async fn hand_over(&self, publisher: &str, channel: &str, body: &str) -> Result<(), Failure> {
-        let answered = async {
-            let namespace = Reflect::get(&self.env, &"PUBLISHERS".into())?;
-            JsFuture::from(hand_over(&namespace, publisher, channel, body, HAND_OVER_MAX as f64)?).await
-        };
-        let told = match answered.await {
-            Ok(told) => told.as_string().unwrap_or_default(),
-            Err(error) => {
-                write(&self.lines.fault("publisher_failed", Some(&describe(&error))));
-                return Err(Failure::of(Cause::UNANSWERED));
-            }
-        };
-        let outcome = serde_json::from_str(&told).map(Outcome::into_result);
-        outcome.unwrap_or(Err(Failure::of(Cause::UNANSWERED)))
     }
 
     async fn report(self: Rc<Self>, said: Report) {

@@ -88,25 +88,41 @@ function call(jobs, object, isRef, said) {
 const REPORT_MS = 10_000;
 
 // Hands a report to the one object that merges them.
-export function report(operations, text) {
-  return within(REPORT_MS, operations.get(operations.idFromName("operations")).report(text));
-}
-
-// Hands a message to the publisher of this name, and resolves to what has become of it.
-export function handOver(publishers, name, channel, body, ms) {
-  return within(ms, publishers.get(publishers.idFromName(name)).publish(channel, body));
-}
-
-// What another object answers, if it does in time.
-async function within(ms, answer) {
+export async function report(operations, text) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer in time")), ms);
+    timer = setTimeout(() => reject(new Error("no answer in time")), REPORT_MS);
   });
+  const heard = operations.get(operations.idFromName("operations")).report(text);
   try {
-    return await Promise.race([answer, late]);
+    await Promise.race([heard, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+// The way from a job to its publisher.
+export class Publisher {
+  #publishers;
+  #name;
+  #stub;
+
+  constructor(publishers, name) {
+    this.#publishers = publishers;
+    this.#name = name;
+  }
+
+  // Hands over a message. `ended` is told the number of its flight, and what the publisher says has become of it, or else the error.
+  handOver(channel, body, flight, ended) {
+    this.#stub ??= this.#publishers.get(this.#publishers.idFromName(this.#name));
+    this.#stub.publish(channel, body).then(
+      (told) => ended(flight, told),
+      (error) => {
+        // After an exception a stub stays broken.
+        this.#stub = undefined;
+        ended(flight, error);
+      },
+    );
   }
 }
 

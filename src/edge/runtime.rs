@@ -38,15 +38,21 @@ extern "C" {
     /// Hands the operations object a report; resolves once that has taken it.
     #[wasm_bindgen(js_name = report, catch)]
     pub fn report(operations: &JsValue, report: &str) -> Result<Promise, JsValue>;
-    /// Hands the publisher of this name a message; resolves to what it tells of it, within so many milliseconds.
-    #[wasm_bindgen(js_name = handOver, catch)]
+    /// The way from a job to its publisher.
+    #[wasm_bindgen(js_name = Publisher)]
+    pub type PublisherStub;
+    #[wasm_bindgen(constructor, js_class = "Publisher")]
+    pub fn new(publishers: &JsValue, name: &str) -> PublisherStub;
+    /// Hands over a message. `ended` is called with the number of its flight, and with the text that the publisher says of it, or else
+    /// the error.
+    #[wasm_bindgen(method, js_name = handOver, catch)]
     pub fn hand_over(
-        publishers: &JsValue,
-        name: &str,
+        this: &PublisherStub,
         channel: &str,
         body: &str,
-        ms: f64,
-    ) -> Result<Promise, JsValue>;
+        flight: u32,
+        ended: &JsValue,
+    ) -> Result<(), JsValue>;
     /// Runs a statement and reads all its rows, each an array of its values.
     #[wasm_bindgen(js_name = queryRows, catch)]
     fn query_rows(sql: &SqlStorage, statement: &str, bindings: Array) -> Result<Array, JsValue>;

@@ -14,7 +14,7 @@ use std::collections::{HashSet, VecDeque};
 
 use ably::rest::{Batch, BatchResult, ErrorClass, PublishBody, PublishError};
 
-use super::handing_over::{HAND_OVER_MAX, Outcome};
+use super::handing_over::Outcome;
 use crate::objects::backoff::wait;
 use crate::objects::{Cause, Class, Millis};
 
@@ -25,7 +25,11 @@ mod tests;
 const FLIGHTS_MAX: usize = 4;
 
 /// The longest that the time between two requests may be set to.
-const WINDOW_MAX: Millis = 5_000;
+const WINDOW_MAX: Millis = 2_000;
+
+/// The longest that a message waits here. With what a request may take after that, on all hosts together, it is less than
+/// [`HAND_OVER_MAX`](super::handing_over::HAND_OVER_MAX).
+const WAIT_MAX: Millis = 4_500;
 
 /// The most that waits, in bytes of messages.
 const QUEUE_MAX: usize = 8 * 1024 * 1024;
@@ -188,14 +192,17 @@ impl<T> Publisher<T> {
     pub fn next(&mut self, now: Millis) -> Next {
         self.follow_clock(now);
         self.drop_stale(now);
+        let Some(stale_at) = self.queue.iter().map(|waiting| waiting.since + WAIT_MAX).min() else {
+            return Next::Idle;
+        };
         let closed_until = self.closed().map(|(_, until)| until);
         let most = if closed_until.is_some() { 1 } else { FLIGHTS_MAX };
         if self.flights.len() >= most || !self.queue.iter().any(|waiting| self.may_leave(waiting)) {
-            return Next::Idle;
+            return Next::Wait { until: stale_at };
         }
         let paced = self.left_at.map(|left_at| left_at + self.pace.window);
         if let Some(until) = paced.max(closed_until).filter(|until| now < *until) {
-            return Next::Wait { until };
+            return Next::Wait { until: until.min(stale_at) };
         }
         let (messages, batch) = self.gather();
         self.tickets += 1;
@@ -233,7 +240,7 @@ impl<T> Publisher<T> {
                 self.trouble = None;
                 // Not one of them is told of: it would be the same for ever.
                 if !is_one && results.iter().all(Option::is_none) {
-                    return self.again_alone(messages);
+                    return self.again_alone(messages, now);
                 }
                 let mut results = results.into_iter();
                 for message in messages {
@@ -252,7 +259,7 @@ impl<T> Publisher<T> {
             }
             Err(error) if !is_one && blames_what_is_sent(&error) => {
                 self.trouble = None;
-                self.again_alone(messages);
+                self.again_alone(messages, now);
             }
             Err(error) => self.failed(&error, messages, left_at, now, jitter),
         }
@@ -295,7 +302,7 @@ impl<T> Publisher<T> {
     }
 
     /// Sends messages of a request that was refused once more, before all others and each by itself.
-    fn again_alone(&mut self, messages: Vec<Waiting<T>>) {
+    fn again_alone(&mut self, messages: Vec<Waiting<T>>, now: Millis) {
         for message in messages.into_iter().rev() {
             // What its job has handed over since then stands for it.
             let channel = &message.handed_over.channel;
@@ -304,7 +311,7 @@ impl<T> Publisher<T> {
                 continue;
             }
             self.bytes += message.handed_over.body.as_str().len();
-            self.queue.push_front(Waiting { is_alone: true, ..message });
+            self.queue.push_front(Waiting { is_alone: true, since: now, ..message });
         }
     }
 
@@ -335,9 +342,9 @@ impl<T> Publisher<T> {
         !self.busy.contains(&waiting.handed_over.channel)
     }
 
-    /// Drops what no job waits for any more.
+    /// Drops what has waited for too long.
     fn drop_stale(&mut self, now: Millis) {
-        let is_stale = |waiting: &Waiting<T>| now - waiting.since >= HAND_OVER_MAX;
+        let is_stale = |waiting: &Waiting<T>| now - waiting.since >= WAIT_MAX;
         if !self.queue.iter().any(is_stale) {
             return;
         }

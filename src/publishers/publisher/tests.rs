@@ -109,7 +109,7 @@ fn a_job_is_in_one_request_at_a_time() {
     let (first, _) = sent(&mut publisher, NOW);
     // Its object has slept, or waited for too long.
     publisher.take(message("a", 2), NOW + 100);
-    assert_eq!(publisher.next(NOW + 100), Next::Idle);
+    assert_eq!(publisher.next(NOW + 100), Next::Wait { until: NOW + 4_600 });
     publisher.take(message("b", 3), NOW + 100);
     assert_eq!(sent(&mut publisher, NOW + 100).1, ["b"]);
     // Only the newest that it has handed over counts.
@@ -134,7 +134,7 @@ fn four_requests_are_under_way_at_most() {
         now += WINDOW;
     }
     publisher.take(message("d", 9), now);
-    assert_eq!(publisher.next(now), Next::Idle);
+    assert_eq!(publisher.next(now), Next::Wait { until: now + 4_500 });
     publisher.ended(tickets[2], Ok(vec![Some(Ok(()))]), now, 0.5);
     assert_eq!(sent(&mut publisher, now).1, ["d"]);
 }
@@ -210,7 +210,11 @@ fn a_key_that_is_refused_is_tried_by_one_request_for_all() {
     }
     let (probe, _) = sent(&mut publisher, NOW + 1_100);
     publisher.take(message("c", 8), NOW + 1_200);
-    assert_eq!(publisher.next(NOW + 1_200), Next::Idle, "nothing leaves before the probe is back");
+    assert_eq!(
+        publisher.next(NOW + 1_200),
+        Next::Wait { until: NOW + 5_700 },
+        "nothing leaves before the probe is back"
+    );
     publisher.ended(probe, Err(refusal), NOW + 1_300, 0.0);
     let told = failed(Class::Access, 401, 40_101, Some(2_000));
     assert_eq!(publisher.answers(), [(6, told), (7, told), (8, told)]);
@@ -306,7 +310,7 @@ fn no_more_than_eight_megabytes_wait() {
 }
 
 #[test]
-fn what_nobody_waits_for_any_more_does_not_leave() {
+fn what_has_waited_for_too_long_does_not_leave() {
     let mut publisher = publisher();
     for reply in 0..4 {
         publisher.take(message(&format!("c{reply}"), reply), NOW);
@@ -314,7 +318,8 @@ fn what_nobody_waits_for_any_more_does_not_leave() {
     }
     publisher.take(message("d", 4), NOW + 1_000);
     publisher.take(message("e", 5), NOW + 1_001);
-    assert_eq!(publisher.next(NOW + 21_000), Next::Idle);
+    assert_eq!(publisher.next(NOW + 1_001), Next::Wait { until: NOW + 5_500 });
+    assert_eq!(publisher.next(NOW + 5_500), Next::Wait { until: NOW + 5_501 });
     assert_eq!(publisher.answers(), [(4, UNANSWERED)]);
 }
 

@@ -100,7 +100,9 @@ mod tests {
         batch
     }
 
-    fn results(channels: &[&str], answer: &str) -> Vec<Option<Result<(), (ErrorClass, Option<u32>)>>> {
+    type Short = Result<(), (ErrorClass, Option<u32>)>;
+
+    fn results(channels: &[&str], answer: &str) -> Vec<Option<Short>> {
         let results = batch(channels).results(answer.as_bytes(), str::to_owned);
         let short = |result: BatchResult| result.map_err(|error| (error.class, error.code));
         results.into_iter().map(|result| result.map(short)).collect()
