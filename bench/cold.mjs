@@ -35,7 +35,7 @@ export async function coldStart(side, folder, dir, ports) {
       if (connection === undefined) await delay(1);
     }
     const up = performance.now();
-    const status = await connection.send(request);
+    const { status } = await connection.send(request);
     const ended = performance.now();
     if (status !== 200) throw new Error(`${side.name} answers a first request with ${status}`);
     const cpu = cpuSeconds(server.pid) * 1e6;

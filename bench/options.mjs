@@ -92,7 +92,7 @@ function buildOf(text) {
 }
 
 /** @param {string} text */
-function bundleAt(text) {
+export function bundleAt(text) {
   const folder = resolve(text);
   if (!existsSync(join(folder, "entry.js")))
     throw new Failure(`${folder} holds no bundle of ours: make one with wrangler deploy --dry-run --outdir DIR.`);

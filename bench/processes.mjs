@@ -79,6 +79,14 @@ export function spawnServer({ command, args, port, env = environment(), cwd }) {
 }
 
 /**
+ * The resident memory of a process, in MiB.
+ * @param {number} pid
+ */
+export function residentMiB(pid) {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+}
+
+/**
  * The CPU time of a process and its children so far, user and system.
  * @param {number} pid
  * @returns {number}

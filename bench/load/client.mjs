@@ -55,7 +55,7 @@ async function perform({ shape, port, connections, perSecond, total }) {
       behindMs = Math.max(behindMs, now - due);
       // What the pacing itself is late by is not the server's.
       const from = now - due > 2 * TICK_MS ? due : now;
-      connection.send(next()).then((status) => {
+      connection.send(next()).then(({ status }) => {
         took.push(performance.now() - from);
         if (status < 200 || status > 299) refused += 1;
         const waiting = late.shift();

@@ -6,10 +6,12 @@ import { LOOPBACK } from "../../scripts/dev/ports.mjs";
 const END_OF_HEAD = "\r\n\r\n";
 const LAST_CHUNK = "0\r\n\r\n";
 
+/** @typedef {{ status: number, body: string }} Answer its body as it came, in chunks where the server sends it so */
+
 export class Connection {
   #socket;
   #text = "";
-  /** @type {{ resolve: (status: number) => void, reject: (error: Error) => void } | undefined} */
+  /** @type {{ resolve: (answer: Answer) => void, reject: (error: Error) => void } | undefined} */
   #waiting;
 
   /** @param {import("node:net").Socket} socket */
@@ -38,9 +40,9 @@ export class Connection {
   }
 
   /**
-   * Sends a request, and tells the status of its answer once all of that has come.
+   * Sends a request, and tells its answer once all of that has come.
    * @param {string} request
-   * @returns {Promise<number>}
+   * @returns {Promise<Answer>}
    */
   send(request) {
     return new Promise((resolve, reject) => {
@@ -62,9 +64,10 @@ export class Connection {
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
     const isWhole = length === undefined ? this.#text.endsWith(LAST_CHUNK) : this.#text.length >= end + END_OF_HEAD.length + Number(length);
     if (!isWhole) return;
+    const body = this.#text.slice(end + END_OF_HEAD.length);
     this.#text = "";
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    waiting?.resolve(Number(head.slice(9, 12)));
+    waiting?.resolve({ status: Number(head.slice(9, 12)), body });
   }
 }

@@ -129,11 +129,12 @@ function take(channel, body, verdict) {
 }
 
 /**
- * @param {Channel} channel
+ * Takes a message that a channel got; throws where it is not the one that must come next.
+ * @param {{ epoch: number, last: number, fixes: number }} channel
  * @param {any} data
  * @param {string | undefined} id
  */
-function follow(channel, data, id) {
+export function follow(channel, data, id) {
   // What the tutorial publishes has no seq: it can only be counted.
   if (data.seq === undefined) return void (channel.fixes += 1);
   if (id === undefined) throw new Error("a message has no id");
