@@ -4,15 +4,15 @@ use std::rc::Rc;
 
 use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use worker::{console_error, console_log};
 
-use super::runtime::{Request, describe, now_ms, random_id, response, variable};
+use super::runtime::{Request, describe, log, now_ms, random_id, response, variable};
 use crate::config::Config;
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
 use crate::http::service::{Service, Visit};
 use crate::http::step::{Head, Moment, Next, NoBody, Object, REQUEST_BODY_MAX, Step, Unreachable};
 use crate::locations::{JobRefusal, Reply};
+use crate::objects::lines::Level;
 
 #[wasm_bindgen(module = "/src/edge/runtime.js")]
 extern "C" {
@@ -40,7 +40,7 @@ impl Front {
             let line = serde_json::json!({
                 "level": "error", "code": "misconfigured", "variable": bad.variable, "rule": bad.rule,
             });
-            console_error!("{line}");
+            log(Level::Error, &line.to_string());
         }
         let jobs = Reflect::get(&env, &"JOBS".into()).unwrap_or_default();
         Self(Rc::new(Inner { service, jobs }))
@@ -169,11 +169,7 @@ impl Inner {
     ) -> JsValue {
         let answer = self.service.finish(outcome, visit);
         let line = self.service.log_line(&answer, visit, now_ms().saturating_sub(moment.now_ms));
-        if answer.status >= 500 {
-            console_error!("{line}")
-        } else {
-            console_log!("{line}")
-        }
+        log(if answer.status >= 500 { Level::Error } else { Level::Info }, &line);
         response(request, &answer)
     }
 }
@@ -183,5 +179,5 @@ fn object_failed(reason: &str, moment: &Moment) {
     let line = serde_json::json!({
         "level": "error", "requestId": moment.request_id, "code": "object_failed", "reason": reason,
     });
-    console_error!("{line}");
+    log(Level::Error, &line.to_string());
 }

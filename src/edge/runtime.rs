@@ -6,10 +6,9 @@ use ably::rest::{RestClient, Surroundings, Timeouts};
 use js_sys::{Array, ArrayBuffer, Date, Math, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use worker::worker_sys::{DurableObjectStorage, SqlStorage};
-use worker::{console_error, console_log, console_warn};
 
 use crate::config::JobConfig;
-use crate::http::answer::Answer;
+use crate::http::answer::{Answer, REQUEST_ID};
 use crate::objects::Millis;
 use crate::objects::lines::{Level, Line, Lines};
 use crate::objects::sql::{Sql, SqlValue, Statement, StorageError};
@@ -28,6 +27,13 @@ extern "C" {
     pub type Headers;
     #[wasm_bindgen(method)]
     pub fn get(this: &Headers, name: &str) -> Option<String>;
+
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    fn log_error(line: &str);
+    #[wasm_bindgen(js_namespace = console, js_name = warn)]
+    fn log_warn(line: &str);
+    #[wasm_bindgen(js_namespace = console, js_name = log)]
+    fn log_info(line: &str);
 
     #[wasm_bindgen(js_namespace = crypto, js_name = randomUUID)]
     fn random_uuid() -> String;
@@ -59,7 +65,13 @@ extern "C" {
     /// Sets the object's alarm, in Unix milliseconds, in the place of one that is set. It is written with what else the turn writes.
     #[wasm_bindgen(js_name = setAlarm, catch)]
     fn set_alarm_at(storage: &DurableObjectStorage, at: f64) -> Result<(), JsValue>;
-    fn respond(request: &Request, status: u16, headers: &str, body: Option<&str>) -> JsValue;
+    fn respond(
+        request: &Request,
+        status: u16,
+        headers: &str,
+        request_id: Option<&str>,
+        body: Option<&str>,
+    ) -> JsValue;
 }
 
 /// The time, in Unix milliseconds. It stands still while code runs.
@@ -104,10 +116,15 @@ impl Surroundings for Runtime {
 
 /// Logs a line.
 pub(super) fn write(line: &Line) {
-    match line.level {
-        Level::Error => console_error!("{}", line.text),
-        Level::Warn => console_warn!("{}", line.text),
-        Level::Info => console_log!("{}", line.text),
+    log(line.level, &line.text);
+}
+
+/// Logs a text that is a line of JSON already.
+pub(super) fn log(level: Level, line: &str) {
+    match level {
+        Level::Error => log_error(line),
+        Level::Warn => log_warn(line),
+        Level::Info => log_info(line),
     }
 }
 
@@ -130,7 +147,7 @@ pub(super) fn variable(env: &JsValue, name: &str) -> Option<String> {
 pub(super) fn response(request: &Request, answer: &Answer) -> JsValue {
     // A 204 must have a null body, not an empty one.
     let body = Some(answer.body.as_str()).filter(|body| !body.is_empty());
-    respond(request, answer.status, &answer.headers_json(), body)
+    respond(request, answer.status, &answer.headers_text(), answer.header(REQUEST_ID), body)
 }
 
 /// An object's SQL storage. Statements run synchronously, and those with no await between them commit together.

@@ -1,6 +1,9 @@
 //! What the service answers, before it becomes a response of the runtime.
 
-use serde::Serializer;
+use std::borrow::Cow;
+
+/// The header that names the request.
+pub const REQUEST_ID: &str = "x-request-id";
 
 /// An answer: status, headers and text. Adapters turn it into a response and change nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +11,7 @@ pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// Headers in the order given; names in lower case.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The body; empty for none.
     pub body: String,
     /// What went wrong, as a stable name for the log; nothing for a success.
@@ -17,13 +20,8 @@ pub struct Answer {
 
 impl Answer {
     /// An answer with a body of some media type.
-    pub fn new(status: u16, content_type: &str, body: impl Into<String>) -> Self {
-        Self {
-            status,
-            headers: vec![("content-type", content_type.to_owned())],
-            body: body.into(),
-            code: None,
-        }
+    pub fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
+        Self { status, headers: vec![("content-type", content_type.into())], body: body.into(), code: None }
     }
 
     /// An answer whose body is JSON already.
@@ -38,16 +36,17 @@ impl Answer {
 
     /// The same answer with one more header.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
     /// The same answer, of which caches are told that it depends on this header of the request as well.
     #[must_use]
-    pub fn varying(mut self, by: &str) -> Self {
+    pub fn varying(mut self, by: &'static str) -> Self {
         match self.headers.iter_mut().find(|(name, _)| *name == "vary") {
             Some((_, value)) => {
+                let value = value.to_mut();
                 value.push_str(", ");
                 value.push_str(by);
                 self
@@ -56,17 +55,19 @@ impl Answer {
         }
     }
 
-    /// The headers as one JSON object, in which each has to be there once.
-    pub fn headers_json(&self) -> String {
-        let mut json = Vec::new();
-        let headers = self.headers.iter().map(|(name, value)| (name, value));
-        // Text into memory: neither can fail.
-        let _ = serde_json::Serializer::new(&mut json).collect_map(headers);
-        String::from_utf8(json).unwrap_or_default()
+    /// The headers but [`REQUEST_ID`], which differs in each answer, as one text: names and values in turn, each on a line of its own.
+    pub fn headers_text(&self) -> String {
+        let headers = self.headers.iter().filter(|(name, _)| *name != REQUEST_ID);
+        let mut text = String::with_capacity(128);
+        for line in headers.flat_map(|(name, value)| [*name, value.as_ref()]) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text
     }
 
     /// The first header of a name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.as_ref())
     }
 }

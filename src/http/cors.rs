@@ -48,7 +48,7 @@ impl Cors {
         answer = answer.varying("Origin");
         match origin.filter(|origin| self.origins.contain(origin)) {
             Some(origin) => answer
-                .with("access-control-allow-origin", origin)
+                .with("access-control-allow-origin", origin.to_owned())
                 .with("access-control-allow-credentials", "true")
                 .with("access-control-expose-headers", EXPOSED_HEADERS),
             None => answer,
@@ -60,8 +60,8 @@ impl Cors {
         let answer = Answer::empty(204);
         match origin.filter(|origin| self.origins.contain(origin)) {
             Some(_) => answer
-                .with("access-control-allow-methods", methods)
-                .with("access-control-allow-headers", self.request_headers.as_str())
+                .with("access-control-allow-methods", methods.to_owned())
+                .with("access-control-allow-headers", self.request_headers.clone())
                 .with("access-control-max-age", PREFLIGHT_MAX_AGE),
             None => answer,
         }
@@ -115,7 +115,7 @@ mod tests {
             assert_eq!(refused.header("vary"), Some("Origin"));
         }
         let varied = cors.share(Answer::empty(200).varying("Accept"), None);
-        assert_eq!(varied.headers, [("vary", "Accept, Origin".to_owned())]);
+        assert_eq!(varied.headers, [("vary", "Accept, Origin".into())]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use ably::ErrorInfo;
 use serde::Serialize;
+use std::borrow::Cow;
 
 use super::path::PathError;
 use super::query::QueryError;
@@ -87,7 +88,7 @@ pub(super) struct Facts {
     /// The field of the body, or the parameter, that is to blame, if one is.
     pub(super) field: Option<&'static str>,
     /// The header that the status asks for, its name in lower case.
-    pub(super) header: Option<(&'static str, String)>,
+    pub(super) header: Option<(&'static str, Cow<'static, str>)>,
 }
 
 impl Facts {
@@ -103,7 +104,7 @@ impl Facts {
         Self { detail: Some(detail.to_string()), ..self }
     }
 
-    fn header(self, name: &'static str, value: impl Into<String>) -> Self {
+    fn header(self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         Self { header: Some((name, value.into())), ..self }
     }
 }
@@ -119,7 +120,7 @@ impl Problem {
             }
             Self::Method { allow } => {
                 Facts::new(405, "method_not_allowed", "The route does not answer this method")
-                    .header("allow", allow)
+                    .header("allow", allow.clone())
             }
             Self::Query(error) => Facts {
                 field: Some(error.parameter()),

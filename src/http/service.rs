@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::answer::Answer;
+use super::answer::{Answer, REQUEST_ID};
 use super::cors::Cors;
 use super::endpoints::{self, Endpoint, Found, Handler};
 use super::path::PathError;
@@ -38,7 +38,7 @@ pub struct Visit {
 struct LogLine<'a> {
     level: &'static str,
     request_id: &'a str,
-    method: String,
+    method: &'a str,
     route: &'static str,
     status: u16,
     ms: u64,
@@ -79,8 +79,7 @@ impl Service {
     pub fn finish(&self, outcome: Result<Answer, Problem>, visit: &Visit) -> Answer {
         let shape = visit.endpoint.map_or(Shape::Details, |endpoint| endpoint.problems);
         let mut answer = outcome.unwrap_or_else(|problem| shape.answer(&problem));
-        answer =
-            answer.with("x-request-id", visit.request_id.clone()).with("x-content-type-options", "nosniff");
+        answer = answer.with(REQUEST_ID, visit.request_id.clone()).with("x-content-type-options", "nosniff");
         if !visit.endpoint.is_some_and(Endpoint::is_open) {
             answer =
                 self.cors.share(answer, visit.origin.as_deref()).with("cache-control", "private, no-store");
@@ -96,7 +95,7 @@ impl Service {
         let line = LogLine {
             level: if answer.status >= 500 { "error" } else { "info" },
             request_id: &visit.request_id,
-            method: visit.method.chars().take(10).collect(),
+            method: visit.method.get(..10).unwrap_or(&visit.method),
             route: visit.endpoint.map_or("none", |endpoint| endpoint.path),
             status: answer.status,
             ms: duration_ms,

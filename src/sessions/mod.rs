@@ -7,12 +7,14 @@
 //! A [`SessionError`] knows whether the session can be renewed (401) or not (403). In which shape a route says so is the route's
 //! own matter.
 
+mod beside;
 mod cache;
 mod credentials;
 mod role;
 mod session;
 mod verify;
 
+pub use beside::Beside;
 pub use credentials::{CookieRules, Credentials, carries_jwt, session_token};
 pub use role::Role;
 pub use session::{Session, SessionError};

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::beside::Beside;
 use super::role::Role;
 use crate::ids::{IdError, JobId, UserId};
 
@@ -23,6 +24,8 @@ pub struct Session {
     pub jobs: Vec<JobId>,
     /// `exp`: when the session ends, Unix seconds. At that second it has ended.
     pub expires_at: u64,
+    /// What another room works out from all that, so that it does so once.
+    pub beside: Beside,
 }
 
 /// Why a request has no session. A message names the rule and never quotes the caller.

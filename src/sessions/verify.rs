@@ -22,6 +22,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::beside::Beside;
 use super::cache::Cache;
 use super::role::Role;
 use super::session::{LEEWAY_SECONDS, SESSION_JOBS_MAX, SESSION_TOKEN_MAX, Session, SessionError};
@@ -168,7 +169,8 @@ impl Verifier {
         let role = role.and_then(Role::parse).ok_or(SessionError::Role)?;
         let jobs = claims.jobs.map_or(Ok(Vec::new()), read_jobs)?;
         let (expires_at, not_before) = read_times(claims.exp, &[claims.nbf, claims.iat])?;
-        Ok(Verified { session: Rc::new(Session { user, role, jobs, expires_at }), not_before })
+        let session = Session { user, role, jobs, expires_at, beside: Beside::default() };
+        Ok(Verified { session: Rc::new(session), not_before })
     }
 
     fn check_signature(&self, token: &UntrustedToken<'_, Extensions>) -> Result<(), SessionError> {

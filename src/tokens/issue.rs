@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::rc::Rc;
+
 use ably::token::TTL_MAX_REVOCABLE_SECONDS;
 use ably::{ErrorInfo, JwtClaims, Key, TokenRequest};
 
@@ -44,7 +46,7 @@ pub enum Issued {
 /// has no life left that would be of use, so that the client renews it.
 pub fn issue(
     key: &Key,
-    policy: &Policy,
+    policy: &'static Policy,
     session: &Session,
     params: &TokenParams,
     now_ms: u64,
@@ -53,27 +55,38 @@ pub fn issue(
     if params.client_id.as_ref().is_some_and(|id| id != session.user.as_str()) {
         return Err(ErrorInfo::new(40102, 403, "`clientId` is not the user of the session: leave it out"));
     }
-    let granted = policy.grant(session, params.job.as_ref())?;
+    let granted = match &params.job {
+        // The policy does not change while this build runs: so a session that asks again is granted the same.
+        None => session.beside.get_or_make(|| policy.grant(session, None))?,
+        Some(job) => Rc::new(policy.grant(session, Some(job))?),
+    };
     let wanted_ms = params.ttl_ms.unwrap_or(u64::MAX).min(TOKEN_LIFETIME_SECONDS * 1000);
     match params.format {
-        Format::Jwt => jwt(key, session, granted, wanted_ms / 1000, now_ms / 1000),
+        Format::Jwt => jwt(key, session, &granted, wanted_ms / 1000, now_ms / 1000),
         Format::TokenRequest => token_request(key, session, &granted, wanted_ms, now_ms, nonce),
     }
 }
 
 /// `lifetime` and `now` are in seconds.
-fn jwt(key: &Key, session: &Session, granted: Granted, lifetime: u64, now: u64) -> Result<Issued, ErrorInfo> {
+fn jwt(
+    key: &Key,
+    session: &Session,
+    granted: &Granted,
+    lifetime: u64,
+    now: u64,
+) -> Result<Issued, ErrorInfo> {
     let expires_at = now.saturating_add(lifetime).min(session.expires_at);
     if expires_at <= now {
         return Err(SessionError::Expired.into());
     }
+    let revocation_key = granted.job.as_ref().map(|job| format!("job:{job}"));
     let claims = JwtClaims {
         // Not backdated: a token renewed just after a revocation would count as revoked.
         issued_at: now,
         expires_at,
-        capability: granted.capability,
-        client_id: Some(session.user.to_string()),
-        revocation_key: granted.job.map(|job| format!("job:{job}")),
+        capability: &granted.capability,
+        client_id: Some(session.user.as_str()),
+        revocation_key: revocation_key.as_deref(),
     };
     let token = claims.sign(key).map_err(|_| ErrorInfo::new(50000, 500, "the token could not be signed"))?;
     if token.len() > TOKEN_MAX {

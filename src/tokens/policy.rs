@@ -115,6 +115,7 @@ impl Policy {
             let job = narrow.map_or(ANY_JOB, JobId::as_str);
             let of_job: Vec<_> = self
                 .job_templates()
+                .filter(|template| may_meet(template, grant.channel))
                 .filter_map(|template| fill(template, user, job)?.intersect(&channel))
                 .collect();
             match narrow {
@@ -171,6 +172,14 @@ impl<'a> Jobs<'a> {
             Self::One(other) if other == job => self,
             Self::One(_) | Self::Any => Self::Any,
         }
+    }
+}
+
+/// Whether two patterns can have a channel in common, by their first segments: which costs next to nothing, and says no nearly always.
+fn may_meet(one: &[Segment], other: &[Segment]) -> bool {
+    match (one.first(), other.first()) {
+        (Some(Segment::Literal(one)), Some(Segment::Literal(other))) => one == other,
+        _ => true,
     }
 }
 

@@ -94,17 +94,17 @@ pub struct TokenDetails {
 
 /// The claims of an Ably JWT (Ably docs, "Ably JWT"). It is a token by itself: no call to Ably issues it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JwtClaims {
+pub struct JwtClaims<'a> {
     /// Unix seconds.
     pub issued_at: u64,
     /// Unix seconds.
     pub expires_at: u64,
     /// What the token allows. Never left out: a JWT without it inherits the whole key.
-    pub capability: Capability,
+    pub capability: &'a Capability,
     /// The identity that the token carries, if any.
-    pub client_id: Option<String>,
+    pub client_id: Option<&'a str>,
     /// What `revokeTokens` can name besides the `clientId`.
-    pub revocation_key: Option<String>,
+    pub revocation_key: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -119,7 +119,7 @@ struct WireClaims<'a> {
     revocation_key: Option<&'a str>,
 }
 
-impl JwtClaims {
+impl JwtClaims<'_> {
     /// Signs the claims with a key, HS256, unpadded base64url, `kid` being the key's name.
     ///
     /// # Errors
@@ -130,8 +130,8 @@ impl JwtClaims {
             iat: self.issued_at,
             exp: self.expires_at,
             capability: self.capability.to_string(),
-            client_id: self.client_id.as_deref(),
-            revocation_key: self.revocation_key.as_deref(),
+            client_id: self.client_id,
+            revocation_key: self.revocation_key,
         });
         Hs256.token(&header, &claims, &Hs256Key::new(key.secret().expose().as_bytes()))
     }
@@ -198,9 +198,9 @@ mod tests {
         let claims = JwtClaims {
             issued_at: 1_700_000_000,
             expires_at: 1_700_000_900,
-            capability: Capability::parse(r#"{"b":["subscribe","publish"],"a":["*"]}"#).unwrap(),
-            client_id: Some("user-123".into()),
-            revocation_key: Some("job:1".into()),
+            capability: &Capability::parse(r#"{"b":["subscribe","publish"],"a":["*"]}"#).unwrap(),
+            client_id: Some("user-123"),
+            revocation_key: Some("job:1"),
         };
         let jwt = claims.sign(&key()).unwrap();
         let parts: Vec<serde_json::Value> = jwt

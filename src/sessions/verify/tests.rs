@@ -93,6 +93,7 @@ fn a_good_session_is_what_its_claims_say() {
             role: Role::Driver,
             jobs: vec![JobId::parse("j1").unwrap(), JobId::parse("j2").unwrap()],
             expires_at: NOW + HOUR,
+            beside: Beside::default(),
         }
     );
 }

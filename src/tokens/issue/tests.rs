@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::ids::{JobId, UserId};
-use crate::sessions::Role;
+use crate::sessions::{Beside, Role};
 
 /// Unix seconds; requests are made half a second later.
 const NOW: u64 = 1_700_000_000;
@@ -26,6 +26,7 @@ fn session(role: Role, jobs: &[&str], lives_for: u64) -> Session {
         role,
         jobs: jobs.iter().map(|id| JobId::parse(*id).unwrap()).collect(),
         expires_at: NOW + lives_for,
+        beside: Beside::default(),
     }
 }
 

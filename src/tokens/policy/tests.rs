@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::sessions::Beside;
 
 fn user(text: &str) -> UserId {
     UserId::parse(text).unwrap()
@@ -13,7 +14,8 @@ fn job(text: &str) -> JobId {
 }
 
 fn session(role: Role, user_id: &str, jobs: &[&str]) -> Session {
-    Session { user: user(user_id), role, jobs: jobs.iter().map(|id| job(id)).collect(), expires_at: 0 }
+    let jobs = jobs.iter().map(|id| job(id)).collect();
+    Session { user: user(user_id), role, jobs, expires_at: 0, beside: Beside::default() }
 }
 
 fn granted(role: Role, jobs: &[&str], narrow: Option<&str>) -> Result<(String, Option<String>), Refusal> {

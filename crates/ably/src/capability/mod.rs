@@ -11,6 +11,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Serializer;
 use thiserror::Error;
 
 pub use operation::{NonEmpty, Operation, Operations};
@@ -125,13 +126,11 @@ impl Capability {
     }
 
     fn text(&self, order: impl Fn(Vec<&'static str>) -> Vec<&'static str>) -> String {
-        let lists: BTreeMap<&str, Vec<&str>> = self
-            .0
-            .iter()
-            .map(|(pattern, operations)| (pattern.as_str(), order(operations.names())))
-            .collect();
-        // Texts in lists in a map always serialise.
-        serde_json::to_string(&lists).unwrap_or_default()
+        let lists = self.0.iter().map(|(pattern, operations)| (pattern.as_str(), order(operations.names())));
+        let mut json = Vec::with_capacity(64 * self.0.len());
+        // Texts in lists in a map always serialise, and into memory always.
+        let _ = serde_json::Serializer::new(&mut json).collect_map(lists);
+        String::from_utf8(json).unwrap_or_default()
     }
 }
 

@@ -183,9 +183,9 @@ mod tests {
         let text = JwtClaims {
             issued_at: 1_700_000_000,
             expires_at: 1_700_000_900,
-            capability: capability.clone(),
-            client_id: Some("u".into()),
-            revocation_key: Some("job:1".into()),
+            capability: &capability,
+            client_id: Some("u"),
+            revocation_key: Some("job:1"),
         }
         .sign(&key())
         .unwrap();
