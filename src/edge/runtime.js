@@ -128,8 +128,11 @@ export class Publisher {
 
 // Runs a statement, and reads all its rows here too: reading a row can throw as well as running does, and what is thrown past a Rust
 // call that does not catch takes down every object beside this one; and rows that are left unread fail the commit of the whole turn.
+const NO_ROWS = [];
 export function queryRows(sql, statement, bindings) {
-  return [...sql.exec(statement, ...bindings).raw()];
+  const cursor = sql.exec(statement, ...bindings);
+  // What changes rows has none to hand over, and need not be asked.
+  return statement.startsWith("SELECT") ? [...cursor.raw()] : NO_ROWS;
 }
 
 // Sets an object's alarm. What it is written with is durable or lost as a whole, and then whoever waits for that is told: so nobody

@@ -36,6 +36,8 @@ pub fn count(value: u64) -> SqlValue {
 pub trait Sql {
     /// Runs one statement to its end, and gives all its rows.
     ///
+    /// Rows come of a statement that begins with `SELECT`, and of no other: what changes rows returns none.
+    ///
     /// This is the only way to run one: rows that a cursor has not handed over when the turn ends fail its commit, and what reading a
     /// row throws must be caught as well as what running does.
     ///

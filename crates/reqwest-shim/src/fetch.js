@@ -6,29 +6,42 @@
 //   timedOut  whether the timer was why
 //
 // `headers` has names and values in turn, each on a line of its own; `body` is text. `timeout` is in milliseconds; undefined means none.
-export async function exchange(method, url, headers, body, timeout, bodyMax) {
-  const result = { status: 0, headers: undefined, body: new Uint8Array(), failure: undefined, timedOut: false };
+//
+// Each object of the runtime's that is touched costs by itself, and so does each promise between the runtime and the caller: so of an
+// answer nothing is asked for that is not needed, and one promise stands for all.
+export function exchange(method, url, headers, body, timeout, bodyMax) {
+  const result = { status: 0, headers: undefined, body: EMPTY, failure: undefined, timedOut: false };
   const controller = new AbortController();
-  let timer;
-  // Raced, rather than left to the signal alone: a runtime need not apply that to a body whose head has arrived.
-  const expiry = new Promise((_, reject) => {
-    if (timeout === undefined) return;
-    timer = setTimeout(() => {
-      result.timedOut = true;
-      reject(new Error("timed out"));
-      controller.abort();
-    }, timeout);
+  return new Promise((resolve) => {
+    let timer;
+    const end = () => {
+      clearTimeout(timer);
+      resolve(result);
+    };
+    const fail = (error) => {
+      // Runtimes quote the URL in some messages; what is in it does not belong in a log.
+      result.failure ??= String(error?.message ?? error).replaceAll(url, "the URL").slice(0, 200);
+      end();
+    };
+    // The exchange ends with the timer, rather than when the signal has ended it: a runtime need not apply that to a body whose head has
+    // arrived.
+    if (timeout !== undefined)
+      timer = setTimeout(() => {
+        result.timedOut = true;
+        fail("timed out");
+        controller.abort();
+      }, timeout);
+    try {
+      const request = { method, headers: prepared(headers), body, redirect: "manual", signal: controller.signal };
+      const answered = globalThis.fetch(url, request);
+      answered.then((response) => read(result, response, bodyMax)).then(end, fail);
+    } catch (error) {
+      fail(error);
+    }
   });
-  try {
-    await Promise.race([run(result, method, url, headers, body, bodyMax, controller.signal), expiry]);
-  } catch (error) {
-    // Runtimes quote the URL in some messages; what is in it does not belong in a log.
-    result.failure = String(error?.message ?? error).replaceAll(url, "the URL").slice(0, 200);
-  } finally {
-    clearTimeout(timer);
-  }
-  return result;
 }
+
+const EMPTY = new Uint8Array();
 
 // A caller sends the same headers again and again: making them is a good part of a request's cost.
 const PREPARED_MAX = 8;
@@ -45,18 +58,23 @@ function prepared(text) {
   return headers;
 }
 
-async function run(result, method, url, headers, body, bodyMax, signal) {
-  const response = await globalThis.fetch(url, { method, headers: prepared(headers), body, redirect: "manual", signal });
-  result.headers = response.headers;
-  result.status = response.status;
-  if (!response.body) return;
+// Reads an answer: resolves once it is whole.
+function read(result, response, bodyMax) {
+  const { status, headers } = response;
+  result.status = status;
+  result.headers = headers;
   // Usual answers state a small length and can be read by one call. With a Content-Encoding it is not the body's length.
-  const length = response.headers.get("content-length");
-  if (length !== null && Number(length) <= bodyMax && !response.headers.has("content-encoding")) {
-    result.body = new Uint8Array(await response.arrayBuffer());
-    return;
+  const length = headers.get("content-length");
+  if (length !== null && Number(length) <= bodyMax && !headers.has("content-encoding")) {
+    return response.arrayBuffer().then((body) => {
+      if (!result.timedOut) result.body = new Uint8Array(body);
+    });
   }
-  const reader = response.body.getReader();
+  return response.body === null ? undefined : readStream(result, response.body, bodyMax);
+}
+
+async function readStream(result, stream, bodyMax) {
+  const reader = stream.getReader();
   const chunks = [];
   let total = 0;
   while (total <= bodyMax) {

@@ -151,23 +151,20 @@ impl RequestBuilder {
                 .await
                 .map_err(|_| Error { timeout: false, reason: "the runtime has no fetch".into() })?
                 .into();
-        let failure = exchange.failure().map(|reason| Error { timeout: exchange.timed_out(), reason });
-        let Ok(status) = StatusCode::from_u16(exchange.status()) else {
-            return Err(failure.unwrap_or(Error { timeout: false, reason: "no answer".into() }));
-        };
-        let body = exchange.body();
-        let rest = Rest { body: (!body.is_empty()).then(|| body.into()), failure };
-        Ok(Response { status, headers: Headers(exchange.headers()), rest })
+        match StatusCode::from_u16(exchange.status()) {
+            Ok(status) => Ok(Response { status, headers: Headers(exchange), is_read: false }),
+            Err(_) => Err(exchange.error().unwrap_or(Error { timeout: false, reason: "no answer".into() })),
+        }
     }
 }
 
 /// The headers of an answer. Each look-up is a call into the runtime, and nothing is copied before it.
-pub struct Headers(JsHeaders);
+pub struct Headers(Exchange);
 
 impl Headers {
     /// The value of a header, whose name is compared without regard to case. Several of one name are joined by a comma.
     pub fn get(&self, name: &str) -> Option<HeaderValue> {
-        self.0.get(name).map(HeaderValue)
+        self.0.headers().get(name).map(HeaderValue)
     }
 }
 
@@ -188,17 +185,12 @@ impl HeaderValue {
     }
 }
 
-/// What [`Response::chunk`] has still to hand over.
-struct Rest {
-    body: Option<Bytes>,
-    failure: Option<Error>,
-}
-
 /// An answer.
 pub struct Response {
     status: StatusCode,
     headers: Headers,
-    rest: Rest,
+    /// Whether the body was handed over.
+    is_read: bool,
 }
 
 impl Response {
@@ -218,14 +210,20 @@ impl Response {
     /// Where the body broke off, ran out of time, or is longer than [`BODY_MAX`]; in the last case once its beginning,
     /// which is longer too, has been handed over.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        match (self.rest.body.take(), self.rest.failure.take()) {
-            (Some(body), failure) => {
-                self.rest.failure = failure;
-                Ok(Some(body))
-            }
-            (None, Some(failure)) => Err(failure),
-            (None, None) => Ok(None),
+        let exchange = &self.headers.0;
+        let body = if std::mem::replace(&mut self.is_read, true) { Vec::new() } else { exchange.body() };
+        match exchange.error() {
+            _ if !body.is_empty() => Ok(Some(body.into())),
+            Some(error) => Err(error),
+            None => Ok(None),
         }
+    }
+}
+
+impl Exchange {
+    /// Why it broke off, if it did.
+    fn error(&self) -> Option<Error> {
+        self.failure().map(|reason| Error { timeout: self.timed_out(), reason })
     }
 }
 
