@@ -122,6 +122,22 @@ test("a batch is published, and tells what failed where", async ({ rest }) => {
   assert.deepEqual(dataOf(history), ["4", "3", "2", { a: 1 }]);
 });
 
+test("a batch is refused as a whole, and on one of its channels, where that was asked for", async ({ rest, fault, name }) => {
+  const [one, other] = [name(), name()];
+  const batch = [one, other].map((channel) => ({ channels: [channel], messages: [{ id: "once", data: "x" }] }));
+  await fault({ kind: "error", code: 40009, status: 413, transport: "rest-batch", channel: one, times: 1 });
+  await fault({ kind: "error", code: 42913, transport: "rest-part", channel: other, times: 1 });
+  await fails(rest().batchPublish(batch), 40009);
+  const [published, refused] = await rest().batchPublish(batch);
+  assert.deepEqual([published?.successCount, refused?.successCount], [1, 0]);
+  const [part] = refused?.results ?? [];
+  assert(part && "error" in part);
+  assert.deepEqual([part.channel, part.error.code, part.error.statusCode], [other, 42913, 429]);
+  const again = await rest().batchPublish(batch);
+  assert.deepEqual(again.map(({ successCount }) => successCount), [1, 1]);
+  for (const channel of [one, other]) assert.deepEqual(dataOf(await rest().channels.get(channel).history()), ["x"]);
+});
+
 test("presence of several channels is read at once", async ({ realtime, rest }) => {
   const members = realtime();
   for (const channel of ["talk:1", "other"]) await members.channels.get(channel).presence.enterClient("c", channel);

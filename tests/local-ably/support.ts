@@ -27,6 +27,8 @@ export type Use = {
   rest: (options?: Ably.ClientOptions) => Ably.Rest;
   /** The server's URL. */
   url: string;
+  /** Makes a fault, as FAULTS.md tells. */
+  fault: (body: object) => Promise<void>;
   /** A channel name that no other test uses, in a namespace if one is given. */
   name: (namespace?: string) => string;
 };
@@ -73,7 +75,7 @@ export function localAbly(...options: string[]): (name: string, body: (use: Use)
     for (const binary of [false, true]) {
       test(`${name} (${binary ? "MessagePack" : "JSON"})`, async () => {
         const clients: Ably.Realtime[] = [];
-        const { port } = server;
+        const { port, controlSecret } = server;
         const base = () => ({ endpoint: "127.0.0.1", port, tls: false, logLevel: 0 });
         const connect = (useBinaryProtocol: boolean, options: Ably.ClientOptions = { key: KEY }) => {
           const client = new Ably.Realtime({ ...base(), useBinaryProtocol, ...options });
@@ -87,6 +89,14 @@ export function localAbly(...options: string[]): (name: string, body: (use: Use)
             rest: (options = { key: KEY }) =>
               new Ably.Rest({ ...base(), useBinaryProtocol: binary, ...options }),
             url: `http://127.0.0.1:${port}`,
+            fault: async (body) => {
+              const response = await fetch(`http://127.0.0.1:${port}/control/faults`, {
+                method: "POST",
+                headers: { authorization: `Bearer ${controlSecret}`, "content-type": "application/json" },
+                body: JSON.stringify(body),
+              });
+              assert.equal(response.status, 201, await response.text());
+            },
             name: (namespace) => `${namespace ? `${namespace}:` : ""}${binary ? "b" : "j"}${names++}`,
           });
         } finally {

@@ -4,7 +4,7 @@ use ably::{ChannelPattern, ErrorInfo, KeyName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::spec::{Blow, Clients, Effect, Extent, Publishes, Refusal, Spec, Transport};
+use super::spec::{Blow, Clients, Effect, Extent, PartRefusal, Publishes, Refusal, Spec, Transport};
 use crate::clock::Millis;
 use crate::errors::bad_request;
 
@@ -94,6 +94,15 @@ impl Body {
     pub(super) fn read(mut self) -> Result<(Spec, Extent), ErrorInfo> {
         let kind = self.kind.take().ok_or_else(|| bad_request("a fault has a kind"))?;
         let spec = match kind {
+            Kind::Error if self.transport == Some(Transport::RestPart) => {
+                self.transport = None;
+                if self.retry_after.is_some() {
+                    return Err(bad_request("a part of a batch has no headers, and so no retryAfter"));
+                }
+                let stored = self.stored.take().unwrap_or(false);
+                let error = self.error(None, "the local Ably was told to refuse this part")?;
+                Spec::RefusePart { channel: self.channel()?, refusal: PartRefusal { error, stored } }
+            }
             Kind::Error => {
                 let retry_after = in_range("retryAfter", self.retry_after.take(), 0..=RETRY_AFTER_MAX)?;
                 let stored = self.stored.take().unwrap_or(false);
@@ -167,10 +176,17 @@ impl Body {
     }
 
     fn publishes(&mut self) -> Result<Publishes, ErrorInfo> {
+        if self.transport == Some(Transport::RestPart) {
+            return Err(bad_request("a part of a batch can be refused by an error, and meet nothing else"));
+        }
+        Ok(Publishes { channel: self.channel()?, transport: self.transport.take() })
+    }
+
+    fn channel(&mut self) -> Result<Option<ChannelPattern>, ErrorInfo> {
         let channel = text("channel", self.channel.take())?.map(|channel| {
             ChannelPattern::parse(&channel).map_err(|error| bad_request(format!("channel: {error}")))
         });
-        Ok(Publishes { channel: channel.transpose()?, transport: self.transport.take() })
+        channel.transpose()
     }
 
     fn key(&mut self) -> Result<Option<KeyName>, ErrorInfo> {
@@ -318,6 +334,8 @@ mod tests {
             (json!({"kind": "error", "forMs": 0}), "forMs"),
             (json!({"kind": "error", "channel": ""}), "channel"),
             (json!({"kind": "error", "transport": "carrier pigeon"}), "carrier pigeon"),
+            (json!({"kind": "error", "transport": "rest-part", "retryAfter": 1}), "retryAfter"),
+            (json!({"kind": "reset", "transport": "rest-part"}), "a part of a batch"),
             (json!({"kind": "error", "key": "a.b"}), "no key"),
             (json!({"kind": "hang", "holdMs": HOLD_MAX + 1}), "holdMs"),
             (json!({"kind": "hang", "status": 500}), "no status"),
@@ -350,5 +368,12 @@ mod tests {
         assert!(!jobs.include(Transport::Rest, &on(&["other"])) && !jobs.include(Transport::Rest, &[]));
         let rest = of(json!({"kind": "reset", "transport": "rest"}));
         assert!(rest.include(Transport::Rest, &[]) && !rest.include(Transport::Realtime, &on(&["a"])));
+        let batches = of(json!({"kind": "reset", "transport": "rest-batch", "channel": "job:*"}));
+        assert!(batches.include(Transport::RestBatch, &on(&["other", "job:1"])));
+        assert!(!batches.include(Transport::RestBatch, &on(&["other", "another"])));
+        assert!(!batches.include(Transport::Rest, &on(&["job:1"])));
+        for as_ever in [&jobs, &rest] {
+            assert!(as_ever.include(Transport::RestBatch, &on(&["other", "job:1"])));
+        }
     }
 }

@@ -21,7 +21,7 @@ use tokens::SeenTokens;
 
 pub(crate) use body::Body;
 pub(crate) use fault::{Fault, Firing, Strike};
-pub(crate) use spec::{Blow, Effect, Refusal, Transport};
+pub(crate) use spec::{Blow, Effect, PartRefusal, Refusal, Transport};
 
 /// How many faults there may be at a time; beyond this those that are over go first.
 const FAULTS_MAX: usize = 100;
@@ -121,6 +121,18 @@ impl Faults {
     ) -> Option<Firing<Effect>> {
         self.first(now, |spec| match spec {
             Spec::Publish { of, effect } if of.include(transport, channels) => Some(effect.clone()),
+            _ => None,
+        })
+    }
+
+    /// How a batch is refused on one of its channels, if it is.
+    pub(crate) fn on_part(&self, channel: &str, now: Millis) -> Option<Firing<PartRefusal>> {
+        self.first(now, |spec| match spec {
+            Spec::RefusePart { channel: of, refusal }
+                if of.as_ref().is_none_or(|pattern| pattern.covers(channel)) =>
+            {
+                Some(refusal.clone())
+            }
             _ => None,
         })
     }
@@ -290,6 +302,26 @@ mod tests {
         assert!(faults.remove(&fault.id.to_string()) && firing.released().is_cancelled());
         assert!(!faults.remove(&fault.id.to_string()));
         assert!(faults.on_publish(Transport::Rest, &[], NOW).is_none());
+    }
+
+    #[test]
+    fn a_part_of_a_batch_is_refused_by_its_name_alone() {
+        let faults = Faults::default();
+        add(&faults, json!({"kind": "error"}));
+        add(&faults, json!({"kind": "error", "transport": "rest"}));
+        add(&faults, json!({"kind": "error", "transport": "rest-batch"}));
+        assert!(faults.on_part("job:1", NOW).is_none());
+        faults.clear();
+        let body =
+            json!({"kind": "error", "code": 42913, "transport": "rest-part", "channel": "job:*", "times": 1});
+        add(&faults, body);
+        for transport in [Transport::Rest, Transport::RestBatch, Transport::Realtime] {
+            assert!(faults.on_publish(transport, &["job:1".to_owned()], NOW).is_none());
+        }
+        assert!(faults.on_part("other", NOW).is_none());
+        let PartRefusal { error, stored } = faults.on_part("job:1", NOW).unwrap().what;
+        assert_eq!((error.code, error.status_code, stored), (42913, 429, false));
+        assert!(faults.on_part("job:1", NOW).is_none());
     }
 
     #[test]

@@ -10,6 +10,10 @@ use crate::clock::Millis;
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Transport {
     Rest,
+    /// A request for several channels, which is one over REST, too.
+    RestBatch,
+    /// What a batch publishes on one of its channels.
+    RestPart,
     Realtime,
 }
 
@@ -17,6 +21,7 @@ pub(crate) enum Transport {
 #[derive(Debug, Clone)]
 pub(super) enum Spec {
     Publish { of: Publishes, effect: Effect },
+    RefusePart { channel: Option<ChannelPattern>, refusal: PartRefusal },
     RefuseKey { key: Option<KeyName>, error: ErrorInfo },
     RefuseConnections { of: Clients, refusal: Refusal },
     DropConnections { of: Clients, blow: Blow },
@@ -51,6 +56,13 @@ pub(crate) enum Effect {
     Truncate,
     /// It is published, and the answer takes so many milliseconds to arrive.
     Dribble { millis: Millis },
+}
+
+/// What becomes of one channel's part of a batch. `stored` says whether it is published all the same.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PartRefusal {
+    pub(crate) error: ErrorInfo,
+    pub(crate) stored: bool,
 }
 
 /// What becomes of a connection that is refused.
@@ -92,7 +104,12 @@ impl Publishes {
             None => true,
             Some(pattern) => channels.iter().any(|channel| pattern.covers(channel)),
         };
-        channel_fits && self.transport.is_none_or(|wanted| wanted == transport)
+        let transport_fits = match self.transport {
+            None => true,
+            Some(Transport::Rest) => matches!(transport, Transport::Rest | Transport::RestBatch),
+            Some(wanted) => wanted == transport,
+        };
+        channel_fits && transport_fits
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) async fn publishes(
     };
     let names = channels.iter().filter_map(|name| ChannelName::parse(name).ok());
     let channels: Vec<_> = names.map(|name| name.canonical().to_owned()).collect();
+    let is_batch = channels.iter().any(|channel| Some(channel) != channels.first());
+    let transport = if is_batch { Transport::RestBatch } else { Transport::Rest };
     let body = match body {
         Ok(bytes) => Body::from(bytes),
         // One that is too long, or broke off, is so for the handler too.
@@ -54,7 +56,7 @@ pub(super) async fn publishes(
     };
     let request = Request::from_parts(parts, body);
     let now = now();
-    let Some(firing) = server.faults().on_publish(Transport::Rest, &channels, now) else {
+    let Some(firing) = server.faults().on_publish(transport, &channels, now) else {
         return next.run(request).await;
     };
     let headers = request.headers().clone();

@@ -20,6 +20,7 @@ use crate::auth::Authorised;
 use crate::channel::{ChannelName, MESSAGES_MAX, Published, Publisher, prepare};
 use crate::clock::{Millis, now};
 use crate::errors::{asks_for_refusal, bad_request, forced_refusal};
+use crate::faults::PartRefusal;
 use crate::lock::lock;
 use crate::random;
 use crate::server::Server;
@@ -143,8 +144,20 @@ fn publish_by_name(
     now: Millis,
 ) -> Result<Published, ErrorInfo> {
     let name = ChannelName::parse(sent_name)?;
-    caller.require(name.canonical(), Operation::Publish)?;
-    publish_to(server, caller, &name, messages, now)
+    let publish = || {
+        caller.require(name.canonical(), Operation::Publish)?;
+        publish_to(server, caller, &name, messages, now)
+    };
+    let Some(firing) = server.faults().on_part(name.canonical(), now) else {
+        return publish();
+    };
+    let PartRefusal { error, stored } = firing.what().clone();
+    if stored {
+        // Whatever became of it, this is what its publisher is told.
+        let _ = publish();
+    }
+    firing.count();
+    Err(error)
 }
 
 /// Publishes for a caller who may.

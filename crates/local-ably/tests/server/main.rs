@@ -19,6 +19,7 @@ mod credentials;
 mod deltas;
 mod enumeration;
 mod faults;
+mod faults_batches;
 mod faults_changes;
 mod faults_md;
 mod faults_realtime;
