@@ -21,7 +21,7 @@ export class Faults {
   /** Makes one. It meets publishes over REST alone: whoever watches loses nothing by it. */
   async make({ kind, body }: Fault): Promise<void> {
     const of = kind === WRONG_KEY ? { key: this.#ably.publishKey } : { transport: "rest", channel: "dispatch:job:*" };
-    const { id } = (await this.#ask("POST", { ...body, ...of })) as Report;
+    const { id } = (await this.#ask("POST", { ...of, ...body })) as Report;
     this.#made.set(id, { kind, fired: 0 });
   }
 

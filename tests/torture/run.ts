@@ -9,6 +9,7 @@ import { judgeOperators, type Told } from "./operators.ts";
 import { Phone } from "./phone.ts";
 import { Random } from "./random.ts";
 import { type Options, phonesOf, type Round, rounds } from "./schedule.ts";
+import { takenTogether } from "./together.ts";
 import { readTrail } from "./trail.ts";
 import { Witness } from "./witness.ts";
 import { due, World } from "./world.ts";
@@ -40,6 +41,8 @@ export interface Report {
   posts: { made: number; requests: number; answered: number };
   statuses: Record<string, number>;
   messages: number;
+  /** Those that Ably took together with another job's. */
+  together: number;
   /** Silent rounds, and those of them that were finished by the alarm alone. */
   silent: { rounds: number; finished: number };
   /** What drivers should not be answered. */
@@ -65,7 +68,7 @@ export function passes({ silent, oddities, lapses, verdict, operators, kills, fa
  * @param stop ends it early, with an error
  */
 export async function torture(options: Options, builds: Builds, say: (line: string) => void, stop: AbortSignal): Promise<Report> {
-  const world = await World.start(builds.bundle, builds.localAbly);
+  const world = await World.start(builds.bundle, builds.localAbly, options.publishing);
   const ended = new AbortController();
   let run: Run | undefined;
   try {
@@ -137,6 +140,7 @@ class Run {
       posts: { made: this.#ledger.posts, requests: this.#ledger.requests, answered: this.#ledger.answered },
       statuses: this.#ledger.statuses,
       messages: evidence.reduce((sum, { heard }) => sum + heard.length, 0),
+      together: takenTogether(evidence),
       silent: this.#silent,
       oddities: this.#ledger.oddities,
       lapses: [...witness.lapses],

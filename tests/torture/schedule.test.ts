@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Random } from "./random.ts";
-import { phonesOf, type Round, rounds, WRONG_KEY } from "./schedule.ts";
+import { type Options, phonesOf, type Round, rounds, WRONG_KEY } from "./schedule.ts";
 
-const OPTIONS = { seed: 7, kills: 200, faults: 1_000, jobs: 6, wrongKeyMs: 30_000 };
+const OPTIONS: Options = { publishing: "direct", seed: 7, kills: 200, faults: 1_000, jobs: 6, wrongKeyMs: 30_000 };
 
-function planned(seed: number, count = OPTIONS.kills): Round[] {
-  const all = rounds(new Random(String(seed)), { ...OPTIONS, seed });
+function planned(seed: number, count = OPTIONS.kills, publishing = OPTIONS.publishing): Round[] {
+  const all = rounds(new Random(String(seed)), { ...OPTIONS, seed, publishing });
   return Array.from({ length: count }, () => all.next().value);
 }
 
@@ -64,6 +64,14 @@ describe("a long run", () => {
       for (const times of [posts, faults]) assert.deepEqual(times.map(({ at }) => at), times.map(({ at }) => at).sort((a, b) => a - b));
     }
   });
+});
+
+test("batches have faults of their own besides, of which none sets a message aside", () => {
+  const faults = planned(7, OPTIONS.kills, "batched").flatMap(({ faults }) => faults);
+  assert.equal(new Set(faults.map(({ kind }) => kind)).size, 14);
+  const parts = faults.filter(({ body }) => body.transport === "rest-part");
+  assert.deepEqual(new Set(parts.map(({ body }) => body.status)), new Set([429, 500]));
+  assert.equal(faults.filter(({ body }) => body.transport === undefined && Number(body.code) < 40100).length, 0);
 });
 
 test("a short run has a wrong key and silence too", () => {

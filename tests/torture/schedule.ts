@@ -4,7 +4,11 @@
 
 import type { Random } from "./random.ts";
 
+/** How messages leave: each job sends its own, or publishers send many jobs' by one request. */
+export type Publishing = "direct" | "batched";
+
 export interface Options {
+  publishing: Publishing;
   seed: number;
   /** At least so many times the runtime is killed. */
   kills: number;
@@ -63,8 +67,14 @@ export interface Round {
 /** By this name the firings of the wrong key are counted. */
 export const WRONG_KEY = "a wrong key";
 
+interface Kind {
+  kind: string;
+  weight: number;
+  body: (random: Random) => Record<string, unknown>;
+}
+
 /** What goes wrong with publishes, and how often beside the others. A client of Ably's REST API gives up after 10 s. */
-const FAULTS: { kind: string; weight: number; body: (random: Random) => Record<string, unknown> }[] = [
+const FAULTS: Kind[] = [
   { kind: "5xx", weight: 4, body: (random) => ({ kind: "error", status: random.pick([500, 502, 503, 504]) }) },
   { kind: "429", weight: 2, body: () => ({ kind: "error", status: 429, code: 42910 }) },
   { kind: "429 with Retry-After", weight: 2, body: () => ({ kind: "error", status: 429, code: 42910, retryAfter: 1 }) },
@@ -82,6 +92,19 @@ const FAULTS: { kind: string; weight: number; body: (random: Random) => Record<s
       ]),
   },
   { kind: "slowness", weight: 2, body: (random) => ({ kind: "slow", holdMs: random.between(100, 3_000) }) },
+];
+
+/** What goes wrong with requests for several jobs besides. None of it blames a message for good: nothing is to be set aside. */
+const FAULTS_OF_BATCHES: Kind[] = [
+  { kind: "400 of a whole batch", weight: 2, body: () => ({ kind: "error", status: 400, code: 40000, transport: "rest-batch" }) },
+  { kind: "413 of a whole batch", weight: 1, body: () => ({ kind: "error", status: 413, code: 40009, transport: "rest-batch" }) },
+  { kind: "429 of a part", weight: 3, body: () => ({ kind: "error", status: 429, code: 42913, transport: "rest-part" }) },
+  { kind: "500 of a part", weight: 3, body: () => ({ kind: "error", status: 500, code: 50000, transport: "rest-part" }) },
+  {
+    kind: "500 of a part that is stored",
+    weight: 2,
+    body: () => ({ kind: "error", status: 500, code: 50000, stored: true, transport: "rest-part" }),
+  },
 ];
 
 /** What keeps messages waiting until the runtime is killed. */
@@ -106,6 +129,7 @@ export function phonesOf(jobs: number): { job: number; name: string }[] {
 /** The rounds, without an end: whoever runs them ends when there were kills and faults enough. */
 export function* rounds(random: Random, options: Options): Generator<Round, never> {
   const phones = phonesOf(options.jobs).length;
+  const kinds = options.publishing === "batched" ? [...FAULTS, ...FAULTS_OF_BATCHES] : FAULTS;
   const noisy = Math.max(1, Math.ceil((options.kills * (SILENT_EVERY - 1)) / SILENT_EVERY));
   const faults = Math.ceil((options.faults * SPARE) / noisy);
   // A second time in a long run, when there is more behind the jobs.
@@ -114,16 +138,16 @@ export function* rounds(random: Random, options: Options): Generator<Round, neve
     const of = random.of(index);
     if (wrongKeyAt.includes(index)) yield wrongKey(of, phones, options.wrongKeyMs);
     else if (index % SILENT_EVERY === SILENT_EVERY - 1) yield silent(of, phones);
-    else yield noise(of, phones, faults);
+    else yield noise(of, phones, faults, kinds);
   }
 }
 
 /** Posts, faults and a kill in their midst. */
-function noise(random: Random, phones: number, faults: number): Round {
+function noise(random: Random, phones: number, faults: number, kinds: readonly Kind[]): Round {
   const length = random.between(1_200, 2_600);
   return {
     posts: posts(random.of("posts"), phones, random.between(10, 26), length),
-    faults: inOrder(Array.from({ length: faults }, (_, index) => ({ at: random.between(0, length), ...fault(random.of(index)) }))),
+    faults: inOrder(Array.from({ length: faults }, (_, index) => ({ at: random.between(0, length), ...fault(random.of(index), kinds) }))),
     kill: random.between(100, length + 300),
     down: random.chance(0.5) ? 0 : random.between(0, 600),
     ...(random.chance(0.15) && { killAgain: random.between(0, 400) }),
@@ -173,8 +197,8 @@ function post(random: Random, at: number, phones: number): PlannedPost {
   };
 }
 
-function fault(random: Random): Fault {
-  const { kind, body } = random.weighted(FAULTS);
+function fault(random: Random, kinds: readonly Kind[]): Fault {
+  const { kind, body } = random.weighted(kinds);
   return { kind, body: { times: 1, ...body(random) } };
 }
 

@@ -8,7 +8,7 @@ import { passes, type Report } from "./run.ts";
 import { complaints, table } from "./table.ts";
 
 const REPORT: Report = {
-  options: { seed: 7, kills: 5, faults: 50, jobs: 4, wrongKeyMs: 3_000 },
+  options: { publishing: "batched", seed: 7, kills: 5, faults: 50, jobs: 4, wrongKeyMs: 3_000 },
   seconds: 30,
   kills: 6,
   faults: { "5xx": 30, "a reset": 21 },
@@ -16,6 +16,7 @@ const REPORT: Report = {
   posts: { made: 90, requests: 100, answered: 95 },
   statuses: { accepted: 300 },
   messages: 80,
+  together: 60,
   silent: { rounds: 2, finished: 2 },
   oddities: [],
   lapses: [],
@@ -45,7 +46,8 @@ test("the table is Markdown, with a row for each kind of fault and of violation"
   const lines = table(REPORT).split("\n");
   assert.ok(lines.every((line) => /^\| .* \| .* \|$/.test(line) && line.length === lines[0]?.length));
   assert.ok(lines.some((line) => /^\| publishes met by a reset +\| +21 \|$/.test(line)));
-  for (const word of ["kills", "fixes accepted", "published", "set aside", "lost", "doubled", "out of order", "gaps", "to operators"]) {
+  assert.ok(lines.some((line) => /^\| of them taken by Ably together .* \| +60 \|$/.test(line)));
+  for (const word of ["publishing", "kills", "fixes accepted", "published", "set aside", "lost", "doubled", "out of order", "gaps", "to operators"]) {
     assert.ok(lines.some((line) => line.startsWith(`| ${word}`)), word);
   }
 });

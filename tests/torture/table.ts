@@ -17,8 +17,9 @@ const VERDICTS = [
   ["unheard", "kept by Ably otherwise than the subscriber heard it"],
 ] as const;
 
-export function table({ options, seconds, kills, faults, posts, statuses, messages, silent, verdict, operators }: Report): string {
+export function table({ options, seconds, kills, faults, posts, statuses, messages, together, silent, verdict, operators }: Report): string {
   const rows: [string, string | number][] = [
+    ["publishing", options.publishing],
     ["seed, jobs, seconds", `${options.seed}, ${options.jobs}, ${seconds}`],
     ["kills", kills],
     ["of them followed by silence, and finished by the alarm alone", `${silent.rounds}, ${silent.finished}`],
@@ -27,6 +28,7 @@ export function table({ options, seconds, kills, faults, posts, statuses, messag
     ...Object.entries(statuses).sort().map(([status, count]): [string, number] => [`results ${status}`, count]),
     ["fixes accepted", verdict.counts.accepted],
     ["messages", messages],
+    ...(options.publishing === "batched" ? [["of them taken by Ably together with another job's", together] satisfies [string, number]] : []),
     ...VERDICTS.map(([name, label]): [string, number] => [label, verdict.counts[name]]),
     ["to operators: messages, and reports in them", `${operators.messages}, ${operators.reports}`],
     ["to operators: twice, too soon after another, or never", operators.findings.length],

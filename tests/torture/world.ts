@@ -13,11 +13,18 @@ import { freePort, LOOPBACK } from "../../scripts/dev/ports.mjs";
 import { sign } from "../../scripts/dev/session.mjs";
 import { environment, NPM_BIN } from "../../scripts/setup/environment.mjs";
 import { eventually, within } from "../e2e/support/wait.ts";
+import type { Publishing } from "./schedule.ts";
 
 /** Below the ports that the system gives to whoever asks for any: nobody is given this one between a kill and the next start. */
 const PORT = 18_987;
 
 const LOG_LINES = 200;
+
+/** What the service is set to for each way of publishing. The window of the two publishers is 400 ms: jobs that are busy share requests. */
+const SETTINGS: Record<Publishing, Record<string, string>> = {
+  direct: { ABLY_PUBLISHING: "direct" },
+  batched: { ABLY_PUBLISHING: "batched", ABLY_PUBLISHERS: "2", ABLY_REQUESTS_PER_SECOND: "5" },
+};
 
 const random = (bytes: number) => randomBytes(bytes).toString("hex");
 
@@ -62,8 +69,9 @@ export class World {
    * Starts both.
    * @param bundle the folder with the Worker, as Wrangler bundles it
    * @param localAbly the local Ably's binary
+   * @param publishing how the Worker's messages leave
    */
-  static async start(bundle: string, localAbly: string): Promise<World> {
+  static async start(bundle: string, localAbly: string, publishing: Publishing): Promise<World> {
     const folder = mkdtempSync(join(tmpdir(), "towline-torture-"));
     const parts = new Parts();
     let world: World | undefined;
@@ -76,7 +84,8 @@ export class World {
       const ably = { url, port: Number(new URL(url).port), controlSecret, key: watchKey, publishKey: `${app}.publish` };
       const [port, secret] = [await freePort(PORT, LOOPBACK), random(32)];
       cpSync(bundle, join(folder, "worker"), { recursive: true });
-      const settings = { ABLY_API_KEY: signKey, ABLY_PUBLISH_KEY: publishKey, ABLY_REST_URL: url, SESSION_SECRET: secret };
+      const credentials = { ABLY_API_KEY: signKey, ABLY_PUBLISH_KEY: publishKey, ABLY_REST_URL: url, SESSION_SECRET: secret };
+      const settings = { ...credentials, ...SETTINGS[publishing] };
       writeFileSync(join(folder, "config.capnp"), config(folder, { towline: port }, settings));
       world = new World(folder, parts, ably, port, secret);
       await world.revive();
