@@ -1,10 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ably::rest::{BATCH_BYTES_MAX, BATCH_CHANNELS_MAX};
-use proptest::prelude::*;
-
 use super::*;
+
+mod promises;
 
 const NOW: Millis = 1_700_000_000_000;
 const WINDOW: Millis = 80;
@@ -321,125 +319,4 @@ fn what_has_waited_for_too_long_does_not_leave() {
     assert_eq!(publisher.next(NOW + 1_001), Next::Wait { until: NOW + 5_500 });
     assert_eq!(publisher.next(NOW + 5_500), Next::Wait { until: NOW + 5_501 });
     assert_eq!(publisher.answers(), [(4, UNANSWERED)]);
-}
-
-/// What a game does next.
-#[derive(Debug, Clone)]
-enum Move {
-    HandOver { channel: u8, large: bool },
-    End { flight: u8, how: u8, mask: u32 },
-    Pass(u16),
-}
-
-fn moves() -> impl Strategy<Value = Vec<Move>> {
-    let one = prop_oneof![
-        4 => (0..12_u8, prop::bool::weighted(0.1)).prop_map(|(channel, large)| Move::HandOver { channel, large }),
-        3 => (any::<u8>(), 0..8_u8, any::<u32>()).prop_map(|(flight, how, mask)| Move::End { flight, how, mask }),
-        2 => (0..400_u16).prop_map(Move::Pass),
-        1 => (0..30_000_u16).prop_map(Move::Pass),
-    ];
-    prop::collection::vec(one, 1..120)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Whatever happens: each hand-over is answered once, and as published only where Ably has it; no channel is in two requests; nothing
-    /// leaves too soon, too large, or beside a probe.
-    #[test]
-    fn the_promises_hold(moves in moves()) {
-        let mut publisher = publisher();
-        let (mut now, mut replies, mut last_left) = (NOW, 0_u32, None::<Millis>);
-        let mut open: BTreeSet<u32> = BTreeSet::new();
-        let mut under_way: Vec<(u64, Vec<(String, u32)>)> = Vec::new();
-        // Which reply each channel's newest message in the queue has.
-        let mut queued: BTreeMap<String, u32> = BTreeMap::new();
-        let mut taken_by_ably: BTreeSet<u32> = BTreeSet::new();
-        for step in moves {
-            match step {
-                Move::HandOver { channel, large } => {
-                    replies += 1;
-                    let channel = format!("c{channel}");
-                    let padding = if large { 60_000 } else { 10 };
-                    let body = PublishBody::from_stored(format!(r#"{{"id":"{replies}","data":"{}"}}"#, "x".repeat(padding)));
-                    open.insert(replies);
-                    queued.insert(channel.clone(), replies);
-                    publisher.take(HandedOver { channel, body, reply: replies }, now);
-                }
-                Move::End { flight, how, mask } if !under_way.is_empty() => {
-                    let (ticket, messages) = under_way.swap_remove(usize::from(flight) % under_way.len());
-                    let mut taken = Vec::new();
-                    let result = match how {
-                        0 => Err(error(ErrorClass::BlamesAccess, 401, 40_101)),
-                        1 => Err(error(TRANSIENT, 503, 50_003)),
-                        2 => Err(error(ErrorClass::Throttled { retry_after: None }, 429, 42_918)),
-                        3 => Err(error(ErrorClass::BlamesMessage, 400, 40_000)),
-                        _ => Ok(messages.iter().enumerate().map(|(place, (_, reply))| match mask >> (2 * place) & 3 {
-                            0 => None,
-                            1 => Some(Err(error(ErrorClass::BlamesMessage, 400, 40_009))),
-                            _ => { taken.push(*reply); Some(Ok(())) }
-                        }).collect()),
-                    };
-                    taken_by_ably.extend(taken);
-                    // What may come again by itself.
-                    for (channel, reply) in &messages {
-                        queued.entry(channel.clone()).or_insert(*reply);
-                    }
-                    publisher.ended(ticket, result, now, 0.5);
-                }
-                Move::End { .. } => {}
-                Move::Pass(time) => now += Millis::from(time),
-            }
-            loop {
-                let closed = publisher.closed().is_some();
-                let Next::Send(Request { ticket, content }) = publisher.next(now) else { break };
-                prop_assert!(last_left.is_none_or(|left| now >= left + WINDOW));
-                last_left = Some(now);
-                prop_assert!(!closed || under_way.is_empty(), "a probe is alone");
-                let channels = match content {
-                    Content::One { channel, .. } => vec![channel],
-                    Content::Many(batch) => {
-                        prop_assert!(batch.body().len() <= BATCH_BYTES_MAX);
-                        batch.channels().to_vec()
-                    }
-                };
-                prop_assert!((1..=BATCH_CHANNELS_MAX).contains(&channels.len()));
-                for channel in &channels {
-                    prop_assert!(!under_way.iter().flat_map(|(_, messages)| messages).any(|(other, _)| other == channel));
-                }
-                let messages = channels.into_iter().map(|channel| {
-                    let reply = queued.remove(&channel).unwrap();
-                    (channel, reply)
-                });
-                under_way.push((ticket, messages.collect()));
-                prop_assert!(under_way.len() <= FLIGHTS_MAX);
-            }
-            for (reply, outcome) in publisher.answers() {
-                prop_assert!(open.remove(&reply), "answered twice, or never asked");
-                prop_assert_eq!(outcome == Outcome::Published, taken_by_ably.contains(&reply));
-            }
-            prop_assert!(publisher.bytes <= QUEUE_MAX);
-            let bytes: usize = publisher.queue.iter().map(|waiting| waiting.handed_over.body.as_str().len()).sum();
-            prop_assert_eq!(bytes, publisher.bytes);
-        }
-        // In the end, once Ably takes everything, nobody is left without an answer.
-        for _ in 0..1_000 {
-            for (ticket, messages) in std::mem::take(&mut under_way) {
-                publisher.ended(ticket, Ok(messages.iter().map(|_| Some(Ok(()))).collect()), now, 0.5);
-            }
-            now += 1_000;
-            while let Next::Send(Request { ticket, content }) = publisher.next(now) {
-                let size = match content { Content::One { .. } => 1, Content::Many(batch) => batch.channels().len() };
-                under_way.push((ticket, vec![(String::new(), 0); size]));
-            }
-            for (reply, _) in publisher.answers() {
-                open.remove(&reply);
-            }
-            if open.is_empty() {
-                break;
-            }
-        }
-        prop_assert!(open.is_empty(), "{open:?}");
-        prop_assert!(publisher.busy.is_empty() && publisher.flights.is_empty());
-    }
 }
