@@ -237,7 +237,7 @@ impl<T> Publisher<T> {
         match result {
             // Whatever it says of the messages: key, account and network are in order.
             Ok(results) => {
-                self.trouble = None;
+                self.went_through(left_at);
                 // Not one of them is told of: it would be the same for ever.
                 if !is_one && results.iter().all(Option::is_none) {
                     return self.again_alone(messages, now);
@@ -253,12 +253,12 @@ impl<T> Publisher<T> {
                 }
             }
             Err(error) if is_one && error.is_of_one_channel() => {
-                self.trouble = None;
+                self.went_through(left_at);
                 let outcome = of_one_channel(&error, jitter);
                 self.answers.extend(messages.into_iter().map(|message| (message.handed_over.reply, outcome)));
             }
             Err(error) if !is_one && blames_what_is_sent(&error) => {
-                self.trouble = None;
+                self.went_through(left_at);
                 self.again_alone(messages, now);
             }
             Err(error) => self.failed(&error, messages, left_at, now, jitter),
@@ -268,6 +268,13 @@ impl<T> Publisher<T> {
     /// What jobs are to be told since it was last asked.
     pub fn answers(&mut self) -> Vec<(T, Outcome)> {
         std::mem::take(&mut self.answers)
+    }
+
+    /// Notes that a request that left then has met nothing that every other would meet. Of what was noted after it had left, and is
+    /// waited for, that says nothing.
+    fn went_through(&mut self, left_at: Millis) {
+        self.trouble =
+            self.trouble.filter(|trouble| trouble.closed_until.is_some() && left_at < trouble.noted_at);
     }
 
     /// Notes that a request has failed for what every other would meet as well.

@@ -225,6 +225,44 @@ fn a_key_that_is_refused_is_tried_by_one_request_for_all() {
 }
 
 #[test]
+fn what_left_before_a_refusal_does_not_say_that_it_is_over() {
+    let throttled = ErrorClass::Throttled { retry_after: Some(Duration::from_secs(7)) };
+    for of_the_first in [
+        Ok(vec![Some(Ok(()))]),
+        Err(error(ErrorClass::BlamesMessage, 400, 40_012)),
+        Err(error(ErrorClass::Throttled { retry_after: None }, 429, 42_913)),
+    ] {
+        let (mut publisher, first, second) = two_requests();
+        publisher.ended(second, Err(error(throttled, 429, 42_918)), NOW + 100, 0.0);
+        publisher.ended(first, of_the_first, NOW + 200, 0.0);
+        publisher.answers();
+        publisher.take(message("d", 4), NOW + 1_100);
+        assert_eq!(publisher.answers(), [(4, failed(Class::Throttled, 429, 42_918, Some(6_000)))]);
+    }
+}
+
+#[test]
+fn once_a_request_goes_well_all_is_as_it_was() {
+    let refusal = || error(ErrorClass::BlamesAccess, 401, 40_101);
+    for well in [Ok(vec![Some(Ok(()))]), Err(error(ErrorClass::BlamesMessage, 400, 40_012))] {
+        let (mut publisher, first, second) = two_requests();
+        publisher.ended(second, Err(refusal()), NOW + 100, 0.0);
+        publisher.ended(first, Err(refusal()), NOW + 200, 0.0);
+        publisher.take(message("d", 4), NOW + 1_100);
+        let (probe, _) = sent(&mut publisher, NOW + 1_100);
+        publisher.ended(probe, well, NOW + 1_200, 0.0);
+        publisher.answers();
+        // Several requests at once, and a refusal is the first again.
+        publisher.take(message("e", 5), NOW + 1_200);
+        sent(&mut publisher, NOW + 1_200);
+        publisher.take(message("f", 6), NOW + 1_300);
+        let (last, _) = sent(&mut publisher, NOW + 1_300);
+        publisher.ended(last, Err(refusal()), NOW + 1_400, 0.0);
+        assert_eq!(publisher.answers(), [(6, failed(Class::Access, 401, 40_101, Some(1_000)))]);
+    }
+}
+
+#[test]
 fn when_ably_takes_no_more_all_wait_for_the_same_time() {
     let throttled = ErrorClass::Throttled { retry_after: Some(Duration::from_secs(7)) };
     let (mut publisher, _, second) = two_requests();
