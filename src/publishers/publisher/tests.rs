@@ -263,6 +263,22 @@ fn once_a_request_goes_well_all_is_as_it_was() {
 }
 
 #[test]
+fn a_probe_whose_messages_are_blamed_has_gone_through() {
+    let (mut publisher, first, second) = two_requests();
+    for ticket in [second, first] {
+        publisher.ended(ticket, Err(error(ErrorClass::BlamesAccess, 401, 40_101)), NOW + 100, 0.0);
+    }
+    publisher.take(message("d", 4), NOW + 1_100);
+    publisher.take(message("e", 5), NOW + 1_100);
+    let (probe, channels) = sent(&mut publisher, NOW + 1_100);
+    assert_eq!(channels, ["d", "e"]);
+    publisher.ended(probe, Err(error(ErrorClass::BlamesMessage, 400, 40_000)), NOW + 1_110, 0.0);
+    // The second does not wait for the first.
+    assert_eq!(sent(&mut publisher, NOW + 1_180).1, ["d"]);
+    assert_eq!(sent(&mut publisher, NOW + 1_260).1, ["e"]);
+}
+
+#[test]
 fn when_ably_takes_no_more_all_wait_for_the_same_time() {
     let throttled = ErrorClass::Throttled { retry_after: Some(Duration::from_secs(7)) };
     let (mut publisher, _, second) = two_requests();
