@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { Failure, log, script } from "../scripts/setup/steps.mjs";
-import { changes, WORSE } from "./compare.mjs";
+import { changes, newcomers, WORSE } from "./compare.mjs";
 import { needWrk } from "./load/wrk.mjs";
 import { HELP, readOptions } from "./options.mjs";
 import { endWithUs } from "./processes.mjs";
@@ -35,8 +35,9 @@ await script(async () => {
   if (found.length === 0) throw new Failure("The two have nothing in common that could be compared.");
   for (const { scenario, side, figure, change } of found) {
     const word = change > WORSE ? "worse" : change < 1 / WORSE ? "better" : "";
-    log(`  ${scenario.padEnd(10)} ${side.padEnd(10)} ${figure.padEnd(8)} ${change.toFixed(2)} ${word}`.trimEnd());
+    log(`  ${scenario.padEnd(10)} ${side.padEnd(15)} ${figure.padEnd(9)} ${change.toFixed(2)} ${word}`.trimEnd());
   }
+  for (const { scenario, side } of newcomers(committed, fresh)) log(`  ${scenario.padEnd(10)} ${side.padEnd(15)} is not committed yet`);
   const worse = found.filter(({ change }) => change > WORSE);
   if (found.some(({ change }) => change < 1 / WORSE))
     log("\nWhat is better by so much should be committed, or it is free to get worse again: npm run bench.");

@@ -1,6 +1,6 @@
 // Two runs against each other. Only ratios are: what a machine makes of them in µs says nothing about another one.
 
-import { OURS } from "./sides/sides.mjs";
+import { BATCHED, OURS } from "./sides/sides.mjs";
 
 /** @import { Line, Report } from "./report.mjs" */
 
@@ -24,10 +24,23 @@ export function changes(before, after) {
     for (const side of OURS) {
       const [was, is] = [before.scenarios[scenario]?.[side], sides[side]];
       if (was === undefined || is === undefined) continue;
-      for (const [figure, change] of Object.entries(changesOf(was, is))) found.push({ scenario, side, figure, change });
+      const publishes = BATCHED.ours === side ? pacedChange(before.scenarios[scenario], sides) : publishesChange(was, is);
+      const all = { ...changesOf(was, is), ...(publishes !== undefined && { publishes }) };
+      for (const [figure, change] of Object.entries(all)) found.push({ scenario, side, figure, change });
     }
   }
   return found;
+}
+
+/**
+ * What was measured of ours, and has no committed figures to be compared with.
+ * @param {Report} before
+ * @param {Report} after
+ */
+export function newcomers(before, after) {
+  return Object.entries(after.scenarios).flatMap(([scenario, sides]) =>
+    OURS.filter((side) => sides[side] !== undefined && before.scenarios[scenario]?.[side] === undefined).map((side) => ({ scenario, side })),
+  );
 }
 
 /**
@@ -43,7 +56,27 @@ function changesOf(was, is) {
     const [before, after] = [was.times[time], is.times[time]];
     if (before !== undefined && after !== undefined) found[time] = after.median / before.median;
   }
-  const [few, now] = [was.figures.publishes, is.figures.publishes];
-  if (few !== undefined && now !== undefined) found.publishes = Math.max(now, FEW_PUBLISHES) / Math.max(few, FEW_PUBLISHES);
   return found;
+}
+
+/**
+ * @param {Line} was
+ * @param {Line} is
+ */
+function publishesChange(was, is) {
+  const [few, now] = [was.figures.publishes, is.figures.publishes];
+  return few === undefined || now === undefined ? undefined : Math.max(now, FEW_PUBLISHES) / Math.max(few, FEW_PUBLISHES);
+}
+
+/**
+ * Batches leave at a pace, so how many fixes share one depends on how fast the machine is: the peer beside it, that keeps the same pace, says how
+ * fast.
+ * @param {Record<string, Line> | undefined} before
+ * @param {Record<string, Line>} after
+ */
+function pacedChange(before, after) {
+  const share = (/** @type {Record<string, Line> | undefined} */ sides) =>
+    Number(sides?.[BATCHED.ours]?.figures.publishes) / Number(sides?.[BATCHED.peer]?.figures.publishes);
+  const change = share(after) / share(before);
+  return Number.isNaN(change) ? undefined : change;
 }

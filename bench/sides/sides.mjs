@@ -6,6 +6,7 @@ import { NPM_BIN, ROOT } from "../../scripts/setup/environment.mjs";
 import { Failure, log, run } from "../../scripts/setup/steps.mjs";
 import { bundleWorker } from "../../scripts/testing/bundle.mjs";
 import { classesIn, config, workerConfig } from "../config.mjs";
+import { SCENARIOS } from "../scenarios.mjs";
 import { settings } from "../workerd.mjs";
 import { nextjs } from "./nextjs.mjs";
 import { install, PEERS } from "./packages.mjs";
@@ -31,6 +32,9 @@ export const BASE = "tuned";
 /** The sides that are ours, as they are now: `npm run bench:check` compares these with what they were. */
 export const OURS = ["towline", "towline-batched"];
 
+/** The sides that send batches, all at the same pace. */
+export const BATCHED = { ours: "towline-batched", peer: "publishers" };
+
 /** Which scenarios are of the floor alone. */
 export const FLOOR = "hello";
 
@@ -44,14 +48,20 @@ export function allSides({ towline, builds }) {
   const ours = towline === undefined ? production : async () => towline;
   return [
     build("towline", "the production build, in which each job publishes by itself", ours, { ABLY_PUBLISHING: "direct" }),
-    build("towline-batched", "the production build, whose publishers send batches", withPublishers(ours), { ABLY_PUBLISHING: "batched" }),
+    {
+      ...build("towline-batched", "the production build, whose publishers send batches", withPublishers(ours), { ABLY_PUBLISHING: "batched" }),
+      takesPart: publishes,
+    },
     ...builds.map(([name, folder]) => ({ ...build(name, "another build", async () => folder), mayDiffer: true })),
     peer("tuned", "(a) JavaScript with WebCrypto, tuned by hand"),
     peer("hono", "(b) Hono and jose"),
-    peer("publishers", "(d) (a), whose jobs hand their messages to objects that send batches", {
-      ...OWN_OBJECTS,
-      PUBLISHERS: { name: "Publisher", key: "bench-publishers" },
-    }),
+    {
+      ...peer("publishers", "(d) (a), whose jobs hand their messages to objects that send batches", {
+        ...OWN_OBJECTS,
+        PUBLISHERS: { name: "Publisher", key: "bench-publishers" },
+      }),
+      takesPart: publishes,
+    },
     nextjs,
     floor,
   ];
@@ -60,6 +70,14 @@ export function allSides({ towline, builds }) {
 function production() {
   log("[set-up] the production build (minutes, where it was not built before)");
   return bundleWorker();
+}
+
+/**
+ * Whether something is published in a scenario: where nothing is, a side that sends batches is the same as the one that does not.
+ * @param {string} scenario
+ */
+function publishes(scenario) {
+  return SCENARIOS.some(({ name, kind }) => name === scenario && kind === "post");
 }
 
 /**
