@@ -23,13 +23,7 @@ const AT_A_TIME = 20;
 
 /** @param {Options} options */
 export async function drive(options) {
-  const stage = await setStage(options);
-  try {
-    return await new Fleet(options, stage).perform();
-  } finally {
-    await stage.workerd.kill();
-    await stage.ably.kill();
-  }
+  return new Fleet(options, await setStage(options)).perform();
 }
 
 class Fleet {

@@ -18,3 +18,5 @@ await script(async () => {
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, undefined, 1)}\n`);
   return report.faults.length === 0 ? 0 : 1;
 });
+// Where it has failed half way, the measurement would go on by itself.
+process.exit();
