@@ -8,8 +8,11 @@ import { effective, updated } from "./message.js";
 import { Outbox } from "./outbox.js";
 
 const FIX_AGE_MS = 24 * 3_600_000;
-/** An alarm is set once while there is something to look after, and no sooner than this. */
-const ALARM_MS = 10_000;
+/**
+ * An alarm is set once while there is something to look after. It writes down what has arrived before an idle object is put to sleep, which
+ * takes ten seconds: one that woke without that would send its last message once more.
+ */
+const ALARM_MS = 8_000;
 const TOO_OLD = { reason: "too_old", field: "capturedAt", detail: "`capturedAt` is longer ago than this service keeps" };
 const ID_REUSED = { reason: "id_reused", field: "id", detail: "`id` has been used before, for another position or another `capturedAt`" };
 
