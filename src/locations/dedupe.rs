@@ -56,10 +56,13 @@ impl Index {
         for print in prints {
             let sought = Self::entry(*print, 0);
             let same = entries.iter_hash(Self::hash(sought)).map(|entry| entry ^ sought);
-            found.extend(same.filter(|n| *n <= Self::N_MASK));
+            // Each is one of a few, mostly none; and std's sorting is much code.
+            for n in same.filter(|n| *n <= Self::N_MASK) {
+                if let Err(at) = found.binary_search(&n) {
+                    found.insert(at, n);
+                }
+            }
         }
-        found.sort_unstable();
-        found.dedup();
         Ok(found)
     }
 

@@ -175,14 +175,19 @@ impl<L: Log> Job<L> {
             match (fate, entry) {
                 (Fate::Known(outcome), _) => answer(index, outcome),
                 (Fate::Twin(first), _) => twins.push((index, first)),
-                (Fate::Fresh(measured), Entry::Fix(fix)) => fresh.push((index, fix, measured)),
+                (Fate::Fresh(measured), Entry::Fix(fix)) => {
+                    // In the order of their seqs, which is nearly always that in which they come, or its reverse; and std's sorting is
+                    // much code.
+                    let key = |measured: &Measured| (measured.effective, measured.captured_at);
+                    let at = fresh.partition_point(|(.., other)| key(other) <= key(&measured));
+                    fresh.insert(at, (index, fix, measured));
+                }
                 (Fate::Fresh(_), Entry::Bad(rejection)) => {
                     answer(index, Outcome::rejected(index, rejection));
                 }
             }
         }
 
-        fresh.sort_by_key(|(index, _, measured)| (measured.effective, measured.captured_at, *index));
         let full = Rejection::trail_full();
         for (index, ..) in fresh.drain(self.room().min(fresh.len())..) {
             let same = twins.iter().filter(|(_, first)| *first == index).map(|(twin, _)| *twin);

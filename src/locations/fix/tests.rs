@@ -308,6 +308,20 @@ proptest! {
         prop_assert_eq!(time::from_text(&format!("{before}{after}")), Ok(at), "{}", text);
     }
 
+    /// The reading of a well-kept library is the measure, of what is nearly a time as well.
+    #[test]
+    fn a_time_is_read_as_chrono_reads_it(
+        text in "[0-9]{4}-(0[0-9]|1[0-3])-[0-3][0-9][Tt][0-2][0-9]:[0-6][0-9](:[0-6][0-9](\\.[0-9]{0,12})?)?([Zz]|[+-][0-2][0-9](:?[0-6][0-9])?| Z|)",
+    ) {
+        let formats = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"];
+        let upper = text.to_ascii_uppercase();
+        let time = formats.iter().find_map(|format| chrono::DateTime::parse_from_str(&upper, format).ok());
+        let at = time.filter(|_| !text.contains(' ')).map(|time| time.timestamp_millis());
+        let expected = at.ok_or(Reason::NotATime);
+        let expected = expected.and_then(|at| if time::RANGE.contains(&at) { Ok(at) } else { Err(Reason::OutOfRange) });
+        prop_assert_eq!(time::from_text(&text), expected, "{}", text);
+    }
+
     #[test]
     fn no_text_makes_the_time_reader_panic(text in ".*") {
         let _ = time::from_text(&text);
