@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use js_sys::{Promise, Reflect, Uint8Array};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use super::runtime::{Request, describe, log, now_ms, random_id, response, variable};
@@ -37,10 +38,8 @@ impl Front {
     pub fn new(env: JsValue) -> Self {
         let service = Service::new(Config::load(&|name| variable(&env, name)));
         for bad in service.misconfigured().iter().flat_map(|misconfigured| &misconfigured.settings) {
-            let line = serde_json::json!({
-                "level": "error", "code": "misconfigured", "variable": bad.variable, "rule": bad.rule,
-            });
-            log(Level::Error, &line.to_string());
+            let (variable, rule) = (Some(bad.variable), Some(bad.rule.as_str()));
+            Fault { code: "misconfigured", variable, rule, ..Fault::default() }.write();
         }
         let jobs = Reflect::get(&env, &"JOBS".into()).unwrap_or_default();
         Self(Rc::new(Inner { service, jobs }))
@@ -137,7 +136,8 @@ impl Course {
 impl Course {
     fn called(&mut self, reply: Result<Reply, Unreachable>) -> JsValue {
         if let Err(Unreachable(reason)) = &reply {
-            object_failed(reason, &self.moment);
+            let (request_id, reason) = (Some(self.moment.request_id.as_str()), Some(reason.as_str()));
+            Fault { code: "object_failed", request_id, reason, ..Fault::default() }.write();
         }
         let next = match self.step.take() {
             Some(Step::Call { then, .. }) => then(reply),
@@ -174,10 +174,24 @@ impl Inner {
     }
 }
 
-/// Logs why an object did not answer.
-fn object_failed(reason: &str, moment: &Moment) {
-    let line = serde_json::json!({
-        "level": "error", "requestId": moment.request_id, "code": "object_failed", "reason": reason,
-    });
-    log(Level::Error, &line.to_string());
+/// A line of the log beside that of a request.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fault<'a> {
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variable: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    level: Level,
+}
+
+impl Fault<'_> {
+    fn write(&self) {
+        log(self.level, &serde_json::to_string(self).unwrap_or_default());
+    }
 }

@@ -150,7 +150,6 @@ pub fn message(
         name: name.to_owned(),
         data,
         encoding: Some("json".to_owned()),
-        extras: None,
     };
     Ok(match &last.content {
         Content::Fixes(_) => {

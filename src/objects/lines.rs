@@ -16,7 +16,7 @@ pub struct Line {
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// It has passed.
@@ -24,6 +24,7 @@ pub enum Level {
     /// It may pass by itself.
     Warn,
     /// Somebody has to act.
+    #[default]
     Error,
 }
 

@@ -132,7 +132,6 @@ impl<S: Sql> Desk<S> {
                 name: kind.as_str().to_owned(),
                 data,
                 encoding: Some("json".to_owned()),
-                extras: None,
             })
         });
         // With these types it is always writable; were it not, it must not stand in the way for ever.

@@ -1,8 +1,7 @@
 //! Publishing to several channels by one request (features.md, RSC22).
 
-use std::slice;
-
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::error::{PublishError, Reported};
 use super::message::PublishBody;
@@ -27,7 +26,8 @@ impl Batch {
     /// Adds what is to be published to one more channel, if Ably takes that much at once. Says whether it was added.
     #[must_use]
     pub fn add(&mut self, channel: &str, body: &PublishBody) -> bool {
-        let name = Value::from(channel).to_string();
+        // Text always serialises.
+        let name = serde_json::to_string(channel).unwrap_or_default();
         let body = body.as_str();
         // What a body holds is one message or an array of them.
         let (before, after) = if body.trim_start().starts_with('[') { ("", "") } else { ("[", "]") };
@@ -55,20 +55,54 @@ impl Batch {
     /// What became of each channel's messages, in their order: nothing where the answer does not say. `redact` takes our credentials
     /// out of a text that may echo them.
     pub(super) fn results(&self, answer: &[u8], redact: impl Fn(&str) -> String) -> Vec<Option<BatchResult>> {
-        let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-        let specs = partly_refused(&answer).or(answer.as_array());
-        let specs = specs.map_or(slice::from_ref(&answer), Vec::as_slice);
+        let specs = serde_json::from_slice::<Vec<&RawValue>>(answer).ok();
+        let specs = specs.or_else(|| partly_refused(answer));
+        // Otherwise it may be what is answered to one spec.
+        let specs =
+            specs.or_else(|| serde_json::from_slice(answer).ok().map(|one| vec![one])).unwrap_or_default();
         let result = |(place, channel): (usize, &String)| {
-            let spec = specs.get(place)?;
-            let told = spec
-                .get("results")
-                .map_or(Some(slice::from_ref(spec)), |told| told.as_array().map(Vec::as_slice))?;
-            let told =
-                told.iter().find(|told| told.get("channel").and_then(Value::as_str) == Some(channel))?;
-            Some(told.get("error").map_or(Ok(()), |error| Err(Reported::from(error).into_error(&redact))))
+            let spec = Told::read(specs.get(place)?)?;
+            let told = match spec.results {
+                Some(results) => {
+                    results.into_iter().filter_map(Told::read).find(|told| told.is_of(channel))?
+                }
+                None => Some(spec).filter(|spec| spec.is_of(channel))?,
+            };
+            Some(told.error.map_or(Ok(()), |error| Err(Reported::of(error).into_error(&redact))))
         };
         self.channels.iter().enumerate().map(result).collect()
     }
+}
+
+/// What is told of a spec, or of one channel of it.
+#[derive(Deserialize)]
+struct Told<'a> {
+    /// Of each channel.
+    #[serde(borrow)]
+    results: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    channel: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+impl<'a> Told<'a> {
+    fn read(json: &'a RawValue) -> Option<Self> {
+        serde_json::from_str(json.get()).ok()
+    }
+
+    fn is_of(&self, channel: &str) -> bool {
+        self.channel
+            .is_some_and(|name| serde_json::from_str(name.get()).is_ok_and(|name: String| name == channel))
+    }
+}
+
+/// An answer of a batch that was carried out in part, as it was before successes were counted.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PartlyRefused<'a> {
+    #[serde(borrow)]
+    batch_response: Vec<&'a RawValue>,
 }
 
 /// What became of one channel's messages.
@@ -76,13 +110,13 @@ pub type BatchResult = Result<(), PublishError>;
 
 /// Whether an answer is of a batch that was carried out in part: its parts say what became of them.
 pub(super) fn is_partly_refused(answer: &[u8]) -> bool {
-    serde_json::from_slice(answer).is_ok_and(|answer: Value| partly_refused(&answer).is_some())
+    partly_refused(answer).is_some()
 }
 
-/// The parts of such an answer, as it was before successes were counted.
-fn partly_refused(answer: &Value) -> Option<&Vec<Value>> {
-    let code = Reported::from(answer.get("error")?).code;
-    answer.get("batchResponse")?.as_array().filter(|_| code == Some(PARTLY_REFUSED))
+fn partly_refused(answer: &[u8]) -> Option<Vec<&RawValue>> {
+    let code = Reported::of_body(answer)?.code;
+    let answer: PartlyRefused<'_> = serde_json::from_slice(answer).ok()?;
+    (code == Some(PARTLY_REFUSED)).then_some(answer.batch_response)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::error;
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// The longest wait that a `Retry-After` can ask for: a queue must not be silenced for a day by one header.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
@@ -125,15 +126,13 @@ impl Refusal {
     /// What the answer means. `now_ms` is Unix milliseconds, for a `Retry-After` that is a date; `redact` takes our
     /// credentials out of a text that may echo them.
     pub(super) fn into_error(self, now_ms: u64, redact: impl Fn(&str) -> String) -> PublishError {
-        let parsed: Value =
-            self.body.as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-        let reported = parsed.get("error").map(Reported::from).unwrap_or_default();
+        let reported = self.body.as_deref().and_then(Reported::of_body).unwrap_or_default();
         let code = reported.code.or_else(|| self.header_code.as_deref()?.trim().parse().ok());
-        let reason = reported.message.or(self.header_message.as_deref()).unwrap_or(if self.body.is_some() {
-            "the body holds no error"
-        } else {
-            "no whole body"
-        });
+        let reason = reported
+            .message
+            .as_deref()
+            .or(self.header_message.as_deref())
+            .unwrap_or(if self.body.is_some() { "the body holds no error" } else { "no whole body" });
         let class = self.class(code, now_ms);
         PublishError { class, status: Some(self.status), code, reason: quoted(&redact(reason)) }
     }
@@ -158,26 +157,49 @@ impl Refusal {
     }
 }
 
-/// What Ably says in an error, as far as it can be read.
+/// What Ably says in an error, as far as it can be read: each field is read by itself, so that none that is odd hides the others.
 #[derive(Debug, Default)]
-pub(super) struct Reported<'a> {
+pub(super) struct Reported {
     pub(super) code: Option<u32>,
     status: Option<u16>,
-    message: Option<&'a str>,
+    message: Option<String>,
 }
 
-impl<'a> From<&'a Value> for Reported<'a> {
-    fn from(error: &'a Value) -> Self {
-        let number = |name| error.get(name).and_then(Value::as_u64);
+/// The body of an answer that may be an error.
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+/// An error's fields. The default deserialiser of all values, which would do as well, is much code.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields<'a> {
+    #[serde(borrow)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status_code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+}
+
+impl Reported {
+    /// The error in the body of an answer, if there is one.
+    pub(super) fn of_body(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok().and_then(|body: Body<'_>| body.error).map(Self::of)
+    }
+
+    /// An error, as it is written.
+    pub(super) fn of(error: &RawValue) -> Self {
+        let Ok(fields) = serde_json::from_str::<Fields<'_>>(error.get()) else { return Self::default() };
         Self {
-            code: number("code").and_then(|code| code.try_into().ok()),
-            status: number("statusCode").and_then(|status| status.try_into().ok()),
-            message: error.get("message").and_then(Value::as_str),
+            code: fields.code.and_then(|code| code.get().parse().ok()),
+            status: fields.status_code.and_then(|status| status.get().parse().ok()),
+            message: fields.message.and_then(|message| serde_json::from_str(message.get()).ok()),
         }
     }
-}
 
-impl Reported<'_> {
     /// The error of one part of a batch, which has no status but what it says. Where it says none, the code's first digits are it.
     pub(super) fn into_error(self, redact: impl Fn(&str) -> String) -> PublishError {
         let status = self.status.or_else(|| u16::try_from(self.code? / 100).ok());
@@ -185,7 +207,7 @@ impl Reported<'_> {
         let refusal =
             Refusal { status: status.unwrap_or_default(), body: Some(Vec::new()), ..Refusal::default() };
         let class = refusal.class(self.code, 0);
-        let reason = self.message.unwrap_or("the error holds no message");
+        let reason = self.message.as_deref().unwrap_or("the error holds no message");
         PublishError { class, status, code: self.code, reason: quoted(&redact(reason)) }
     }
 }

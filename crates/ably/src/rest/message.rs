@@ -1,7 +1,6 @@
 //! What is published.
 
 use serde::Serialize;
-use serde_json::Value;
 
 /// A message to publish (features.md, TM2). Field names are the wire's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,9 +14,6 @@ pub struct PublishMessage {
     /// How to read `data`; nothing where it is plain text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
-    /// Metadata beside the payload.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub extras: Option<Value>,
 }
 
 /// The body of a publish, serialised once: whoever keeps it sends the same bytes at every retry.
@@ -63,7 +59,6 @@ mod tests {
             name: "n".into(),
             data: r#"{"a":1}"#.into(),
             encoding: Some("json".into()),
-            extras: None,
         }
     }
 
@@ -72,14 +67,7 @@ mod tests {
         let one = r#"{"id":"x:0","name":"n","data":"{\"a\":1}","encoding":"json"}"#;
         assert_eq!(PublishBody::one(&message("x:0")).unwrap().as_str(), one);
         assert_eq!(PublishBody::array(&[message("x:0")]).unwrap().as_str(), format!("[{one}]"));
-        let plain = PublishMessage {
-            encoding: None,
-            extras: Some(serde_json::json!({"headers": {"k": "v"}})),
-            ..message("x")
-        };
-        assert_eq!(
-            PublishBody::one(&plain).unwrap().as_str(),
-            r#"{"id":"x","name":"n","data":"{\"a\":1}","extras":{"headers":{"k":"v"}}}"#
-        );
+        let plain = PublishMessage { encoding: None, ..message("x") };
+        assert_eq!(PublishBody::one(&plain).unwrap().as_str(), r#"{"id":"x","name":"n","data":"{\"a\":1}"}"#);
     }
 }

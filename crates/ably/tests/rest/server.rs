@@ -158,7 +158,6 @@ pub(crate) fn body() -> PublishBody {
         name: "location.updated".into(),
         data: r#"{"seq":7,"note":"é"}"#.into(),
         encoding: Some("json".into()),
-        extras: None,
     })
     .unwrap()
 }
