@@ -157,3 +157,18 @@ describe("publishers", () => {
     assert.deepEqual(await service.publisherSql("publisher-0", tables), []);
   });
 });
+
+test("a message that cannot be handed over waits in its job, and is tried again", async (t) => {
+  const binding = '[[durable_objects.bindings]]\nname = "PUBLISHERS"\nclass_name = "Publisher"\n';
+  const service = await Service.start({ ABLY_PUBLISHING: "batched" }, (toml) => {
+    assert.ok(toml.includes(binding));
+    return toml.replace(binding, "");
+  });
+  t.after(() => service.stop());
+  const job = newJob();
+  assert.equal((await service.post(job, { lat: 1, lng: 1 })).status, 200);
+  const failed = () => service.logs().filter(({ level, text }) => level === "error" && text.includes("publisher_failed"));
+  await until("a second try", () => failed().length >= 2);
+  const { json } = await service.send("GET", `/api/jobs/${job}/outbox`, { headers: as("admin") });
+  assert.deepEqual([json.state, json.waiting, json.setAside], ["backoff", 1, []]);
+});

@@ -1,7 +1,7 @@
 // The production build of the service in workerd, with an Ably that each test tells what to do.
 
 import { randomBytes } from "node:crypto";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTestHarness } from "wrangler";
@@ -43,12 +43,15 @@ export class Service {
     this.#folder = folder;
   }
 
-  /** Starts the service. A setting that is `undefined` is not there at all. */
-  static async start(settings: Record<string, string | undefined> = {}): Promise<Service> {
+  /**
+   * Starts the service. A setting that is `undefined` is not there at all.
+   * @param configure what becomes of wrangler.toml
+   */
+  static async start(settings: Record<string, string | undefined> = {}, configure = (toml: string) => toml): Promise<Service> {
     const bundle = process.env.WORKER_BUNDLE ?? (await bundleWorker());
     // A folder of its own, so that a developer's `.dev.vars` beside wrangler.toml plays no part.
     const folder = mkdtempSync(join(tmpdir(), "towline-service-"));
-    copyFileSync(join(ROOT, "wrangler.toml"), join(folder, "wrangler.toml"));
+    writeFileSync(join(folder, "wrangler.toml"), configure(readFileSync(join(ROOT, "wrangler.toml"), "utf8")));
     const all = { ABLY_API_KEY: ABLY_KEY, ABLY_REST_URL: "https://ably.test", SESSION_SECRET, ...settings };
     const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
     const ably = new FakeAbly();
