@@ -9,7 +9,6 @@ use ably::{Key, Secret};
 
 pub use self::pages::{Origins, OriginsError, Pages, RequestHeaders, RequestHeadersError};
 use crate::locations::limits::{Limits, PUBLISHES};
-
 use crate::publishers::{Pace, Publishers, Publishing};
 use crate::sessions::{CookieRules, RulesError, SessionRules, Verifier};
 

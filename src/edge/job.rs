@@ -59,7 +59,7 @@ struct Flight {
     /// By it what has come too late is known.
     number: u32,
     ticket: Ticket,
-    /// Whatever has become of it then, it goes out again.
+    /// Whatever has become of it then, it goes out again: at the next turn, which the alarm sees to.
     until: Millis,
 }
 
@@ -88,8 +88,7 @@ impl Job {
             let inner = Weak::clone(inner);
             let handed_over = Closure::new(move |flight, told: JsValue| {
                 if let Some(inner) = inner.upgrade() {
-                    let told = inner.told(&told);
-                    inner.ended(flight, told);
+                    inner.handed_over(flight, &told);
                 }
             });
             Inner {
@@ -180,7 +179,13 @@ impl Inner {
     /// number of times: the outbox itself sees to it that one publish is in flight.
     fn turn(this: &Rc<Self>) -> Result<(), Line> {
         let mut awake = this.awake()?;
-        if let Some(Flight { ticket, .. }) = this.flight.get().filter(|flight| flight.until <= now()) {
+        // A clock that has gone back keeps no message on its way.
+        let flight = this
+            .flight
+            .get()
+            .map(|flight| Flight { until: flight.until.min(now() + HAND_OVER_MAX), ..flight });
+        this.flight.set(flight);
+        if let Some(Flight { ticket, .. }) = flight.filter(|flight| flight.until <= now()) {
             this.flight.set(None);
             let failed = awake.core.failed(ticket, Failure::of(Cause::UNANSWERED), now(), Math::random());
             failed.unwrap_or_else(|error| write(&this.storage_fault(&error)));
@@ -236,20 +241,20 @@ impl Inner {
                 if let Err(error) = publisher.hand_over(&channel, body.as_str(), number, handed_over) {
                     // Not from here: the turn that has led here has not ended.
                     let this = Rc::clone(this);
-                    spawn_local(async move { this.ended(number, this.told(&error)) });
+                    spawn_local(async move { this.handed_over(number, &error) });
                 }
             }
         }
     }
 
-    /// What a publisher says has become of a message, or why it says nothing.
-    fn told(&self, told: &JsValue) -> Result<(), Failure> {
-        let Some(text) = told.as_string() else {
-            write(&self.lines.fault("publisher_failed", Some(&describe(told))));
-            return Err(Failure::of(Cause::UNANSWERED));
-        };
-        let outcome = serde_json::from_str(&text).map(Outcome::into_result);
-        outcome.unwrap_or(Err(Failure::of(Cause::UNANSWERED)))
+    /// Takes what a publisher says has become of a message, or why it says nothing.
+    fn handed_over(self: &Rc<Self>, number: u32, told: &JsValue) {
+        let outcome = told.as_string().and_then(|text| serde_json::from_str::<Outcome>(&text).ok());
+        // It passes by itself: the message is handed over again.
+        if outcome.is_none() && self.flight.get().is_some_and(|flight| flight.number == number) {
+            write(&self.lines.warning("publisher_failed", &describe(told)));
+        }
+        self.ended(number, outcome.map_or(Err(Failure::of(Cause::UNANSWERED)), Outcome::into_result));
     }
 
     /// Notes how a message has fared, and goes on.

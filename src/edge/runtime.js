@@ -141,19 +141,23 @@ export function setAlarm(storage, at) {
   storage.setAlarm(at).catch(() => {});
 }
 
-// Makes the response to a request: a promise of it, where the request has a body that was not read.
-export function respond(request, status, headers, requestId, body) {
+// Makes the response to a request: a promise of it, where the request has a body that was not read. `fixed` and `own` are headers, as names
+// and values in turn, each on a line of its own; `fixed` ones derive from no request.
+export function respond(request, status, fixed, own, body) {
   const response = () => {
-    const all = prepared(headers);
-    if (requestId !== undefined) all.set("x-request-id", requestId);
-    // It copies the headers, so that those of the next answer may differ.
-    return new Response(body, { status, headers: all });
+    const headers = prepared(fixed);
+    const lines = own.split("\n");
+    for (let i = 0; i + 1 < lines.length; i += 2) headers.set(lines[i], lines[i + 1]);
+    // It copies the headers, and what is this answer's alone does not stay in them.
+    const made = new Response(body, { status, headers });
+    for (let i = 0; i + 1 < lines.length; i += 2) headers.delete(lines[i]);
+    return made;
   };
   if (request.bodyUsed || request.body === null) return response();
   return drain(request.body.getReader()).then(response);
 }
 
-// Most answers have the same headers but for the request's id. To make them is a good part of what an answer costs, and to copy them is not.
+// Most answers have the same headers but for a few. To make them is a good part of what an answer costs, and to copy them is not.
 const PREPARED_MAX = 32;
 const made = new Map();
 

@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use worker::worker_sys::{DurableObjectStorage, SqlStorage};
 
 use crate::config::JobConfig;
-use crate::http::answer::{Answer, REQUEST_ID};
+use crate::http::answer::Answer;
 use crate::objects::Millis;
 use crate::objects::lines::{Level, Line, Lines};
 use crate::objects::sql::{Sql, SqlValue, Statement, StorageError};
@@ -65,13 +65,7 @@ extern "C" {
     /// Sets the object's alarm, in Unix milliseconds, in the place of one that is set. It is written with what else the turn writes.
     #[wasm_bindgen(js_name = setAlarm, catch)]
     fn set_alarm_at(storage: &DurableObjectStorage, at: f64) -> Result<(), JsValue>;
-    fn respond(
-        request: &Request,
-        status: u16,
-        headers: &str,
-        request_id: Option<&str>,
-        body: Option<&str>,
-    ) -> JsValue;
+    fn respond(request: &Request, status: u16, fixed: &str, own: &str, body: Option<&str>) -> JsValue;
 }
 
 /// The time, in Unix milliseconds. It stands still while code runs.
@@ -147,7 +141,8 @@ pub(super) fn variable(env: &JsValue, name: &str) -> Option<String> {
 pub(super) fn response(request: &Request, answer: &Answer) -> JsValue {
     // A 204 must have a null body, not an empty one.
     let body = Some(answer.body.as_str()).filter(|body| !body.is_empty());
-    respond(request, answer.status, &answer.headers_text(), answer.header(REQUEST_ID), body)
+    let (fixed, own) = answer.headers_text();
+    respond(request, answer.status, &fixed, &own, body)
 }
 
 /// An object's SQL storage. Statements run synchronously, and those with no await between them commit together.

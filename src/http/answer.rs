@@ -55,15 +55,18 @@ impl Answer {
         }
     }
 
-    /// The headers but [`REQUEST_ID`], which differs in each answer, as one text: names and values in turn, each on a line of its own.
-    pub fn headers_text(&self) -> String {
-        let headers = self.headers.iter().filter(|(name, _)| *name != REQUEST_ID);
-        let mut text = String::with_capacity(128);
-        for line in headers.flat_map(|(name, value)| [*name, value.as_ref()]) {
-            text.push_str(line);
-            text.push('\n');
+    /// The headers as two texts, of names and values in turn, each on a line of its own: those whose values stand in the program, which
+    /// are the same in many answers and derive from no request, and all others.
+    pub fn headers_text(&self) -> (String, String) {
+        let (mut fixed, mut own) = (String::with_capacity(128), String::with_capacity(64));
+        for (name, value) in &self.headers {
+            let text = if matches!(value, Cow::Borrowed(_)) { &mut fixed } else { &mut own };
+            for line in [name, value.as_ref()] {
+                text.push_str(line);
+                text.push('\n');
+            }
         }
-        text
+        (fixed, own)
     }
 
     /// The first header of a name in lower case.

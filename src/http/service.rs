@@ -95,7 +95,7 @@ impl Service {
         let line = LogLine {
             level: if answer.status >= 500 { "error" } else { "info" },
             request_id: &visit.request_id,
-            method: visit.method.get(..10).unwrap_or(&visit.method),
+            method: visit.method.get(..10.min(visit.method.len())).unwrap_or_default(),
             route: visit.endpoint.map_or("none", |endpoint| endpoint.path),
             status: answer.status,
             ms: duration_ms,

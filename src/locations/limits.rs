@@ -23,7 +23,7 @@ pub const PUBLISHES: u64 = 40;
 impl Limits {
     /// The least time between two publishes.
     pub fn spacing(self) -> Millis {
-        Millis::try_from(1_000 / self.publishes.max(1)).unwrap_or(1_000)
+        Millis::try_from(1_000_u64.div_ceil(self.publishes.max(1))).unwrap_or(1_000)
     }
 }
 

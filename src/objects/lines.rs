@@ -59,6 +59,11 @@ impl Lines {
         self.line(Level::Error, code, Fault { reason: reason.map(ToString::to_string) })
     }
 
+    /// What has gone wrong and passes by itself.
+    pub fn warning(&self, code: &'static str, reason: &dyn Display) -> Line {
+        self.line(Level::Warn, code, Fault { reason: Some(reason.to_string()) })
+    }
+
     /// A line with these fields.
     pub fn line(&self, level: Level, code: &'static str, more: impl Serialize) -> Line {
         let text = serde_json::to_string(&Wire { level, code, r#ref: &self.reference, more });

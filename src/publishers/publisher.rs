@@ -27,8 +27,8 @@ const FLIGHTS_MAX: usize = 4;
 /// The longest that the time between two requests may be set to.
 const WINDOW_MAX: Millis = 2_000;
 
-/// The longest that a message waits here. With what a request may take after that, on all hosts together, it is less than
-/// [`HAND_OVER_MAX`](super::handing_over::HAND_OVER_MAX).
+/// The longest that a message waits here to be sent with others. With what a request may take after that, on all hosts together, it is
+/// less than [`HAND_OVER_MAX`](super::handing_over::HAND_OVER_MAX).
 const WAIT_MAX: Millis = 4_500;
 
 /// The most that waits, in bytes of messages.
@@ -129,6 +129,14 @@ struct Waiting<T> {
     is_alone: bool,
 }
 
+impl<T> Waiting<T> {
+    /// When it has waited for too long. What is sent by itself has no such time: else it would come back with others, and they would be
+    /// refused together again.
+    fn stale_at(&self) -> Option<Millis> {
+        (!self.is_alone).then_some(self.since + WAIT_MAX)
+    }
+}
+
 #[derive(Debug)]
 struct Flight<T> {
     ticket: u64,
@@ -192,17 +200,19 @@ impl<T> Publisher<T> {
     pub fn next(&mut self, now: Millis) -> Next {
         self.follow_clock(now);
         self.drop_stale(now);
-        let Some(stale_at) = self.queue.iter().map(|waiting| waiting.since + WAIT_MAX).min() else {
-            return Next::Idle;
-        };
-        let closed_until = self.closed().map(|(_, until)| until);
-        let most = if closed_until.is_some() { 1 } else { FLIGHTS_MAX };
-        if self.flights.len() >= most || !self.queue.iter().any(|waiting| self.may_leave(waiting)) {
-            return Next::Wait { until: stale_at };
+        let stale_at = self.queue.iter().filter_map(Waiting::stale_at).min();
+        let later = |until: Option<Millis>| until.map_or(Next::Idle, |until| Next::Wait { until });
+        let closed = self.closed();
+        // What left before it was closed says nothing of whether it still is.
+        let is_probing = closed
+            .is_some_and(|(trouble, _)| self.flights.iter().any(|flight| flight.left_at >= trouble.noted_at));
+        let is_full = is_probing || self.flights.len() >= FLIGHTS_MAX;
+        if is_full || !self.queue.iter().any(|waiting| self.may_leave(waiting)) {
+            return later(stale_at);
         }
         let paced = self.left_at.map(|left_at| left_at + self.pace.window);
-        if let Some(until) = paced.max(closed_until).filter(|until| now < *until) {
-            return Next::Wait { until: until.min(stale_at) };
+        if let Some(until) = paced.max(closed.map(|(_, until)| until)).filter(|until| now < *until) {
+            return later(stale_at.map_or(Some(until), |stale_at| Some(until.min(stale_at))));
         }
         let (messages, batch) = self.gather();
         self.tickets += 1;
@@ -287,19 +297,24 @@ impl<T> Publisher<T> {
         jitter: f64,
     ) {
         let cause = Cause::of(error);
-        let before = self.trouble.filter(|before| !before.cause.is_other_trouble(cause));
-        // Requests that were under way together meet the same thing once.
-        let known = before.filter(|before| left_at < before.noted_at);
+        // Requests that were under way together meet the same thing once; and what left before it was closed does not open it.
+        let is_same = |before: &Trouble| !before.cause.is_other_trouble(cause);
+        let known = self
+            .trouble
+            .filter(|before| left_at < before.noted_at && (is_same(before) || before.closed_until.is_some()));
+        let is_one = messages.len() == 1;
         let trouble = known.unwrap_or_else(|| {
-            let failures = before.map_or(0, |before| before.failures);
-            // A request may be lost for what no other meets.
-            let is_closed = failures > 0 || cause.class != Class::Transient;
+            let failures = self.trouble.filter(is_same).map_or(0, |before| before.failures);
+            // A request may be lost for what no other meets, and one channel alone be refused.
+            let may_be_alone = cause.class == Class::Transient || is_one && cause.class == Class::Access;
+            let is_closed = failures > 0 || !may_be_alone;
             let closed_until = is_closed.then(|| now + wait(error.class, failures, jitter));
             Trouble { cause, failures: failures.saturating_add(1), noted_at: now, closed_until }
         });
         self.trouble = Some(trouble);
-        let until = trouble.closed_until.unwrap_or_else(|| now + wait(error.class, 0, jitter));
-        let outcome = Outcome::Failed { cause, wait: Some((until - now).max(0)) };
+        // One job alone decides by itself.
+        let shared = trouble.closed_until.or_else(|| (!is_one).then(|| now + wait(error.class, 0, jitter)));
+        let outcome = Outcome::Failed { cause, wait: shared.map(|until| (until - now).max(1)) };
         let mut answer = |message: Waiting<T>| self.answers.push((message.handed_over.reply, outcome));
         messages.into_iter().for_each(&mut answer);
         if trouble.closed_until.is_some() {
@@ -338,7 +353,7 @@ impl<T> Publisher<T> {
                 continue;
             }
             self.bytes -= body.as_str().len();
-            is_full = waiting.is_alone;
+            is_full = waiting.is_alone || batch.channels().len() <= messages.len();
             messages.push(waiting);
         }
         self.queue = left;
@@ -351,14 +366,18 @@ impl<T> Publisher<T> {
 
     /// Drops what has waited for too long.
     fn drop_stale(&mut self, now: Millis) {
-        let is_stale = |waiting: &Waiting<T>| now - waiting.since >= WAIT_MAX;
+        let is_stale = |waiting: &Waiting<T>| waiting.stale_at().is_some_and(|at| at <= now);
         if !self.queue.iter().any(is_stale) {
             return;
         }
+        // A job that is held for what a probe is to find out is held for that.
+        let outcome = self
+            .closed()
+            .map_or(UNANSWERED, |(Trouble { cause, .. }, _)| Outcome::Failed { cause, wait: None });
         for waiting in std::mem::take(&mut self.queue) {
             if is_stale(&waiting) {
                 self.bytes -= waiting.handed_over.body.as_str().len();
-                self.answers.push((waiting.handed_over.reply, UNANSWERED));
+                self.answers.push((waiting.handed_over.reply, outcome));
             } else {
                 self.queue.push_back(waiting);
             }

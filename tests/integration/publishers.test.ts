@@ -167,7 +167,7 @@ test("a message that cannot be handed over waits in its job, and is tried again"
   t.after(() => service.stop());
   const job = newJob();
   assert.equal((await service.post(job, { lat: 1, lng: 1 })).status, 200);
-  const failed = () => service.logs().filter(({ level, text }) => level === "error" && text.includes("publisher_failed"));
+  const failed = () => service.logs().filter(({ level, text }) => level === "warn" && text.includes("publisher_failed"));
   await until("a second try", () => failed().length >= 2);
   const { json } = await service.send("GET", `/api/jobs/${job}/outbox`, { headers: as("admin") });
   assert.deepEqual([json.state, json.waiting, json.setAside], ["backoff", 1, []]);

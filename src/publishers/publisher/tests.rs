@@ -258,7 +258,7 @@ fn once_a_request_goes_well_all_is_as_it_was() {
         publisher.take(message("f", 6), NOW + 1_300);
         let (last, _) = sent(&mut publisher, NOW + 1_300);
         publisher.ended(last, Err(refusal()), NOW + 1_400, 0.0);
-        assert_eq!(publisher.answers(), [(6, failed(Class::Access, 401, 40_101, Some(1_000)))]);
+        assert_eq!(publisher.answers(), [(6, failed(Class::Access, 401, 40_101, None))]);
     }
 }
 
@@ -276,6 +276,55 @@ fn a_probe_whose_messages_are_blamed_has_gone_through() {
     // The second does not wait for the first.
     assert_eq!(sent(&mut publisher, NOW + 1_180).1, ["d"]);
     assert_eq!(sent(&mut publisher, NOW + 1_260).1, ["e"]);
+}
+
+#[test]
+fn a_channel_that_alone_is_refused_stops_no_other() {
+    let (mut publisher, first, _) = two_requests();
+    publisher.ended(first, Err(error(ErrorClass::BlamesAccess, 403, 40_300)), NOW + 100, 0.5);
+    assert_eq!(publisher.answers(), [(1, failed(Class::Access, 403, 40_300, None))]);
+    publisher.take(message("d", 4), NOW + 160);
+    let (next, _) = sent(&mut publisher, NOW + 160);
+    // The next is refused as well: now it is the key.
+    publisher.ended(next, Err(error(ErrorClass::BlamesAccess, 401, 40_101)), NOW + 170, 0.0);
+    assert_eq!(publisher.answers(), [(4, failed(Class::Access, 401, 40_101, Some(2_000)))]);
+    publisher.take(message("e", 5), NOW + 270);
+    assert_eq!(publisher.answers(), [(5, failed(Class::Access, 401, 40_101, Some(1_900)))]);
+}
+
+#[test]
+fn what_left_before_a_refusal_neither_opens_nor_holds_up_what_is_closed() {
+    let (mut publisher, first, second) = two_requests();
+    publisher.ended(second, Err(error(ErrorClass::BlamesAccess, 401, 40_101)), NOW + 100, 0.0);
+    publisher.answers();
+    // The first still hangs, and the probe leaves all the same.
+    publisher.take(message("d", 4), NOW + 1_100);
+    let (probe, _) = sent(&mut publisher, NOW + 1_100);
+    publisher.ended(first, Err(error(TRANSIENT, 503, 50_003)), NOW + 1_150, 0.0);
+    publisher.take(message("e", 5), NOW + 1_200);
+    assert_eq!(publisher.next(NOW + 1_200), Next::Wait { until: NOW + 5_700 });
+    // What waits for the probe for too long is held for what that is to find out.
+    assert_eq!(publisher.next(NOW + 5_700), Next::Idle);
+    assert_eq!(publisher.answers().last(), Some(&(5, failed(Class::Access, 401, 40_101, None))));
+    publisher.ended(probe, Err(error(ErrorClass::BlamesAccess, 401, 40_101)), NOW + 5_800, 0.0);
+    assert_eq!(publisher.answers(), [(4, failed(Class::Access, 401, 40_101, Some(2_000)))]);
+}
+
+#[test]
+fn what_is_sent_by_itself_waits_for_its_turn_however_long() {
+    let mut publisher = Publisher::new(Pace { window: 2_000 });
+    for (channel, reply) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+        publisher.take(message(channel, reply), NOW);
+    }
+    let (all, channels) = sent(&mut publisher, NOW);
+    assert_eq!(channels.len(), 4);
+    publisher.ended(all, Err(error(ErrorClass::BlamesMessage, 400, 40_000)), NOW + 10, 0.5);
+    for (nth, channel) in (1..).zip(["a", "b", "c", "d"]) {
+        let (one, channels) = sent(&mut publisher, NOW + 2_000 * nth);
+        assert_eq!(channels, [channel]);
+        publisher.ended(one, Ok(vec![Some(Ok(()))]), NOW + 2_000 * nth + 10, 0.5);
+    }
+    assert_eq!(publisher.answers().len(), 4);
 }
 
 #[test]
@@ -299,7 +348,7 @@ fn one_request_that_is_lost_stops_no_other_and_the_second_does() {
     assert_eq!(channels, ["d"]);
     // It left before the first was known to be lost.
     publisher.ended(first, Err(error(TRANSIENT, 503, 50_003)), NOW + 170, 0.0);
-    assert_eq!(publisher.answers(), [(1, told)]);
+    assert_eq!(publisher.answers(), [(1, failed(Class::Transient, 503, 50_003, None))]);
     publisher.take(message("e", 5), NOW + 180);
     publisher.ended(third, Err(error(TRANSIENT, 503, 50_003)), NOW + 190, 0.0);
     let told = failed(Class::Transient, 503, 50_003, Some(500));

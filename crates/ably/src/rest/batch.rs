@@ -219,9 +219,17 @@ mod tests {
             results(&["a", "b"], &format!("[{{\"results\":[]}},{}]", spec("b"))),
             [None, Some(Ok(()))]
         );
-        for odd in
-            ["", "<html>", "null", "[]", "{}", "[null]", r#"{"results":"no"}"#, r#"[{"results":[{}]}]"#]
-        {
+        for odd in [
+            "",
+            "<html>",
+            "null",
+            "[]",
+            "{}",
+            "[null]",
+            r#"{"results":"no"}"#,
+            r#"[{"results":[{}]}]"#,
+            r#"[{"channel":"a"}]"#,
+        ] {
             assert_eq!(results(&["a"], odd), [None], "{odd}");
         }
         let other = r#"{"error":{"code":40000,"statusCode":400},"batchResponse":[{"channel":"a"}]}"#;
