@@ -68,7 +68,10 @@ impl Batch {
                 }
                 None => Some(spec).filter(|spec| spec.is_of(channel))?,
             };
-            Some(told.error.map_or(Ok(()), |error| Err(Reported::of(error).into_error(&redact))))
+            match told.error {
+                Some(error) => Some(Err(Reported::of(error).into_error(&redact))),
+                None => told.message_id.map(|_| Ok(())),
+            }
         };
         self.channels.iter().enumerate().map(result).collect()
     }
@@ -76,6 +79,7 @@ impl Batch {
 
 /// What is told of a spec, or of one channel of it.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Told<'a> {
     /// Of each channel.
     #[serde(borrow)]
@@ -84,6 +88,8 @@ struct Told<'a> {
     channel: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message_id: Option<&'a RawValue>,
 }
 
 impl<'a> Told<'a> {

@@ -49,7 +49,6 @@ fn message(id: &str) -> PublishMessage {
         name: "location.updated".to_owned(),
         data: r#"{"seq":1}"#.to_owned(),
         encoding: Some("json".to_owned()),
-        extras: None,
     }
 }
 
