@@ -16,10 +16,14 @@ use ably::rest::{Batch, BatchResult, ErrorClass, PublishBody, PublishError};
 
 use super::handing_over::Outcome;
 use crate::objects::backoff::wait;
-use crate::objects::{Cause, Class, Millis};
+use crate::objects::{Cause, Millis};
+
+mod failing;
 
 #[cfg(test)]
 mod tests;
+
+use self::failing::Trouble;
 
 /// As many requests are under way at once, of the six that the runtime lets an object have.
 const FLIGHTS_MAX: usize = 4;
@@ -142,17 +146,6 @@ struct Flight<T> {
     ticket: u64,
     left_at: Millis,
     messages: Vec<Waiting<T>>,
-}
-
-/// Why the last request has failed, whatever was in it.
-#[derive(Debug, Clone, Copy)]
-struct Trouble {
-    cause: Cause,
-    /// How many have failed in a row.
-    failures: u32,
-    noted_at: Millis,
-    /// When the next request may find out whether it is over. Nothing where that is not waited for.
-    closed_until: Option<Millis>,
 }
 
 impl<T> Publisher<T> {
@@ -280,49 +273,6 @@ impl<T> Publisher<T> {
         std::mem::take(&mut self.answers)
     }
 
-    /// Notes that a request that left then has met nothing that every other would meet. Of what was noted after it had left, and is
-    /// waited for, that says nothing.
-    fn went_through(&mut self, left_at: Millis) {
-        self.trouble =
-            self.trouble.filter(|trouble| trouble.closed_until.is_some() && left_at < trouble.noted_at);
-    }
-
-    /// Notes that a request has failed for what every other would meet as well.
-    fn failed(
-        &mut self,
-        error: &PublishError,
-        messages: Vec<Waiting<T>>,
-        left_at: Millis,
-        now: Millis,
-        jitter: f64,
-    ) {
-        let cause = Cause::of(error);
-        // Requests that were under way together meet the same thing once; and what left before it was closed does not open it.
-        let is_same = |before: &Trouble| !before.cause.is_other_trouble(cause);
-        let known = self
-            .trouble
-            .filter(|before| left_at < before.noted_at && (is_same(before) || before.closed_until.is_some()));
-        let is_one = messages.len() == 1;
-        let trouble = known.unwrap_or_else(|| {
-            let failures = self.trouble.filter(is_same).map_or(0, |before| before.failures);
-            // A request may be lost for what no other meets, and one channel alone be refused.
-            let may_be_alone = cause.class == Class::Transient || is_one && cause.class == Class::Access;
-            let is_closed = failures > 0 || !may_be_alone;
-            let closed_until = is_closed.then(|| now + wait(error.class, failures, jitter));
-            Trouble { cause, failures: failures.saturating_add(1), noted_at: now, closed_until }
-        });
-        self.trouble = Some(trouble);
-        // One job alone decides by itself.
-        let shared = trouble.closed_until.or_else(|| (!is_one).then(|| now + wait(error.class, 0, jitter)));
-        let outcome = Outcome::Failed { cause, wait: shared.map(|until| (until - now).max(1)) };
-        let mut answer = |message: Waiting<T>| self.answers.push((message.handed_over.reply, outcome));
-        messages.into_iter().for_each(&mut answer);
-        if trouble.closed_until.is_some() {
-            self.queue.drain(..).for_each(answer);
-            self.bytes = 0;
-        }
-    }
-
     /// Sends messages of a request that was refused once more, before all others and each by itself.
     fn again_alone(&mut self, messages: Vec<Waiting<T>>, now: Millis) {
         for message in messages.into_iter().rev() {
@@ -382,12 +332,6 @@ impl<T> Publisher<T> {
                 self.queue.push_back(waiting);
             }
         }
-    }
-
-    /// The trouble that is waited for, and how long.
-    fn closed(&self) -> Option<(Trouble, Millis)> {
-        let trouble = self.trouble?;
-        Some((trouble, trouble.closed_until?))
     }
 
     /// Where the clock has gone back, all times go back with it.
