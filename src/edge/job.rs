@@ -2,18 +2,16 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::{Rc, Weak};
-use std::time::Duration;
 
 use ably::rest::RestClient;
 use js_sys::{Math, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use worker::Delay;
 use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
 use super::runtime::{
-    ObjectSql, PublisherStub, Request, Runtime, describe, fault, now, report, response, set_alarm, settings,
-    write,
+    ObjectSql, PublisherStub, Request, Runtime, Timer, describe, fault, now, report, response, set_alarm,
+    settings, write,
 };
 use crate::http::answer::Answer;
 use crate::locations::log::LogError;
@@ -42,8 +40,7 @@ struct Inner {
     /// Nothing until it is awake, and as long as it cannot wake. Borrowed for as long as nothing is awaited, never longer: other
     /// requests run at each await.
     awake: RefCell<Option<Awake>>,
-    /// The time of the next timer that is set, so that there is one and not one a post.
-    timer: Cell<Option<Millis>>,
+    timer: Timer,
     /// How many alarms in a row it could not wake for.
     faults: Cell<u32>,
     /// The message that is on its way.
@@ -97,7 +94,7 @@ impl Job {
                 reference,
                 lines,
                 awake: RefCell::default(),
-                timer: Cell::default(),
+                timer: Timer::default(),
                 faults: Cell::default(),
                 flight: Cell::default(),
                 flights: Cell::default(),
@@ -206,19 +203,11 @@ impl Inner {
         }
         match need? {
             Need::Publish(publication) => Self::publish(this, route, publication),
-            Need::Wait { until } if this.timer.get().is_none_or(|set| until < set) => {
-                this.timer.set(Some(until));
-                let this = Rc::clone(this);
-                spawn_local(async move {
-                    Delay::from(Duration::from_millis(u64::try_from(until - now()).unwrap_or_default()))
-                        .await;
-                    if this.timer.get() == Some(until) {
-                        this.timer.set(None);
-                    }
-                    Self::turn(&this).unwrap_or_else(|line| write(&line));
-                });
+            Need::Wait { until } => {
+                let inner = Rc::clone(this);
+                this.timer.set(until, move || Self::turn(&inner).unwrap_or_else(|line| write(&line)));
             }
-            Need::Wait { .. } | Need::Nothing => {}
+            Need::Nothing => {}
         }
         armed.map_err(|error| this.lines.fault("alarm_failed", Some(&describe(&error))))
     }

@@ -1,18 +1,15 @@
 //! The Durable Object that publishes for many jobs: [`Core`] with the runtime's clock, timers and fetch. It has no storage.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
-use std::time::Duration;
 
 use ably::rest::{PublishBody, RestClient};
 use js_sys::{Function, Math};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use worker::Delay;
 use worker::worker_sys::DurableObjectState;
 
-use super::runtime::{Runtime, describe, fault, now, settings, write};
-use crate::objects::Millis;
+use super::runtime::{Runtime, Timer, describe, fault, now, settings, write};
 use crate::objects::lines::{Line, Lines};
 use crate::publishers::publisher::Content;
 use crate::publishers::{HandedOver, Next, Publisher as Core, Request};
@@ -26,8 +23,7 @@ struct Inner {
     lines: Lines,
     /// Nothing until it is first asked for something. Borrowed for as long as nothing is awaited, never longer.
     awake: RefCell<Option<Awake>>,
-    /// The time of the next timer that is set.
-    timer: Cell<Option<Millis>>,
+    timer: Timer,
 }
 
 struct Awake {
@@ -41,7 +37,7 @@ impl Publisher {
     #[wasm_bindgen(constructor)]
     pub fn new(state: DurableObjectState, env: JsValue) -> Result<Self, JsValue> {
         let lines = Lines::of(state.id()?.to_string()?);
-        Ok(Self(Rc::new(Inner { env, lines, awake: RefCell::default(), timer: Cell::default() })))
+        Ok(Self(Rc::new(Inner { env, lines, awake: RefCell::default(), timer: Timer::default() })))
     }
 
     /// Takes a message for a channel. `reply` is called with the JSON of an [`Outcome`](crate::publishers::Outcome), once it is known what
@@ -79,21 +75,16 @@ impl Inner {
         let answers = awake.core.answers();
         drop(awake);
         for (reply, outcome) in answers {
-            let told = serde_json::to_string(&outcome)
-                .map_err(|error| this.lines.fault("answer_failed", Some(&error)));
-            let told = reply.call1(&JsValue::NULL, &JsValue::from_str(&told?));
-            told.map_err(|error| this.lines.fault("answer_failed", Some(&describe(&error))))?;
+            // With this type it always serialises; and a job that hears nothing that it understands hands over again.
+            let told = serde_json::to_string(&outcome).unwrap_or_default();
+            // One that cannot be told keeps nobody else from being told.
+            if let Err(error) = reply.call1(&JsValue::NULL, &JsValue::from_str(&told)) {
+                write(&this.lines.fault("answer_failed", Some(&describe(&error))));
+            }
         }
-        if let Some(until) = until.filter(|until| this.timer.get().is_none_or(|set| *until < set)) {
-            this.timer.set(Some(until));
-            let this = Rc::clone(this);
-            spawn_local(async move {
-                Delay::from(Duration::from_millis(u64::try_from(until - now()).unwrap_or_default())).await;
-                if this.timer.get() == Some(until) {
-                    this.timer.set(None);
-                }
-                Self::turn(&this).unwrap_or_else(|line| write(&line));
-            });
+        if let Some(until) = until {
+            let inner = Rc::clone(this);
+            this.timer.set(until, move || Self::turn(&inner).unwrap_or_else(|line| write(&line)));
         }
         Ok(())
     }

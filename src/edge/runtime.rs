@@ -1,10 +1,14 @@
 //! The runtime's calls, as thin as they go.
 
+use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use ably::rest::{RestClient, Surroundings, Timeouts};
 use js_sys::{Array, ArrayBuffer, Date, Math, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use worker::Delay;
 use worker::worker_sys::{DurableObjectStorage, SqlStorage};
 
 use crate::config::JobConfig;
@@ -105,6 +109,28 @@ impl Surroundings for Runtime {
 
     fn random(&self) -> u32 {
         (Math::random() * f64::from(u32::MAX)) as u32
+    }
+}
+
+/// The one timer of an object, so that there is one and not one for each time that somebody asks.
+#[derive(Default)]
+pub(super) struct Timer(Rc<Cell<Option<Millis>>>);
+
+impl Timer {
+    /// Sees to it that `then` is called at that time, unless it is called sooner anyway.
+    pub(super) fn set(&self, until: Millis, then: impl FnOnce() + 'static) {
+        if self.0.get().is_some_and(|set| set <= until) {
+            return;
+        }
+        self.0.set(Some(until));
+        let timer = Rc::clone(&self.0);
+        spawn_local(async move {
+            Delay::from(Duration::from_millis(u64::try_from(until - now()).unwrap_or_default())).await;
+            if timer.get() == Some(until) {
+                timer.set(None);
+            }
+            then();
+        });
     }
 }
 

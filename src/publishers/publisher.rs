@@ -194,18 +194,17 @@ impl<T> Publisher<T> {
         self.follow_clock(now);
         self.drop_stale(now);
         let stale_at = self.queue.iter().filter_map(Waiting::stale_at).min();
-        let later = |until: Option<Millis>| until.map_or(Next::Idle, |until| Next::Wait { until });
         let closed = self.closed();
         // What left before it was closed says nothing of whether it still is.
         let is_probing = closed
             .is_some_and(|(trouble, _)| self.flights.iter().any(|flight| flight.left_at >= trouble.noted_at));
         let is_full = is_probing || self.flights.len() >= FLIGHTS_MAX;
         if is_full || !self.queue.iter().any(|waiting| self.may_leave(waiting)) {
-            return later(stale_at);
+            return stale_at.map_or(Next::Idle, |until| Next::Wait { until });
         }
         let paced = self.left_at.map(|left_at| left_at + self.pace.window);
         if let Some(until) = paced.max(closed.map(|(_, until)| until)).filter(|until| now < *until) {
-            return later(stale_at.map_or(Some(until), |stale_at| Some(until.min(stale_at))));
+            return Next::Wait { until: stale_at.map_or(until, |stale_at| until.min(stale_at)) };
         }
         let (messages, batch) = self.gather();
         self.tickets += 1;
