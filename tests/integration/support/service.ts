@@ -1,7 +1,7 @@
 // The production build of the service in workerd, with an Ably that each test tells what to do.
 
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTestHarness } from "wrangler";
@@ -46,11 +46,21 @@ export class Service {
   /**
    * Starts the service. A setting that is `undefined` is not there at all.
    * @param configure what becomes of wrangler.toml
+   * @param edit what becomes of the bundle's entry
    */
-  static async start(settings: Record<string, string | undefined> = {}, configure = (toml: string) => toml): Promise<Service> {
-    const bundle = process.env.WORKER_BUNDLE ?? (await bundleWorker());
+  static async start(
+    settings: Record<string, string | undefined> = {},
+    configure = (toml: string) => toml,
+    edit?: (entry: string) => string,
+  ): Promise<Service> {
+    let bundle = process.env.WORKER_BUNDLE ?? (await bundleWorker());
     // A folder of its own, so that a developer's `.dev.vars` beside wrangler.toml plays no part.
     const folder = mkdtempSync(join(tmpdir(), "towline-service-"));
+    if (edit !== undefined) {
+      cpSync(bundle, join(folder, "worker"), { recursive: true });
+      bundle = join(folder, "worker");
+      writeFileSync(join(bundle, "entry.js"), edit(readFileSync(join(bundle, "entry.js"), "utf8")));
+    }
     writeFileSync(join(folder, "wrangler.toml"), configure(readFileSync(join(ROOT, "wrangler.toml"), "utf8")));
     const all = { ABLY_API_KEY: ABLY_KEY, ABLY_REST_URL: "https://ably.test", SESSION_SECRET, ...settings };
     const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
