@@ -1,44 +1,53 @@
-// One HTTP exchange: request, head and body of the answer, under one timer. The result is always an object:
+// One HTTP exchange: request, head and body of the answer, under one timer. `done` is called with the exchange's number, and once, with:
 //   status    the answer's status, or 0 where no head arrived
 //   headers   the answer's Headers, once the head arrived
 //   body      Uint8Array: the whole body, or the beginning of one that is longer than `bodyMax`; else empty
 //   failure   why the exchange broke off, or undefined where it is complete
 //   timedOut  whether the timer was why
 //
-// `headers` has names and values in turn, each on a line of its own; `body` is text. `timeout` is in milliseconds; undefined means none.
+// `request` is method, URL, headers and body with a NUL after each but the last, since texts cost by the piece where they cross; its headers
+// are names and values in turn, each on a line of its own. `timeout` is in milliseconds; undefined means none.
 //
 // Each object of the runtime's that is touched costs by itself, and so does each promise between the runtime and the caller: so of an
-// answer nothing is asked for that is not needed, and one promise stands for all.
-export function exchange(method, url, headers, body, timeout, bodyMax) {
+// answer nothing is asked for that is not needed, and one function that is made once hears of all exchanges.
+export function exchange(request, timeout, bodyMax, number, done) {
   const result = { status: 0, headers: undefined, body: EMPTY, failure: undefined, timedOut: false };
   const controller = new AbortController();
-  return new Promise((resolve) => {
-    let timer;
-    const end = () => {
-      clearTimeout(timer);
-      resolve(result);
-    };
-    const fail = (error) => {
-      // Runtimes quote the URL in some messages; what is in it does not belong in a log.
-      result.failure ??= String(error?.message ?? error).replaceAll(url, "the URL").slice(0, 200);
-      end();
-    };
-    // The exchange ends with the timer, rather than when the signal has ended it: a runtime need not apply that to a body whose head has
-    // arrived.
-    if (timeout !== undefined)
-      timer = setTimeout(() => {
-        result.timedOut = true;
-        fail("timed out");
-        controller.abort();
-      }, timeout);
-    try {
-      const request = { method, headers: prepared(headers), body, redirect: "manual", signal: controller.signal };
-      const answered = globalThis.fetch(url, request);
-      answered.then((response) => read(result, response, bodyMax)).then(end, fail);
-    } catch (error) {
-      fail(error);
-    }
-  });
+  const methodEnd = request.indexOf("\0");
+  const urlEnd = request.indexOf("\0", methodEnd + 1);
+  const headersEnd = request.indexOf("\0", urlEnd + 1);
+  const url = request.slice(methodEnd + 1, urlEnd);
+  let timer;
+  let isDone = false;
+  const end = () => {
+    if (isDone) return;
+    isDone = true;
+    clearTimeout(timer);
+    done(number, result);
+  };
+  const fail = (error) => {
+    // Runtimes quote the URL in some messages; what is in it does not belong in a log.
+    result.failure ??= String(error?.message ?? error).replaceAll(url, "the URL").slice(0, 200);
+    end();
+  };
+  // The exchange ends with the timer, rather than when the signal has ended it: a runtime need not apply that to a body whose head has
+  // arrived.
+  if (timeout !== undefined)
+    timer = setTimeout(() => {
+      result.timedOut = true;
+      fail("timed out");
+      controller.abort();
+    }, timeout);
+  const init = {
+    method: request.slice(0, methodEnd),
+    headers: prepared(request.slice(urlEnd + 1, headersEnd)),
+    body: request.slice(headersEnd + 1),
+    redirect: "manual",
+    signal: controller.signal,
+  };
+  // What it throws at once is told later too: nobody is told before this has returned.
+  const answered = new Promise((resolve) => resolve(globalThis.fetch(url, init)));
+  answered.then((response) => read(result, response, bodyMax)).then(end, fail);
 }
 
 const EMPTY = new Uint8Array();

@@ -1,29 +1,31 @@
 //! reqwest's calls over the Workers runtime's `fetch`. Each item does what reqwest's item of that name does.
 
+use std::cell::RefCell;
 use std::error;
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 pub use http::StatusCode;
 use wasm_bindgen::JsValue;
-use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 
 use crate::BODY_MAX;
 
 #[wasm_bindgen(module = "/src/fetch.js")]
 extern "C" {
     #[wasm_bindgen(catch)]
-    async fn exchange(
-        method: &str,
-        url: &str,
-        headers: &str,
-        body: &str,
+    fn exchange(
+        request: &str,
         timeout: Option<f64>,
         body_max: f64,
-    ) -> Result<JsValue, JsValue>;
+        number: u32,
+        done: &JsValue,
+    ) -> Result<(), JsValue>;
 
-    /// What `exchange` in `fetch.js` resolves to.
+    /// What `exchange` in `fetch.js` hands over.
     #[wasm_bindgen(typescript_type = "object")]
     type Exchange;
     #[wasm_bindgen(method, getter)]
@@ -41,6 +43,76 @@ extern "C" {
     type JsHeaders;
     #[wasm_bindgen(method)]
     fn get(this: &JsHeaders, name: &str) -> Option<String>;
+}
+
+/// The exchanges that are under way, by their numbers. One function hears of the end of each: a promise that Rust awaits needs two of its
+/// own, and something that watches for their collection.
+struct UnderWay {
+    last: u32,
+    waiting: Vec<(u32, Waiting)>,
+}
+
+/// What is known of an exchange.
+enum Waiting {
+    For(Waker),
+    Done(Exchange),
+}
+
+impl UnderWay {
+    fn begin(&mut self) -> u32 {
+        self.last = self.last.wrapping_add(1);
+        self.waiting.push((self.last, Waiting::For(Waker::noop().clone())));
+        self.last
+    }
+
+    /// Notes something else of an exchange, and gives what was noted, if somebody still waits for it.
+    fn note(&mut self, number: u32, now: Waiting) -> Option<Waiting> {
+        let (_, waiting) = self.waiting.iter_mut().find(|(other, _)| *other == number)?;
+        Some(std::mem::replace(waiting, now))
+    }
+
+    fn forget(&mut self, number: u32) {
+        self.waiting.retain(|(other, _)| *other != number);
+    }
+}
+
+thread_local! {
+    static UNDER_WAY: RefCell<UnderWay> = const { RefCell::new(UnderWay { last: 0, waiting: Vec::new() }) };
+    static DONE: Closure<dyn Fn(u32, JsValue)> = Closure::new(|number, exchange: JsValue| {
+        let before = UNDER_WAY.with_borrow_mut(|all| all.note(number, Waiting::Done(exchange.into())));
+        if let Some(Waiting::For(waker)) = before {
+            waker.wake();
+        }
+    });
+}
+
+/// An exchange that has begun.
+struct Begun(u32);
+
+impl Begun {
+    fn new(request: &str, timeout: Option<f64>) -> Result<Self, JsValue> {
+        let begun = Self(UNDER_WAY.with_borrow_mut(UnderWay::begin));
+        DONE.with(|done| exchange(request, timeout, BODY_MAX as f64, begun.0, done.as_ref()))?;
+        Ok(begun)
+    }
+}
+
+impl Future for Begun {
+    type Output = Exchange;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Exchange> {
+        let waiting = Waiting::For(context.waker().clone());
+        match UNDER_WAY.with_borrow_mut(|all| all.note(self.0, waiting)) {
+            Some(Waiting::Done(exchange)) => Poll::Ready(exchange),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        UNDER_WAY.with_borrow_mut(|all| all.forget(self.0));
+    }
 }
 
 /// Whether to follow redirects. On wasm they are never followed.
@@ -145,12 +217,11 @@ impl RequestBuilder {
     /// Where no head of an answer arrived. A body that broke off is [`Response::chunk`]'s to tell.
     pub async fn send(self) -> Result<Response, Error> {
         let timeout = self.timeout.map(|timeout| timeout.as_secs_f64() * 1000.0);
-        // The helper catches what fetch throws; what is left is a runtime without fetch.
-        let exchange: Exchange =
-            exchange(self.method, &self.url, &self.headers, &self.body, timeout, BODY_MAX as f64)
-                .await
-                .map_err(|_| Error { timeout: false, reason: "the runtime has no fetch".into() })?
-                .into();
+        let request = [self.method, &self.url, &self.headers, &self.body].join("\0");
+        // The helper catches what fetch throws; what is left is a runtime without what it is made of.
+        let begun = Begun::new(&request, timeout)
+            .map_err(|_| Error { timeout: false, reason: "the runtime has no fetch".into() })?;
+        let exchange = begun.await;
         match StatusCode::from_u16(exchange.status()) {
             Ok(status) => Ok(Response { status, headers: Headers(exchange), is_read: false }),
             Err(_) => Err(exchange.error().unwrap_or(Error { timeout: false, reason: "no answer".into() })),

@@ -42,8 +42,15 @@ async function serve(act) {
 const say = (text) => (connection) => connection.end(text);
 const hang = (text) => (connection) => connection.write(text);
 const body = "é";
+let exchanges = 0;
 const post = (url, timeout, headers = "content-type\napplication/json\n") =>
-  exchange("POST", url, headers, body, timeout, BODY_MAX);
+  new Promise((resolve, reject) => {
+    const number = (exchanges += 1);
+    exchange(["POST", url, headers, body].join("\0"), timeout, BODY_MAX, number, (told, result) => {
+      if (told === number) resolve(result);
+      else reject(new Error("another's number"));
+    });
+  });
 const text = (result) => new TextDecoder().decode(result.body);
 
 test("one call does the whole exchange", async () => {
