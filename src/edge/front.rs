@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Promise, Reflect, Uint8Array};
+use js_sys::{Promise, Reflect};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -49,7 +49,7 @@ impl Front {
     pub fn fetch(&self, request: Request) -> JsValue {
         let moment = Moment { now_ms: now_ms(), request_id: random_id() };
         let (method, url, headers) = (request.method(), request.url(), request.headers());
-        let head = Head { method: &method, url: &url, header: &|name| headers.get(name) };
+        let head = Head { method: &method, url: &url, header: &|name| headers.value(name) };
         let (visit, next) = self.0.service.open(&head, &moment);
         let step = match next {
             Ok(Step::Done(answer)) => return self.0.conclude(&request, Ok(answer), &visit, &moment),
@@ -81,41 +81,25 @@ pub struct Course {
 
 #[wasm_bindgen]
 impl Course {
-    /// The object that is to be called, if one is: a job's id, or a reference.
+    /// What is to be asked of an object, if anything is, as `call` in `runtime.js` takes it.
     #[wasm_bindgen(getter)]
-    pub fn object(&self) -> Option<String> {
-        match &self.step {
-            Some(Step::Call { object: Object::Job(job), .. }) => Some(job.as_str().to_owned()),
-            Some(Step::Call { object: Object::Ref(reference), .. }) => Some(reference.as_str().to_owned()),
-            _ => None,
-        }
-    }
-
-    /// Whether that is a reference.
-    #[wasm_bindgen(getter, js_name = isRef)]
-    pub fn is_ref(&self) -> bool {
-        matches!(&self.step, Some(Step::Call { object: Object::Ref(_), .. }))
-    }
-
-    /// What the object is to be sent.
-    #[wasm_bindgen(getter)]
-    pub fn said(&mut self) -> Option<String> {
-        match &mut self.step {
-            Some(Step::Call { request, .. }) => Some(std::mem::take(request)),
-            _ => None,
-        }
-    }
-
-    /// Goes on with a body: none where it broke off, `null` where it is too long. The response, or nothing where an object is to be
-    /// called.
-    pub fn read(&mut self, body: JsValue) -> JsValue {
-        let next = match self.step.take() {
-            Some(Step::ReadBody(then)) if body.is_null() => then(Err(NoBody::TooLong)),
-            Some(Step::ReadBody(then)) if body.is_undefined() => then(Err(NoBody::BrokeOff)),
-            Some(Step::ReadBody(then)) => then(Ok(&Uint8Array::from(body).to_vec())),
-            _ => Err(Problem::Internal),
+    pub fn asked(&mut self) -> Option<String> {
+        let Some(Step::Call { object, request, .. }) = &mut self.step else { return None };
+        let (found_by, id) = match object {
+            Object::Job(job) => ("job ", job.as_str()),
+            Object::Ref(reference) => ("ref ", reference.as_str()),
         };
-        self.go_on(next)
+        Some([found_by, id, "\n", &std::mem::take(request)].concat())
+    }
+
+    /// Goes on with a body. The response, or nothing where an object is to be called.
+    pub fn read(&mut self, body: &[u8]) -> JsValue {
+        self.body(Ok(body))
+    }
+
+    /// Goes on without the body: it is too long, or else it broke off.
+    pub fn unread(&mut self, too_long: bool) -> JsValue {
+        self.body(Err(if too_long { NoBody::TooLong } else { NoBody::BrokeOff }))
     }
 
     /// Goes on with what an object has replied: `null` where no object can be, and that is one that has kept nothing.
@@ -134,6 +118,14 @@ impl Course {
 }
 
 impl Course {
+    fn body(&mut self, body: Result<&[u8], NoBody>) -> JsValue {
+        let next = match self.step.take() {
+            Some(Step::ReadBody(then)) => then(body),
+            _ => Err(Problem::Internal),
+        };
+        self.go_on(next)
+    }
+
     fn called(&mut self, reply: Result<Reply, Unreachable>) -> JsValue {
         if let Err(Unreachable(reason)) = &reply {
             let (request_id, reason) = (Some(self.moment.request_id.as_str()), Some(reason.as_str()));
@@ -169,8 +161,7 @@ impl Inner {
     ) -> JsValue {
         let answer = self.service.finish(outcome, visit);
         let line = self.service.log_line(&answer, visit, now_ms().saturating_sub(moment.now_ms));
-        log(if answer.status >= 500 { Level::Error } else { Level::Info }, &line);
-        response(request, &answer)
+        response(request, &answer, &line)
     }
 }
 

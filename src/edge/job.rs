@@ -143,7 +143,7 @@ impl Job {
     /// Answers a request that is passed on as it is, which is how a stream is asked for: its answer is a response, not a text.
     /// Nothing is streamed yet.
     pub fn fetch(&self, request: Request) -> JsValue {
-        response(&request, &Answer::empty(404))
+        response(&request, &Answer::empty(404), "")
     }
 }
 
@@ -175,26 +175,26 @@ impl Inner {
     /// Ends a turn: does what the outbox needs now, arms the alarm, tells what there is to tell. It may be called at any time and any
     /// number of times: the outbox itself sees to it that one publish is in flight.
     fn turn(this: &Rc<Self>) -> Result<(), Line> {
+        // Asked for once: it stands still meanwhile.
+        let now = now();
         let mut awake = this.awake()?;
         // A clock that has gone back keeps no message on its way.
-        let flight = this
-            .flight
-            .get()
-            .map(|flight| Flight { until: flight.until.min(now() + HAND_OVER_MAX), ..flight });
+        let flight =
+            this.flight.get().map(|flight| Flight { until: flight.until.min(now + HAND_OVER_MAX), ..flight });
         this.flight.set(flight);
-        if let Some(Flight { ticket, .. }) = flight.filter(|flight| flight.until <= now()) {
+        if let Some(Flight { ticket, .. }) = flight.filter(|flight| flight.until <= now) {
             this.flight.set(None);
-            let failed = awake.core.failed(ticket, Failure::of(Cause::UNANSWERED), now(), Math::random());
+            let failed = awake.core.failed(ticket, Failure::of(Cause::UNANSWERED), now, Math::random());
             failed.unwrap_or_else(|error| write(&this.storage_fault(&error)));
         }
-        let need = awake.core.next(now()).map_err(|error| this.storage_fault(&error));
+        let need = awake.core.next(now).map_err(|error| this.storage_fault(&error));
         // Armed before all that may fail: what is written stays, and something has to come back to it.
-        let armed = awake.core.arm(now()).map_or(Ok(()), |at| set_alarm(&this.storage, at));
+        let armed = awake.core.arm(now).map_or(Ok(()), |at| set_alarm(&this.storage, at));
         if armed.is_err() {
             awake.core.not_armed();
         }
         awake.core.notices().into_iter().for_each(|notice| write(&notice.line(&this.lines)));
-        let report = awake.core.report(now());
+        let report = awake.core.report(now);
         let route = awake.route.clone();
         drop(awake);
         if let Some(report) = report {
@@ -202,7 +202,7 @@ impl Inner {
             spawn_local(async move { this.report(report).await });
         }
         match need? {
-            Need::Publish(publication) => Self::publish(this, route, publication),
+            Need::Publish(publication) => Self::publish(this, route, publication, now),
             Need::Wait { until } => {
                 let inner = Rc::clone(this);
                 this.timer.set(until, move || Self::turn(&inner).unwrap_or_else(|line| write(&line)));
@@ -213,10 +213,15 @@ impl Inner {
     }
 
     /// Sends a message on its way. How that has ended is told to [`ended`](Self::ended).
-    fn publish(this: &Rc<Self>, route: Route, Publication { ticket, channel, body }: Publication) {
+    fn publish(
+        this: &Rc<Self>,
+        route: Route,
+        Publication { ticket, channel, body }: Publication,
+        now: Millis,
+    ) {
         let number = this.flights.get().wrapping_add(1);
         this.flights.set(number);
-        this.flight.set(Some(Flight { number, ticket, until: now() + HAND_OVER_MAX }));
+        this.flight.set(Some(Flight { number, ticket, until: now + HAND_OVER_MAX }));
         match route {
             Route::Direct(ably) => {
                 let this = Rc::clone(this);

@@ -45,18 +45,17 @@ async function drain(reader) {
 // Waits for what each step of a request waits for, and hands it over, until there is a response.
 export async function follow(course, request, bodyMax, jobs) {
   try {
-    let object = course.object;
+    const first = course.asked;
     let response;
-    if (object === undefined) {
+    if (first === undefined) {
       // Where it broke off there is nobody to answer; the log says so.
       const body = await readBody(request, bodyMax).catch(() => undefined);
-      response = course.read(body);
+      response = body ? course.read(body) : course.unread(body === null);
     }
-    while (response === undefined) {
-      object = course.object;
+    for (let asked = first ?? course.asked; response === undefined; asked = course.asked) {
       let text;
       try {
-        text = await call(jobs, object, course.isRef, course.said);
+        text = await call(jobs, asked);
       } catch (error) {
         response = course.failed(error);
         continue;
@@ -69,19 +68,21 @@ export async function follow(course, request, bodyMax, jobs) {
   }
 }
 
-// Sends a job's object a request, by the job's id or by the object's own: null where no object of a job can have that. Each call makes a
-// new stub: after an exception a stub stays broken.
-function call(jobs, object, isRef, said) {
+// Sends a job's object a request: null where no object of a job can have the id that it is found by. Each call makes a new stub: after an
+// exception a stub stays broken. `asked` has a line that says by what it is found, `job` or `ref` and the id, and then the request.
+function call(jobs, asked) {
+  const end = asked.indexOf("\n");
+  const name = asked.slice(4, end);
   let id;
-  if (!isRef) id = jobs.idFromName(object);
+  if (asked.startsWith("job ")) id = jobs.idFromName(name);
   else {
     try {
-      id = jobs.idFromString(object);
+      id = jobs.idFromString(name);
     } catch {
       return null;
     }
   }
-  return jobs.get(id).call(said);
+  return jobs.get(id).call(asked.slice(end + 1));
 }
 
 // How long the operations object may take to answer, in milliseconds.
@@ -128,9 +129,10 @@ export class Publisher {
 
 // Runs a statement, and reads all its rows here too: reading a row can throw as well as running does, and what is thrown past a Rust
 // call that does not catch takes down every object beside this one; and rows that are left unread fail the commit of the whole turn.
+// `bindings` is a JSON array: one text crosses for less than its values one by one.
 const NO_ROWS = [];
 export function queryRows(sql, statement, bindings) {
-  const cursor = sql.exec(statement, ...bindings);
+  const cursor = bindings === undefined ? sql.exec(statement) : sql.exec(statement, ...JSON.parse(bindings));
   // What changes rows has none to hand over, and need not be asked.
   return statement.startsWith("SELECT") ? [...cursor.raw()] : NO_ROWS;
 }
@@ -141,13 +143,21 @@ export function setAlarm(storage, at) {
   storage.setAlarm(at).catch(() => {});
 }
 
-// Makes the response to a request: a promise of it, where the request has a body that was not read. `fixed` and `own` are headers, as names
-// and values in turn, each on a line of its own; `fixed` ones derive from no request.
-export function respond(request, status, fixed, own, body) {
+// Makes the response to a request, and logs it: a promise of it, where the request has a body that was not read. `text` is four parts with
+// a NUL after each but the last, since what crosses costs by the piece: headers that derive from no request, the answer's own headers (names
+// and values in turn, each on a line of its own), the line of the log, and the body.
+export function respond(request, status, text) {
+  const fixedEnd = text.indexOf("\0");
+  const ownEnd = text.indexOf("\0", fixedEnd + 1);
+  const lineEnd = text.indexOf("\0", ownEnd + 1);
+  const line = text.slice(ownEnd + 1, lineEnd);
+  if (line !== "") status >= 500 ? console.error(line) : console.log(line);
   const response = () => {
-    const headers = prepared(fixed);
-    const lines = own.split("\n");
+    const headers = prepared(text.slice(0, fixedEnd));
+    const lines = text.slice(fixedEnd + 1, ownEnd).split("\n");
     for (let i = 0; i + 1 < lines.length; i += 2) headers.set(lines[i], lines[i + 1]);
+    // A 204 must have a null body, not an empty one.
+    const body = lineEnd + 1 < text.length ? text.slice(lineEnd + 1) : null;
     // It copies the headers, and what is this answer's alone does not stay in them.
     const made = new Response(body, { status, headers });
     for (let i = 0; i + 1 < lines.length; i += 2) headers.delete(lines[i]);

@@ -1,6 +1,6 @@
 //! The runtime's calls, as thin as they go.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ extern "C" {
 
     pub type Headers;
     #[wasm_bindgen(method)]
-    pub fn get(this: &Headers, name: &str) -> Option<String>;
+    fn get(this: &Headers, name: &JsValue) -> Option<String>;
 
     #[wasm_bindgen(js_namespace = console, js_name = error)]
     fn log_error(line: &str);
@@ -65,11 +65,37 @@ extern "C" {
     ) -> Result<(), JsValue>;
     /// Runs a statement and reads all its rows, each an array of its values.
     #[wasm_bindgen(js_name = queryRows, catch)]
-    fn query_rows(sql: &SqlStorage, statement: &str, bindings: Array) -> Result<Array, JsValue>;
+    fn query_rows(sql: &SqlStorage, statement: &JsValue, bindings: Option<&str>) -> Result<Array, JsValue>;
     /// Sets the object's alarm, in Unix milliseconds, in the place of one that is set. It is written with what else the turn writes.
     #[wasm_bindgen(js_name = setAlarm, catch)]
     fn set_alarm_at(storage: &DurableObjectStorage, at: f64) -> Result<(), JsValue>;
-    fn respond(request: &Request, status: u16, fixed: &str, own: &str, body: Option<&str>) -> JsValue;
+    fn respond(request: &Request, status: u16, text: &str) -> JsValue;
+}
+
+thread_local! {
+    /// The texts of the program that JavaScript has already been given, by their addresses.
+    static KNOWN: RefCell<Vec<(&'static str, JsValue)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Hands JavaScript a text of the program, which is made there once: a text that crosses is one of the dearer things in a request.
+fn with_known<T>(text: &'static str, then: impl FnOnce(&JsValue) -> T) -> T {
+    KNOWN.with(|known| {
+        let Ok(mut known) = known.try_borrow_mut() else { return then(&JsValue::from_str(text)) };
+        if let Some((_, value)) = known.iter().find(|(other, _)| std::ptr::eq(*other, text)) {
+            return then(value);
+        }
+        let value = JsValue::from_str(text);
+        let result = then(&value);
+        known.push((text, value));
+        result
+    })
+}
+
+impl Headers {
+    /// The value of a header.
+    pub fn value(&self, name: &'static str) -> Option<String> {
+        with_known(name, |name| self.get(name))
+    }
 }
 
 /// The time, in Unix milliseconds. It stands still while code runs.
@@ -163,12 +189,11 @@ pub(super) fn variable(env: &JsValue, name: &str) -> Option<String> {
     Reflect::get(env, &name.into()).ok()?.as_string()
 }
 
-/// Makes the runtime's response to a request, or a promise of it where the request has a body that was not read.
-pub(super) fn response(request: &Request, answer: &Answer) -> JsValue {
-    // A 204 must have a null body, not an empty one.
-    let body = Some(answer.body.as_str()).filter(|body| !body.is_empty());
+/// Logs a line, if there is one, and makes the runtime's response to a request, or a promise of it where the request has a body that was
+/// not read.
+pub(super) fn response(request: &Request, answer: &Answer, line: &str) -> JsValue {
     let (fixed, own) = answer.headers_text();
-    respond(request, answer.status, &fixed, &own, body)
+    respond(request, answer.status, &[&fixed, &own, line, &answer.body].join("\0"))
 }
 
 /// An object's SQL storage. Statements run synchronously, and those with no await between them commit together.
@@ -176,21 +201,11 @@ pub(super) struct ObjectSql(pub(super) SqlStorage);
 
 impl Sql for ObjectSql {
     fn exec(&self, statement: Statement, params: Vec<SqlValue>) -> Result<Vec<Vec<SqlValue>>, StorageError> {
-        let bindings: Array = params.iter().map(to_js).collect();
-        let rows =
-            query_rows(&self.0, statement, bindings).map_err(|error| StorageError(describe(&error)))?;
+        let bindings = Some(&params).filter(|params| !params.is_empty()).map(serde_json::to_string);
+        let bindings = bindings.transpose().map_err(|error| StorageError(error.to_string()))?;
+        let rows = with_known(statement, |statement| query_rows(&self.0, statement, bindings.as_deref()));
+        let rows = rows.map_err(|error| StorageError(describe(&error)))?;
         Ok(rows.iter().map(|row| Array::from(&row).iter().map(|value| from_js(&value)).collect()).collect())
-    }
-}
-
-fn to_js(value: &SqlValue) -> JsValue {
-    match value {
-        SqlValue::Null => JsValue::NULL,
-        // Numbers cross as doubles, which hold every integer up to 2^53 exactly.
-        SqlValue::Integer(number) => JsValue::from_f64(*number as f64),
-        SqlValue::Real(number) => JsValue::from_f64(*number),
-        SqlValue::Text(text) => JsValue::from_str(text),
-        SqlValue::Blob(bytes) => Uint8Array::from(bytes.as_slice()).into(),
     }
 }
 

@@ -127,8 +127,9 @@ impl Service {
             };
         }
         // Before all that may be wrong: a browser whose preflight is refused lets no page read why.
-        let wanted = (head.header)("access-control-request-method").filter(|_| head.method == "OPTIONS");
-        if let Some(wanted) = wanted {
+        if head.method == "OPTIONS"
+            && let Some(wanted) = (head.header)("access-control-request-method")
+        {
             let methods = found.ok().map(|found| found.endpoint.methods());
             let methods = methods.filter(|methods| methods.split(", ").any(|method| method == wanted));
             let methods = methods.as_deref().unwrap_or(ANY_METHOD);

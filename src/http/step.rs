@@ -100,7 +100,7 @@ pub struct Head<'a> {
     /// The whole URL, as the runtime has normalised it.
     pub url: &'a str,
     /// Looks a header up by its name in lower case.
-    pub header: &'a dyn Fn(&str) -> Option<String>,
+    pub header: &'a dyn Fn(&'static str) -> Option<String>,
 }
 
 impl Head<'_> {

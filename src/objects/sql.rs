@@ -1,5 +1,6 @@
 //! The storage of an object: SQLite, of which only the runtime's calls are missing here.
 
+use serde::Serialize;
 use thiserror::Error;
 
 #[cfg(test)]
@@ -10,7 +11,10 @@ pub type Statement = &'static str;
 
 /// A value in SQLite. Workers hands integers over as floats, exactly up to 2^53, so a `Real` with no fraction reads as an integer
 /// too.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// As JSON it is what it is there, but for bytes, which are never bound.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum SqlValue {
     /// `NULL`.
     Null,
@@ -21,6 +25,7 @@ pub enum SqlValue {
     /// Text.
     Text(String),
     /// Bytes, as a statement makes them of text that is long: text crosses from the runtime a character at a time.
+    #[serde(skip)]
     Blob(Vec<u8>),
 }
 

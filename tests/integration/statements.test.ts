@@ -19,7 +19,7 @@ import { queryRows } from "./runtime.js";
 const plain = (value) => (value instanceof ArrayBuffer ? { bytes: new TextDecoder().decode(value) } : value);
 export class Storage extends DurableObject {
   run(statement, params) {
-    return queryRows(this.ctx.storage.sql, statement, params).map((row) => row.map(plain));
+    return queryRows(this.ctx.storage.sql, statement, JSON.stringify(params)).map((row) => row.map(plain));
   }
 }
 export default {
