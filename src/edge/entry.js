@@ -3,7 +3,7 @@
 import * as rust from "../../build/index.js";
 import { DurableObject } from "cloudflare:workers";
 
-// Where the build notes that its code has trapped, and how often it has begun anew.
+// Where the build notes that its code has trapped, and has a number for the instance of it that runs.
 const wasm = globalThis.__worker_init_state;
 
 // An object of one of Rust's classes. The build wraps these in proxies, by which all begins anew after a trap; but each call by way of one
@@ -20,17 +20,26 @@ class Kept {
     try {
       return this.object[method](...args);
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError) wasm.criticalError = true;
-      throw error;
+      throw noted(error);
     }
   }
 
   #make() {
     const { Class, args } = this;
-    if (wasm.criticalError) new Class(...args);
-    this.object = new Class.prototype.constructor(...args);
-    this.instance = wasm.instanceId;
+    try {
+      if (wasm.criticalError) new Class(...args);
+      this.object = new Class.prototype.constructor(...args);
+      this.instance = wasm.instanceId;
+    } catch (error) {
+      throw noted(error);
+    }
   }
+}
+
+// Notes a trap: of the instance that trapped nothing may be called any more. A panic notes itself; V8 tells of a full stack by a RangeError.
+function noted(error) {
+  if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) wasm.criticalError = true;
+  return error;
 }
 
 let front;

@@ -42,30 +42,31 @@ async function drain(reader) {
   clearTimeout(timer);
 }
 
-// Waits for what each step of a request waits for, and hands it over, until there is a response.
+// Waits for what each step of a request waits for, and hands it over, until there is a response. A course that comes to no end is freed by
+// the garbage collector: after a trap it must not be freed here, since its address is another's by then.
 export async function follow(course, request, bodyMax, jobs) {
-  try {
-    const first = course.asked;
-    let response;
-    if (first === undefined) {
-      // Where it broke off there is nobody to answer; the log says so.
-      const body = await readBody(request, bodyMax).catch(() => undefined);
-      response = body ? course.read(body) : course.unread(body === null);
-    }
-    for (let asked = first ?? course.asked; response === undefined; asked = course.asked) {
-      let text;
-      try {
-        text = await call(jobs, asked);
-      } catch (error) {
-        response = course.failed(error);
-        continue;
-      }
-      response = course.replied(text === null ? undefined : String(text));
-    }
-    return response;
-  } finally {
-    course.free();
+  let asked = course.asked;
+  let response;
+  if (asked === undefined) {
+    // Where it broke off there is nobody to answer; the log says so.
+    const body = await readBody(request, bodyMax).catch(() => undefined);
+    response = body ? course.read(body) : course.unread(body === null);
   }
+  while (response === undefined) {
+    asked ??= course.asked;
+    let text;
+    try {
+      text = await call(jobs, asked);
+    } catch (error) {
+      response = course.failed(error);
+      continue;
+    } finally {
+      asked = undefined;
+    }
+    response = course.replied(text === null ? undefined : String(text));
+  }
+  course.free();
+  return response;
 }
 
 // Sends a job's object a request: null where no object of a job can have the id that it is found by. Each call makes a new stub: after an
@@ -179,7 +180,8 @@ function prepared(text) {
     const lines = text.split("\n");
     for (let i = 0; i + 1 < lines.length; i += 2) headers.append(lines[i], lines[i + 1]);
     if (made.size >= PREPARED_MAX) made.clear();
-    made.set(text, headers);
+    // Of a text of its own: a slice would keep all of what it was cut from.
+    made.set(lines.join("\n"), headers);
   }
   return headers;
 }

@@ -12,7 +12,7 @@ pub type Statement = &'static str;
 /// A value in SQLite. Workers hands integers over as floats, exactly up to 2^53, so a `Real` with no fraction reads as an integer
 /// too.
 ///
-/// As JSON it is what it is there, but for bytes, which are never bound.
+/// Bound it crosses as JSON: as a number, a string or `null`. Bytes are never bound.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum SqlValue {
@@ -142,5 +142,23 @@ impl Record {
     /// [`Unreadable`]
     pub fn text(&mut self, name: &'static str) -> Result<String, Unreadable> {
         self.text_or_null(name)?.ok_or(Unreadable(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_cross_as_what_the_runtime_binds() {
+        let values = [
+            SqlValue::Null,
+            SqlValue::Integer(-9_007_199_254_740_992),
+            SqlValue::Real(13.712_34),
+            SqlValue::Text("a \"quoted\" \u{0}\u{2028} é".into()),
+        ];
+        let text = serde_json::to_string(&values).unwrap();
+        assert_eq!(text, "[null,-9007199254740992,13.71234,\"a \\\"quoted\\\" \\u0000\u{2028} é\"]");
+        assert!(serde_json::to_string(&[SqlValue::Blob(vec![1])]).is_err());
     }
 }

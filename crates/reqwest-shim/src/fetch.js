@@ -1,4 +1,5 @@
-// One HTTP exchange: request, head and body of the answer, under one timer. `done` is called with the exchange's number, and once, with:
+// One HTTP exchange: request, head and body of the answer, under one timer. At its end, and never before this has returned, `done` is
+// called with the exchange's number and:
 //   status    the answer's status, or 0 where no head arrived
 //   headers   the answer's Headers, once the head arrived
 //   body      Uint8Array: the whole body, or the beginning of one that is longer than `bodyMax`; else empty
@@ -35,18 +36,20 @@ export function exchange(request, timeout, bodyMax, number, done) {
   if (timeout !== undefined)
     timer = setTimeout(() => {
       result.timedOut = true;
-      fail("timed out");
       controller.abort();
+      fail("timed out");
     }, timeout);
-  const init = {
-    method: request.slice(0, methodEnd),
-    headers: prepared(request.slice(urlEnd + 1, headersEnd)),
-    body: request.slice(headersEnd + 1),
-    redirect: "manual",
-    signal: controller.signal,
-  };
-  // What it throws at once is told later too: nobody is told before this has returned.
-  const answered = new Promise((resolve) => resolve(globalThis.fetch(url, init)));
+  // What is thrown at once, by a header that is none, fails the exchange as well.
+  const answered = new Promise((resolve) => {
+    const init = {
+      method: request.slice(0, methodEnd),
+      headers: prepared(request.slice(urlEnd + 1, headersEnd)),
+      body: request.slice(headersEnd + 1),
+      redirect: "manual",
+      signal: controller.signal,
+    };
+    resolve(globalThis.fetch(url, init));
+  });
   answered.then((response) => read(result, response, bodyMax)).then(end, fail);
 }
 
@@ -62,7 +65,8 @@ function prepared(text) {
     const lines = text.split("\n");
     for (let i = 0; i + 1 < lines.length; i += 2) headers.append(lines[i], lines[i + 1]);
     if (made.size >= PREPARED_MAX) made.clear();
-    made.set(text, headers);
+    // Of a text of its own: a slice would keep all of what it was cut from.
+    made.set(lines.join("\n"), headers);
   }
   return headers;
 }

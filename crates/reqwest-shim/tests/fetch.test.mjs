@@ -152,6 +152,7 @@ test("what breaks off is a failure that quotes no URL", async () => {
   const result = await post("no url, but a secret", undefined);
   assert.ok(result.failure);
   assert.doesNotMatch(result.failure, /secret/);
-  const header = await post("http://127.0.0.1:9/", undefined, ["bad name", "x"]);
-  assert.deepEqual([header.status, typeof header.failure], [0, "string"]);
+  const { url, requests } = await serve(say("HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n"));
+  const header = await post(url, 20_000, "bad name\nx\n");
+  assert.deepEqual([header.status, typeof header.failure, requests], [0, "string", []]);
 });
