@@ -6,10 +6,11 @@ mod tests;
 use std::rc::Rc;
 
 use ably::token::TTL_MAX_REVOCABLE_SECONDS;
-use ably::{ErrorInfo, JwtClaims, Key, TokenRequest};
+use ably::{ErrorInfo, JwtClaims, Key, PreparedJwt, TokenRequest};
 
 use super::params::{Format, TTL_MIN_MS, TokenParams};
 use super::policy::{Granted, Policy};
+use crate::ids::JobId;
 use crate::sessions::{Session, SessionError};
 
 /// How long a token lives unless the client asks for less or the session ends before, in seconds. Short, since a token that was
@@ -55,40 +56,52 @@ pub fn issue(
     if params.client_id.as_ref().is_some_and(|id| id != session.user.as_str()) {
         return Err(ErrorInfo::new(40102, 403, "`clientId` is not the user of the session: leave it out"));
     }
-    let granted = match &params.job {
-        // The policy does not change while this build runs: so a session that asks again is granted the same.
-        None => session.beside.get_or_make(|| policy.grant(session, None))?,
-        Some(job) => Rc::new(policy.grant(session, Some(job))?),
+    let ready = match &params.job {
+        // Neither policy nor key changes while this build runs: so a session that asks again gets the same.
+        None => session.beside.get_or_make(|| Ready::new(key, policy, session, None))?,
+        Some(job) => Rc::new(Ready::new(key, policy, session, Some(job))?),
     };
     let wanted_ms = params.ttl_ms.unwrap_or(u64::MAX).min(TOKEN_LIFETIME_SECONDS * 1000);
     match params.format {
-        Format::Jwt => jwt(key, session, &granted, wanted_ms / 1000, now_ms / 1000),
-        Format::TokenRequest => token_request(key, session, &granted, wanted_ms, now_ms, nonce),
+        Format::Jwt => jwt(session, &ready.jwt, wanted_ms / 1000, now_ms / 1000),
+        Format::TokenRequest => token_request(key, session, &ready.granted, wanted_ms, now_ms, nonce),
+    }
+}
+
+/// What is the same in all tokens of a session.
+struct Ready {
+    granted: Granted,
+    jwt: PreparedJwt,
+}
+
+impl Ready {
+    fn new(
+        key: &Key,
+        policy: &'static Policy,
+        session: &Session,
+        job: Option<&JobId>,
+    ) -> Result<Self, ErrorInfo> {
+        let granted = policy.grant(session, job)?;
+        let revocation_key = granted.job.as_ref().map(|job| format!("job:{job}"));
+        let claims = JwtClaims {
+            capability: &granted.capability,
+            client_id: Some(session.user.as_str()),
+            revocation_key: revocation_key.as_deref(),
+        };
+        let jwt = claims.prepare(key);
+        let jwt = jwt.ok_or_else(|| ErrorInfo::new(50000, 500, "the token could not be signed"))?;
+        Ok(Self { granted, jwt })
     }
 }
 
 /// `lifetime` and `now` are in seconds.
-fn jwt(
-    key: &Key,
-    session: &Session,
-    granted: &Granted,
-    lifetime: u64,
-    now: u64,
-) -> Result<Issued, ErrorInfo> {
+fn jwt(session: &Session, prepared: &PreparedJwt, lifetime: u64, now: u64) -> Result<Issued, ErrorInfo> {
     let expires_at = now.saturating_add(lifetime).min(session.expires_at);
     if expires_at <= now {
         return Err(SessionError::Expired.into());
     }
-    let revocation_key = granted.job.as_ref().map(|job| format!("job:{job}"));
-    let claims = JwtClaims {
-        // Not backdated: a token renewed just after a revocation would count as revoked.
-        issued_at: now,
-        expires_at,
-        capability: &granted.capability,
-        client_id: Some(session.user.as_str()),
-        revocation_key: revocation_key.as_deref(),
-    };
-    let token = claims.sign(key).map_err(|_| ErrorInfo::new(50000, 500, "the token could not be signed"))?;
+    // `iat` is not backdated: a token renewed just after a revocation would count as revoked.
+    let token = prepared.sign(now, expires_at);
     if token.len() > TOKEN_MAX {
         return Err(ErrorInfo::new(
             40300,

@@ -21,4 +21,4 @@ pub use key::{Key, KeyError, KeyName, Secret};
 pub use message::{BeforeProtocol4, Message, MessageAction, PresenceAction, PresenceMessage, Version};
 pub use object::Object;
 pub use payload::{Data, Payload};
-pub use token::{JwtClaims, TokenDetails, TokenRequest};
+pub use token::{JwtClaims, PreparedJwt, TokenDetails, TokenRequest};

@@ -1,10 +1,10 @@
 //! Tokens: the TokenRequest that an SDK exchanges with Ably, the Ably JWT that needs no exchange, and TokenDetails.
 
+use std::fmt;
+
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
-use jwt_compact::alg::{Hs256, Hs256Key};
-use jwt_compact::{AlgorithmExt, Claims, CreationError, Header};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -67,9 +67,7 @@ impl TokenRequest {
     }
 
     fn expected_mac(&self, key: &Key) -> Option<Hmac<Sha256>> {
-        // HMAC takes a key of any length, so this is always there.
-        let mac = Hmac::<Sha256>::new_from_slice(key.secret().expose().as_bytes()).ok()?;
-        Some(mac.chain_update(self.sign_text()))
+        Some(mac(key)?.chain_update(self.sign_text()))
     }
 }
 
@@ -92,13 +90,14 @@ pub struct TokenDetails {
     pub client_id: Option<String>,
 }
 
-/// The claims of an Ably JWT (Ably docs, "Ably JWT"). It is a token by itself: no call to Ably issues it.
+/// HMAC-SHA256 under the key's secret. HMAC takes one of any length, so it is always there.
+fn mac(key: &Key) -> Option<Hmac<Sha256>> {
+    Hmac::new_from_slice(key.secret().expose().as_bytes()).ok()
+}
+
+/// What an Ably JWT says beside its times (Ably docs, "Ably JWT"). It is a token by itself: no call to Ably issues it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtClaims<'a> {
-    /// Unix seconds.
-    pub issued_at: u64,
-    /// Unix seconds.
-    pub expires_at: u64,
     /// What the token allows. Never left out: a JWT without it inherits the whole key.
     pub capability: &'a Capability,
     /// The identity that the token carries, if any.
@@ -108,9 +107,14 @@ pub struct JwtClaims<'a> {
 }
 
 #[derive(Serialize)]
+struct Header<'a> {
+    typ: &'static str,
+    alg: &'static str,
+    kid: &'a str,
+}
+
+#[derive(Serialize)]
 struct WireClaims<'a> {
-    iat: u64,
-    exp: u64,
     #[serde(rename = "x-ably-capability")]
     capability: String,
     #[serde(rename = "x-ably-clientId", skip_serializing_if = "Option::is_none")]
@@ -120,26 +124,58 @@ struct WireClaims<'a> {
 }
 
 impl JwtClaims<'_> {
-    /// Signs the claims with a key, HS256, unpadded base64url, `kid` being the key's name.
+    /// Prepares tokens of these claims, signed with a key: HS256, unpadded base64url, `kid` being the key's name.
     ///
-    /// # Errors
-    /// [`CreationError`] where the claims cannot be serialised; with these types that does not happen.
-    pub fn sign(&self, key: &Key) -> Result<String, CreationError> {
-        let header = Header::empty().with_token_type("JWT").with_key_id(key.name().as_str());
-        let claims = Claims::new(WireClaims {
-            iat: self.issued_at,
-            exp: self.expires_at,
+    /// None where the claims cannot be written as JSON, which with these types does not happen.
+    pub fn prepare(&self, key: &Key) -> Option<PreparedJwt> {
+        let header = Header { typ: "JWT", alg: "HS256", kid: key.name().as_str() };
+        let mut claims = serde_json::to_string(&WireClaims {
             capability: self.capability.to_string(),
             client_id: self.client_id,
             revocation_key: self.revocation_key,
-        });
-        Hs256.token(&header, &claims, &Hs256Key::new(key.secret().expose().as_bytes()))
+        })
+        .ok()?;
+        // The times come last. Spaces, which JSON does not count, fill up what comes before them to whole groups of base64's three bytes:
+        // so its text and its MAC are the beginning of those of each token.
+        claims.pop();
+        claims.push(',');
+        while !claims.len().is_multiple_of(3) {
+            claims.push(' ');
+        }
+        let header = URL_SAFE_NO_PAD.encode(serde_json::to_string(&header).ok()?);
+        let text = [&header, ".", &URL_SAFE_NO_PAD.encode(claims)].concat();
+        let mac = mac(key)?.chain_update(&text);
+        Some(PreparedJwt { text, mac })
+    }
+}
+
+/// All of a JWT but its times, so that a token that is issued again and again costs what is new in it.
+#[derive(Clone)]
+pub struct PreparedJwt {
+    text: String,
+    /// It has taken in the key and `text`. Whoever has it can sign what begins with that: so it is as secret as a key.
+    mac: Hmac<Sha256>,
+}
+
+impl PreparedJwt {
+    /// The token that is issued at one time and expires at another, in Unix seconds.
+    pub fn sign(&self, issued_at: u64, expires_at: u64) -> String {
+        let times = URL_SAFE_NO_PAD.encode(format!("\"iat\":{issued_at},\"exp\":{expires_at}}}"));
+        let mac = self.mac.clone().chain_update(&times).finalize().into_bytes();
+        [&self.text, &times, ".", &URL_SAFE_NO_PAD.encode(mac)].concat()
+    }
+}
+
+impl fmt::Debug for PreparedJwt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PreparedJwt(…)")
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jwt_compact::alg::{Hs256, Hs256Key};
+    use jwt_compact::{AlgorithmExt, UntrustedToken};
 
     use super::*;
 
@@ -193,16 +229,14 @@ mod tests {
         }
     }
 
+    fn claims(capability: &Capability) -> JwtClaims<'_> {
+        JwtClaims { capability, client_id: Some("user-123"), revocation_key: Some("job:1") }
+    }
+
     #[test]
     fn a_jwt_has_ablys_header_and_claims() {
-        let claims = JwtClaims {
-            issued_at: 1_700_000_000,
-            expires_at: 1_700_000_900,
-            capability: &Capability::parse(r#"{"b":["subscribe","publish"],"a":["*"]}"#).unwrap(),
-            client_id: Some("user-123"),
-            revocation_key: Some("job:1"),
-        };
-        let jwt = claims.sign(&key()).unwrap();
+        let capability = Capability::parse(r#"{"b":["subscribe","publish"],"a":["*"]}"#).unwrap();
+        let jwt = claims(&capability).prepare(&key()).unwrap().sign(1_700_000_000, 1_700_000_900);
         let parts: Vec<serde_json::Value> = jwt
             .split('.')
             .take(2)
@@ -217,5 +251,25 @@ mod tests {
                 "x-ably-capability": r#"{"a":["*"],"b":["publish","subscribe"]}"#,
             })
         );
+    }
+
+    #[test]
+    fn another_library_takes_it_whatever_its_length_and_with_that_key_alone() {
+        for length in 1..=9 {
+            let user = "ü".repeat(length);
+            let capability = Capability::parse(r#"{"a":["subscribe"]}"#).unwrap();
+            let claims = JwtClaims { client_id: Some(&user), revocation_key: None, ..claims(&capability) };
+            let prepared = claims.prepare(&key()).unwrap();
+            for (iat, exp) in [(1, 2), (1_700_000_000, 1_700_000_900), (4_000_000_000, 4_000_000_001)] {
+                let jwt = prepared.sign(iat, exp);
+                let check = |secret: &[u8]| {
+                    let untrusted = UntrustedToken::new(&jwt).unwrap();
+                    Hs256.validator::<serde_json::Value>(&Hs256Key::new(secret)).validate(&untrusted)
+                };
+                assert!(check(b"mySecretKey0123456788").is_err());
+                let claims = serde_json::to_value(check(b"mySecretKey0123456789").unwrap().claims()).unwrap();
+                assert_eq!(claims["x-ably-clientId"], user);
+            }
+        }
     }
 }

@@ -180,15 +180,9 @@ mod tests {
     #[test]
     fn what_the_service_signs_is_accepted() {
         let capability = Capability::parse(r#"{"a":["subscribe"]}"#).unwrap();
-        let text = JwtClaims {
-            issued_at: 1_700_000_000,
-            expires_at: 1_700_000_900,
-            capability: &capability,
-            client_id: Some("u"),
-            revocation_key: Some("job:1"),
-        }
-        .sign(&key())
-        .unwrap();
+        let claims =
+            JwtClaims { capability: &capability, client_id: Some("u"), revocation_key: Some("job:1") };
+        let text = claims.prepare(&key()).unwrap().sign(1_700_000_000, 1_700_000_900);
         let claims = check(&text).unwrap();
         assert_eq!(claims.capability, Some(capability));
         assert_eq!(
