@@ -150,7 +150,6 @@ impl JwtClaims<'_> {
 }
 
 /// All of a JWT but its times, so that a token that is issued again and again costs what is new in it.
-#[derive(Clone)]
 pub struct PreparedJwt {
     text: String,
     /// It has taken in the key and `text`. Whoever has it can sign what begins with that: so it is as secret as a key.
