@@ -5,12 +5,13 @@ use crate::config::{Origins, Pages};
 
 /// The request headers that a page may send: what ably-js and a driver's web app need, and what tracing in the page adds to every
 /// request (W3C Trace Context and Baggage, and Sentry).
-const REQUEST_HEADERS: [&str; 12] = [
+const REQUEST_HEADERS: [&str; 13] = [
     "authorization",
     "content-type",
     "content-encoding",
     "accept",
     "idempotency-key",
+    "towline-user",
     "x-ably-version",
     "x-ably-clientid",
     "ably-agent",

@@ -36,6 +36,8 @@ pub enum Problem {
     Unavailable,
     /// No session.
     Session(SessionError),
+    /// A session of another user than `Towline-User` names.
+    SessionOfAnotherUser,
     /// A job that is none of the session's: the same whether or not there is one.
     NotAParticipant,
     /// A role that posts no locations.
@@ -145,6 +147,10 @@ impl Problem {
                     401 => facts.header("www-authenticate", "Bearer"),
                     _ => facts,
                 }
+            }
+            Self::SessionOfAnotherUser => {
+                let title = "The session belongs to another user than Towline-User names: load the page again, or sign in as that user";
+                Facts::new(403, "session_of_another_user", title)
             }
             Self::NotAParticipant => {
                 Facts::new(403, "not_a_participant", "The session does not take part in this job")

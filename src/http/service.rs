@@ -144,6 +144,7 @@ impl Service {
         // Known at once, so nothing is waited for. Verification that has to fetch keys first is a step that is returned from here;
         // its continuation is the rest of this function, which takes the handler along, and the head from whoever drives the steps.
         let session = session(config, head, target, visit, moment)?;
+        head.of_user(&session.user)?;
         handler.answer(Asked { head, query: target.query, session, moment, config })
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::answer::Answer;
 use super::problem::{Problem, json};
 use crate::config::Config;
-use crate::ids::{JobId, JobRef};
+use crate::ids::{JobId, JobRef, UserId};
 use crate::locations::post::BODY_MAX;
 use crate::locations::{JobRequest, Reply};
 use crate::sessions::Session;
@@ -115,6 +115,18 @@ impl Head<'_> {
             Ok(())
         } else {
             Err(Problem::ContentEncoding)
+        }
+    }
+
+    /// Refuses a request that says it is another user's. A browser's tabs share one cookie: a tab of who was signed in before must
+    /// not read or post as who is now.
+    ///
+    /// # Errors
+    /// [`Problem::SessionOfAnotherUser`]
+    pub(super) fn of_user(&self, user: &UserId) -> Result<(), Problem> {
+        match (self.header)("towline-user") {
+            Some(named) if named != user.as_str() => Err(Problem::SessionOfAnotherUser),
+            _ => Ok(()),
         }
     }
 }

@@ -66,6 +66,7 @@ describe("access to jobs", () => {
     const refusals: [Headers, unknown][] = [
       [{}, { lat: 1, lng: 2 }],
       [driverOf(), { lat: 1, lng: 2 }],
+      [{ ...driverOf(job), "towline-user": "eve" }, { lat: 1, lng: 2 }],
       [as("admin"), { lat: 1, lng: 2 }],
       [{ ...driverOf(job), "content-encoding": "gzip" }, { lat: 1, lng: 2 }],
       [{ ...driverOf(job), "idempotency-key": "x".repeat(65) }, { lat: 1, lng: 2 }],
@@ -75,7 +76,9 @@ describe("access to jobs", () => {
       [as("service"), { lat: 1, lng: 2 }],
     ];
     for (const [headers, body] of refusals) assert.ok((await service.post(job, body, headers)).status >= 400);
-    for (const headers of [{}, driverOf(), as("customer")]) assert.ok((await service.state(job, headers)).status >= 400);
+    for (const headers of [{}, driverOf(), as("customer"), { ...as("admin"), "towline-user": "eve" }]) {
+      assert.ok((await service.state(job, headers)).status >= 400);
+    }
     assert.deepEqual(await service.objects(), before);
   });
 
@@ -108,8 +111,9 @@ describe("access to jobs", () => {
 
   test("a session is judged before the body is read", async () => {
     // The body never ends: an answer can only come from what arrived before it.
-    for (const headers of [{}, driverOf(), as("customer")]) {
-      const answer = await service.unfinished("POST", `/api/jobs/${newJob()}/location`, headers);
+    const job = newJob();
+    for (const headers of [{}, driverOf(), as("customer"), { ...driverOf(job), "towline-user": "eve" }]) {
+      const answer = await service.unfinished("POST", `/api/jobs/${job}/location`, headers);
       assert.ok([401, 403].includes(answer.status));
     }
   });

@@ -8,8 +8,8 @@ import { Service, as, bearer, driverOf, session } from "./support/service.ts";
 const PAGE = "https://app.example";
 /** What ably-js, a driver's app, and tracing in a page send. */
 const REQUEST_HEADERS = [
-  "authorization", "content-type", "content-encoding", "accept", "idempotency-key", "x-ably-version", "x-ably-clientid", "ably-agent",
-  "baggage", "sentry-trace", "traceparent", "tracestate",
+  "authorization", "content-type", "content-encoding", "accept", "idempotency-key", "towline-user", "x-ably-version", "x-ably-clientid",
+  "ably-agent", "baggage", "sentry-trace", "traceparent", "tracestate",
 ];
 const LOCAL = "http://localhost:3000";
 
@@ -19,6 +19,7 @@ const REQUESTS: [what: string, method: string, path: string, headers: Headers, b
   ["a token by POST", "POST", "/api/ably-token", driverOf("a")],
   ["no session", "GET", "/api/ably-token", {}],
   ["a session that has ended", "GET", "/api/ably-token", bearer(session({ exp: 1 }))],
+  ["another user's token", "GET", "/api/ably-token", { ...driverOf("a"), "towline-user": "eve" }],
   ["a foreign job's token", "GET", "/api/ably-token?jobId=b", driverOf("a")],
   ["a JWT in the query", "GET", `/api/ably-token?t=${session()}`, {}],
   ["another method", "DELETE", "/api/ably-token", driverOf("a")],
@@ -26,6 +27,7 @@ const REQUESTS: [what: string, method: string, path: string, headers: Headers, b
   ["a bad fix", "POST", "/api/jobs/a/location", driverOf("a"), "{}"],
   ["a long post", "POST", "/api/jobs/a/location", driverOf("a"), " ".repeat(65 * 1024)],
   ["a foreign job", "POST", "/api/jobs/b/location", driverOf("a"), "{}"],
+  ["another user's post", "POST", "/api/jobs/a/location", { ...driverOf("a"), "towline-user": "eve" }, '{"lat":1,"lng":2}'],
   ["a first state", "GET", "/api/jobs/a/location", driverOf("a")],
   ["no session for a job", "GET", "/api/jobs/a/location", {}],
   ["a bad id", "GET", "/api/jobs/%61/location", driverOf("a")],

@@ -95,6 +95,30 @@ describe("sessions", () => {
     }
   });
 
+  test("a request that names a user in Towline-User is answered with that user's session only", async () => {
+    const sessions: Headers[] = [bearer(mine), { cookie: `__Host-session=${mine}`, origin: PAGE }];
+    for (const headers of sessions) {
+      const both = async (user: string) => {
+        const named = { ...headers, "towline-user": user };
+        const tokens = [await token(named), await service.send("POST", "/api/ably-token", { headers: named })];
+        return { tokens, locations: [await location("GET", named), await location("POST", named)] };
+      };
+      const own = await both("ann");
+      for (const answer of [...own.tokens, ...own.locations]) assert.equal(answer.status, 200);
+      const kept = () => service.sql(job, "SELECT count(*) AS fixes FROM log");
+      const before = await kept();
+      for (const other of ["", "bob", "Ann", "%61nn", "ann, ann", "änn"]) {
+        const { tokens, locations } = await both(other);
+        for (const answer of tokens) assertAblyError(answer, 403, 40300);
+        for (const answer of locations) {
+          assertProblem(answer, 403, "session_of_another_user");
+          if (other !== "") assert.ok(!answer.text.includes(other));
+        }
+      }
+      assert.deepEqual(await kept(), before);
+    }
+  });
+
   test("a JWT in a query or a form is 400 with the reason, and in no log", async () => {
     service.clearLogs();
     for (const query of [`?token=${mine}`, `?access_token=Bearer%20${mine}`, `?${mine}`, `?rnd=${mine.replaceAll(".", "%2E")}`]) {

@@ -179,6 +179,73 @@ fn no_object_is_touched_for_one_who_has_no_business_with_the_job() {
 }
 
 #[test]
+fn a_request_that_names_another_user_than_its_session_goes_no_further_on_any_route() {
+    let service = service(&[("SESSION_COOKIE", "session")]);
+    let reference = format!("/api/refs/{}", "0a".repeat(32));
+    for (method, path, role) in [
+        ("GET", "/api/ably-token", "customer"),
+        ("POST", "/api/ably-token", "customer"),
+        ("GET", "/api/jobs/a/location", "driver"),
+        ("HEAD", "/api/jobs/a/location", "driver"),
+        ("POST", "/api/jobs/a/location", "driver"),
+        ("GET", "/api/jobs/a/locations", "customer"),
+        ("GET", "/api/jobs/a/outbox", "admin"),
+        ("POST", "/api/jobs/a/outbox/retry", "admin"),
+        ("GET", &reference, "service"),
+    ] {
+        let user = format!("{role}-1");
+        let upper = user.to_uppercase();
+        let (blank, encoded, twice) =
+            (format!("{user} "), user.replace('-', "%2D"), format!("{user}, {user}"));
+        for by_cookie in [false, true] {
+            let asked = || match by_cookie {
+                false => ask(method, path).as_(role, &["a"]),
+                true => ask(method, path)
+                    .header("cookie", format!("session={}", session_of(role, &["a"])))
+                    .header("origin", "https://app.example"),
+            };
+            for other in ["", "eve", &upper, &blank, &encoded, &twice] {
+                // It would panic where a body or an object is wanted.
+                let answer = asked().header("towline-user", other).answer(&service);
+                assert_eq!((answer.status, answer.code), (403, Some("session_of_another_user")), "{path}");
+                assert!(!answer.body.contains(&user) && !answer.body.contains("eve"), "{}", answer.body);
+                if path == "/api/ably-token" {
+                    assert_eq!(answer.header("x-ably-errorcode"), Some("40300"));
+                    assert_eq!(body(&answer)["error"]["statusCode"], 403);
+                }
+            }
+            assert!(asked().header("towline-user", &user).open(&service).1.is_ok(), "{method} {path}");
+            assert!(asked().open(&service).1.is_ok(), "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn whose_session_it_is_comes_after_the_session_and_before_all_else() {
+    let service = service(&[]);
+    let other = |method, path| ask(method, path).header("towline-user", "eve");
+    for (asked, status, name) in [
+        (other("GET", "/api/jobs/a:b/location"), 400, "invalid_id"),
+        (other("PUT", "/api/jobs/a/location"), 405, "method_not_allowed"),
+        (other("GET", "/api/jobs/a/location"), 401, "session_missing"),
+        (other("GET", "/api/jobs/a/location").header("authorization", "Bearer x"), 403, "session_malformed"),
+        (other("GET", "/api/jobs/a/location").as_("driver", &["b"]), 403, "session_of_another_user"),
+        (other("POST", "/api/jobs/a/location").as_("customer", &["a"]), 403, "session_of_another_user"),
+        (
+            other("POST", "/api/jobs/a/location").header("content-encoding", "gzip").as_("driver", &["a"]),
+            403,
+            "session_of_another_user",
+        ),
+        (other("GET", "/api/jobs/a/locations?limit=x").as_("driver", &["a"]), 403, "session_of_another_user"),
+    ] {
+        let answer = asked.answer(&service);
+        assert_eq!((answer.status, answer.code), (status, Some(name)));
+    }
+    // `/healthz` knows no users.
+    assert_eq!(other("GET", "/healthz").answer(&service).status, 200);
+}
+
+#[test]
 fn a_post_reaches_the_object_with_the_sessions_identity() {
     let service = service(&[]);
     let fixes = br#"{"lat":1,"lng":2,"driver":"somebody-else","jobId":"b"}"#;
@@ -302,7 +369,9 @@ fn a_preflight_is_answered_before_all_that_may_be_wrong() {
             assert_eq!(answer.header("access-control-allow-methods"), Some(methods));
             let headers: Vec<&str> =
                 answer.header("access-control-allow-headers").unwrap().split(", ").collect();
-            for name in ["authorization", "baggage", "sentry-trace", "traceparent", "tracestate"] {
+            for name in
+                ["authorization", "towline-user", "baggage", "sentry-trace", "traceparent", "tracestate"]
+            {
                 assert!(headers.contains(&name), "{name}");
             }
             assert_eq!(headers.contains(&"x-b3-traceid"), std::ptr::eq(service, &right));
