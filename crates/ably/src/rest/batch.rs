@@ -119,7 +119,7 @@ pub(super) fn is_partly_refused(answer: &[u8]) -> bool {
     partly_refused(answer).is_some()
 }
 
-fn partly_refused(answer: &[u8]) -> Option<Vec<&RawValue>> {
+pub(super) fn partly_refused(answer: &[u8]) -> Option<Vec<&RawValue>> {
     let code = Reported::of_body(answer)?.code;
     let answer: PartlyRefused<'_> = serde_json::from_slice(answer).ok()?;
     (code == Some(PARTLY_REFUSED)).then_some(answer.batch_response)

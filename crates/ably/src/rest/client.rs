@@ -13,6 +13,7 @@ use super::endpoint::{Endpoint, Hosts};
 use super::error::{PublishError, Refusal};
 use super::fallback::Memory;
 use super::message::PublishBody;
+use super::revocation::{Revocation, RevocationResult};
 use crate::key::{Key, Secret};
 
 /// The protocol that this client speaks (features.md, CSV2).
@@ -44,7 +45,7 @@ impl Default for Timeouts {
     }
 }
 
-/// Publishes over Ably's REST API. One client serves any number of channels at once; for order on one channel, its caller
+/// Publishes, and revokes tokens, over Ably's REST API. One client serves any number of channels at once; for order on one channel, its caller
 /// keeps one publish of that channel in flight.
 #[derive(Debug)]
 pub struct RestClient<S> {
@@ -106,12 +107,34 @@ impl<S: Surroundings> RestClient<S> {
     /// # Errors
     /// [`PublishError`], where the request failed as a whole. It blames no message then, whatever its class says.
     pub async fn publish_batch(&self, batch: &Batch) -> Result<Vec<Option<BatchResult>>, PublishError> {
-        let answer = match self.send("/messages", &batch.body()).await {
-            Ok(answer) => answer,
-            Err(Refused { body: Some(body), .. }) if is_partly_refused(&body) => Some(body),
-            Err(Refused { error, .. }) => return Err(error),
-        };
-        Ok(batch.results(&answer.unwrap_or_default(), |text| self.redacted(text)))
+        let answer = self.send_parts("/messages", &batch.body()).await?;
+        Ok(batch.results(&answer, |text| self.redacted(text)))
+    }
+
+    /// Revokes tokens that this client's own key has issued, and says what became of each target, in their order: nothing where Ably's
+    /// answer does not say. Other hosts are tried as for [`publish`](Self::publish), and a retry revokes nothing more.
+    ///
+    /// It does not keep anyone from a new token: whoever issues them has to refuse those first.
+    ///
+    /// # Errors
+    /// [`PublishError`], where the request failed as a whole. One that blames the message blames the revocation: its time is over an
+    /// hour ago, say. 40163 is a key whose tokens cannot be revoked.
+    pub async fn revoke(
+        &self,
+        revocation: &Revocation,
+    ) -> Result<Vec<Option<RevocationResult>>, PublishError> {
+        let path = format!("/keys/{}/revokeTokens", self.key.name());
+        let answer = self.send_parts(&path, &revocation.body()).await?;
+        Ok(revocation.results(&answer, |text| self.redacted(text)))
+    }
+
+    /// Posts what is carried out part by part, and answers what is said of the parts.
+    async fn send_parts(&self, path: &str, body: &str) -> Result<Vec<u8>, PublishError> {
+        match self.send(path, body).await {
+            Ok(answer) => Ok(answer.unwrap_or_default()),
+            Err(Refused { body: Some(body), .. }) if is_partly_refused(&body) => Ok(body),
+            Err(Refused { error, .. }) => Err(error),
+        }
     }
 
     /// Posts a body to a path of the API, trying other hosts as far as time allows.

@@ -47,8 +47,8 @@ impl ErrorClass {
     }
 }
 
-/// Why a publish failed. Its `Display` is one line: bounded, escaped, without key and URL. It quotes Ably, whose words name
-/// the channel: who must not see which one that is gets class, status and code.
+/// Why a publish failed, or a revocation. Its `Display` is one line: bounded, escaped, without key and URL. It quotes Ably, whose words
+/// name the channel, or whose tokens were meant: who must not see which gets class, status and code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishError {
     /// What it means for the message.

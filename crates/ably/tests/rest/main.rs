@@ -3,4 +3,5 @@
 
 mod fallbacks;
 mod faults;
+mod revoking;
 mod server;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use ably::Key;
 use ably::rest::{
-    Endpoint, ErrorClass, Hosts, PublishBody, PublishError, PublishMessage, RestClient, Surroundings,
-    Timeouts,
+    Endpoint, ErrorClass, Hosts, PublishBody, PublishError, PublishMessage, RestClient, Revocation,
+    RevocationResult, Surroundings, Target, Targets, Timeouts,
 };
 use local_ably::{Options, Plan};
 use serde_json::{Value, json};
 
-use crate::harness::{Format, KEY, SMALL_KEY, Server};
+use crate::harness::{Format, KEY, REVOCABLE_KEY, SMALL_KEY, Server, jwt, now};
 
 const CHANNEL: &str = "dispatch:job:a.b_c-1";
 
@@ -38,9 +38,23 @@ async fn publish_within(
     channel: &str,
     body: &PublishBody,
 ) -> Result<(), PublishError> {
+    client(timeouts, server, key).publish(channel, body).await
+}
+
+fn client(timeouts: Timeouts, server: &Server, key: &str) -> RestClient<Still> {
     let hosts = Hosts::only(Endpoint::parse(&server.url()).unwrap());
-    let client = RestClient::new(hosts, Key::parse(key).unwrap(), timeouts, Still).unwrap();
-    client.publish(channel, body).await
+    RestClient::new(hosts, Key::parse(key).unwrap(), timeouts, Still).unwrap()
+}
+
+async fn revoke(
+    server: &Server,
+    key: &str,
+    targets: Vec<Target>,
+    issued_before_ms: i64,
+) -> Result<Vec<Option<RevocationResult>>, PublishError> {
+    let targets = Targets::new(targets).unwrap();
+    let revocation = Revocation { targets, issued_before_ms: issued_before_ms.try_into().unwrap() };
+    client(Timeouts::default(), server, key).revoke(&revocation).await
 }
 
 fn message(id: &str) -> PublishMessage {
@@ -101,8 +115,7 @@ async fn an_error_is_classed_by_whom_it_blames() {
 #[tokio::test]
 async fn a_server_that_is_gone_is_a_reason_to_try_again() {
     let server = Server::start().await;
-    let hosts = Hosts::only(Endpoint::parse(&server.url()).unwrap());
-    let client = RestClient::new(hosts, Key::parse(KEY).unwrap(), Timeouts::default(), Still).unwrap();
+    let client = client(Timeouts::default(), &server, KEY);
     server.shutdown().await;
     let error = client.publish(CHANNEL, &PublishBody::one(&message("x")).unwrap()).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Transient { retry_after: None });
@@ -191,4 +204,63 @@ async fn the_limits_are_classed_as_too_much_and_the_hourly_one_as_the_accounts()
         }
     }
     assert_eq!(seen.last(), Some(&Some(42918)), "{seen:?}");
+}
+
+#[tokio::test]
+async fn what_the_client_revokes_is_cut_off_and_nothing_else_is() {
+    let server = Server::start().await;
+    let issued = |claims: Value| {
+        let token = jwt(REVOCABLE_KEY, &claims);
+        format!("access_token={token}")
+    };
+    let mut cut = Vec::new();
+    for claims in [
+        json!({"x-ably-clientId": "auth0|x"}),
+        json!({"x-ably-clientId": "y", "x-ably-revocation-key": "job:7"}),
+    ] {
+        cut.push(server.connect_with(Format::Json, &issued(claims)).await.0);
+    }
+    let other = json!({"x-ably-clientId": "z", "x-ably-revocation-key": "job:8"});
+    let (mut stays, _) = server.connect_with(Format::Json, &issued(other)).await;
+
+    let targets = vec![
+        Target::ClientId("auth0|x".into()),
+        // Which is no target.
+        Target::ClientId(String::new()),
+        Target::RevocationKey("job:7".into()),
+    ];
+    // The tokens are of a second that may have begun just now.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let results = revoke(&server, REVOCABLE_KEY, targets, now()).await.unwrap();
+    let codes: Vec<_> = results.iter().map(|result| result.as_ref().map(code)).collect();
+    assert_eq!(codes, [Some(None), Some(Some(40001)), Some(None)]);
+    for socket in &mut cut {
+        assert_eq!(socket.expect_error(6).await, (40141, 401));
+    }
+    stays.expect_nothing().await;
+
+    let many = (0..100).map(|n| Target::ClientId(n.to_string())).collect();
+    let results = revoke(&server, REVOCABLE_KEY, many, now()).await.unwrap();
+    assert_eq!((results.len(), results.iter().all(|result| *result == Some(Ok(())))), (100, true));
+}
+
+fn code(result: &RevocationResult) -> Option<u32> {
+    result.as_ref().err().and_then(|error| error.code)
+}
+
+#[tokio::test]
+async fn a_revocation_that_fails_as_a_whole_is_classed_by_whom_it_blames() {
+    let server = Server::start().await;
+    let wrong = REVOCABLE_KEY.replace("fourth", "guess");
+    for (key, issued_before, code, class) in [
+        (KEY, now(), 40163, ErrorClass::BlamesAccess),
+        (wrong.as_str(), now(), 40101, ErrorClass::BlamesAccess),
+        ("AbCdEf.nosuch:secret", now(), 40400, ErrorClass::BlamesAccess),
+        (REVOCABLE_KEY, now() + 60_000, 40003, ErrorClass::BlamesMessage),
+        (REVOCABLE_KEY, now() - 3_660_000, 40003, ErrorClass::BlamesMessage),
+    ] {
+        let targets = vec![Target::ClientId("x".into())];
+        let error = revoke(&server, key, targets, issued_before).await.unwrap_err();
+        assert_eq!((error.code, error.class), (Some(code), class), "{error}");
+    }
 }
