@@ -27,6 +27,9 @@ pub enum IdError {
     /// Not a [`JobRef`].
     #[error("a job's reference is 64 hexadecimal digits in lower case")]
     Ref,
+    /// Not a [`DispatchId`].
+    #[error("a dispatch id is 1 to 64 of the characters A-Z a-z 0-9 . _ -")]
+    Dispatch,
     /// Not a [`FixId`].
     #[error("an id is 1 to 64 printable ASCII characters")]
     Fix,
@@ -99,6 +102,16 @@ id!(
             && text
                 .bytes()
                 .all(|b| b.is_ascii_graphic() && !matches!(b, b':' | b'*' | b',' | b'/' | b'[' | b']'))
+    }
+);
+
+id!(
+    /// Who hands jobs out: one segment of the channel `presence:dispatch:{dispatchId}`.
+    DispatchId,
+    IdError::Dispatch,
+    |text| {
+        (1..=JOB_ID_MAX).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
     }
 );
 

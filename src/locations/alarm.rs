@@ -26,6 +26,9 @@ const LOST: Millis = 60_000;
 pub struct Alarm {
     armed: Option<Millis>,
     posted_at: Option<Millis>,
+    /// Whether it has to be set for what is due whether or not anything waits: it stays set while the object sleeps, unless it has gone
+    /// off, or what is due has changed.
+    is_to_stand: bool,
 }
 
 impl Alarm {
@@ -37,18 +40,29 @@ impl Alarm {
     /// Notes that it has gone off. Says whether the job is quiet.
     pub fn went_off(&mut self, now: Millis) -> bool {
         self.armed = None;
+        self.is_to_stand = true;
         self.posted_at.is_none_or(|posted_at| !(posted_at..posted_at + QUIET).contains(&now))
+    }
+
+    /// Notes that what is due whether or not anything waits has changed.
+    pub fn stands_anew(&mut self) {
+        self.is_to_stand = true;
     }
 
     /// To be called when a turn ends, with the time at which something is due, if anything is. Says for when to set the alarm now,
     /// if it is to be set.
-    pub fn arm(&mut self, due: Option<Millis>, now: Millis) -> Option<Millis> {
-        let due = due?;
+    ///
+    /// `stands` is the time of what is due whether or not anything waits.
+    pub fn arm(&mut self, due: Option<Millis>, stands: Option<Millis>, now: Millis) -> Option<Millis> {
+        let due = due.into_iter().chain(stands.filter(|_| self.is_to_stand)).min()?;
         let by = if due > now + TIMER_MAX { due } else { now + AFTER };
+        // It takes the place of one that may have been set for that.
+        let by = stands.filter(|stands| now < *stands).map_or(by, |stands| by.min(stands));
         if self.armed.is_some_and(|at| at <= by && now <= at + LOST) {
             return None;
         }
         self.armed = Some(by);
+        self.is_to_stand = false;
         Some(by)
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use hashbrown::HashTable;
 
+use super::Millis;
 use super::clock::{Clocks, Measured};
 use super::fix::{Field, Fix, Reason, Rejection};
 use super::log::{Log, LogError, Pointers, Row};
@@ -78,6 +79,9 @@ fn insert(entries: &mut HashTable<u64>, entry: u64) {
     entries.insert_unique(Index::hash(entry), entry, |entry| Index::hash(*entry));
 }
 
+/// A fix may be so much earlier than the assignment: clocks differ.
+const ASSIGNED_EARLY: Millis = 5_000;
+
 /// What is to become of an entry, before seqs are given out.
 pub enum Fate {
     /// It gets a seq.
@@ -122,11 +126,23 @@ pub fn earlier(
     Ok(rows)
 }
 
+/// What decides on a fix beside what it is itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// The present life, where others may have been other drivers'.
+    pub epoch: Option<u64>,
+    /// The fixes that were measured before this were so before the job was their driver's, Unix milliseconds.
+    pub since: Option<Millis>,
+    /// Whether the job has ended.
+    pub is_closed: bool,
+}
+
 /// Decides on each entry of a post, by the rows that may hold its fixes and by the entries before it.
-pub fn fates(post: &Post, earlier: &[Row], clocks: &Clocks) -> Vec<Fate> {
-    let kept = earlier.iter().flat_map(Row::fixes);
-    let before: HashMap<DedupeKey<'_>, (u64, &Fix)> =
-        kept.filter_map(|kept| Some((DedupeKey::of(kept.fix)?, (kept.seq, kept.fix)))).collect();
+pub fn fates(post: &Post, earlier: &[Row], clocks: &Clocks, terms: Terms) -> Vec<Fate> {
+    let kept = earlier.iter().flat_map(|row| row.fixes().map(move |kept| (row.epoch, kept)));
+    let before: HashMap<DedupeKey<'_>, (u64, u64, &Fix)> = kept
+        .filter_map(|(epoch, kept)| Some((DedupeKey::of(kept.fix)?, (epoch, kept.seq, kept.fix))))
+        .collect();
     let mut here: HashMap<DedupeKey<'_>, (usize, &Fix)> = HashMap::new();
     let reused = Rejection::of(Field::Id, Reason::IdReused);
     let fates = post.entries.iter().enumerate().map(|(index, entry)| {
@@ -135,11 +151,18 @@ pub fn fates(post: &Post, earlier: &[Row], clocks: &Clocks) -> Vec<Fate> {
             Entry::Bad(rejection) => return Fate::Known(Outcome::rejected(index, *rejection)),
         };
         let key = DedupeKey::of(fix);
-        if let Some((seq, original)) = key.and_then(|key| before.get(&key)) {
+        if let Some((epoch, seq, original)) = key.and_then(|key| before.get(&key)) {
             return Fate::Known(match fix.same_measurement(original) {
+                // Its seq is one of another life, which is over.
+                true if terms.epoch.is_some_and(|present| present != *epoch) => {
+                    Outcome::rejected(index, Rejection::reassigned())
+                }
                 true => Outcome::Duplicate { seq: *seq },
                 false => Outcome::rejected(index, reused),
             });
+        }
+        if terms.is_closed {
+            return Fate::Known(Outcome::rejected(index, Rejection::job_closed()));
         }
         if let Some((first, original)) = key.and_then(|key| here.get(&key)) {
             return match fix.same_measurement(original) {
@@ -152,6 +175,10 @@ pub fn fates(post: &Post, earlier: &[Row], clocks: &Clocks) -> Vec<Fate> {
             let too_old = Rejection::of(Field::CapturedAt, Reason::TooOld);
             return Fate::Known(Outcome::rejected(index, too_old));
         };
+        if terms.since.is_some_and(|since| measured.effective < since - ASSIGNED_EARLY) {
+            let outside = Rejection::of(Field::CapturedAt, Reason::OutsideAssignment);
+            return Fate::Known(Outcome::rejected(index, outside));
+        }
         if let Some(key) = key {
             here.insert(key, (index, fix));
         }

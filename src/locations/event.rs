@@ -160,7 +160,7 @@ pub fn message(
         Content::Message(ready) => {
             Some((ready.channel.clone(), message(ready.id.clone(), &ready.name, ready.data.clone())))
         }
-        Content::Unknown | Content::Damaged => None,
+        Content::Life | Content::Unknown | Content::Damaged => None,
     })
 }
 

@@ -11,7 +11,7 @@ use super::Millis;
 use crate::ids::FixId;
 
 pub(super) mod json;
-mod time;
+pub(crate) mod time;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -107,6 +107,12 @@ pub enum Reason {
     IdReused,
     /// The job keeps as many fixes as it may.
     TrailFull,
+    /// Another driver has the job now.
+    Reassigned,
+    /// The job has ended.
+    JobClosed,
+    /// Measured when the job was not the driver's; neither stored nor published.
+    OutsideAssignment,
 }
 
 impl Reason {
@@ -124,6 +130,9 @@ impl Reason {
             Self::TooOld => "too_old",
             Self::IdReused => "id_reused",
             Self::TrailFull => "trail_full",
+            Self::Reassigned => "reassigned",
+            Self::JobClosed => "job_closed",
+            Self::OutsideAssignment => "outside_assignment",
         }
     }
 }
@@ -153,6 +162,16 @@ impl Rejection {
     pub fn trail_full() -> Self {
         Self { field: None, reason: Reason::TrailFull }
     }
+
+    /// A rejection of a fix of a driver who does not have the job any more.
+    pub fn reassigned() -> Self {
+        Self { field: None, reason: Reason::Reassigned }
+    }
+
+    /// A rejection of a fix that has come after the end of the job.
+    pub fn job_closed() -> Self {
+        Self { field: None, reason: Reason::JobClosed }
+    }
 }
 
 impl fmt::Display for Rejection {
@@ -160,6 +179,8 @@ impl fmt::Display for Rejection {
         let Some(field) = self.field else {
             return f.write_str(match self.reason {
                 Reason::TrailFull => "the job keeps as many fixes as it may",
+                Reason::Reassigned => "the job is not this driver's any more",
+                Reason::JobClosed => "the job is closed",
                 _ => "a fix is a JSON object",
             });
         };
@@ -169,6 +190,7 @@ impl fmt::Display for Rejection {
             Reason::Repeated => write!(f, "`{name}` is there twice"),
             Reason::InSeconds => write!(f, "`{name}` looks like seconds; it is milliseconds"),
             Reason::TooOld => write!(f, "`{name}` is longer ago than this service keeps"),
+            Reason::OutsideAssignment => write!(f, "`{name}` is before the job was this driver's"),
             Reason::IdReused => {
                 f.write_str(
                     "`id`, or else the `Idempotency-Key` at this place, has been used before, for another position or another `capturedAt`",

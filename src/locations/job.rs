@@ -27,15 +27,24 @@ use super::post::{Entry, Post};
 use super::print::Print;
 use super::protocol::{Identity, JobAnswer, JobRefusal, JobRequest, NoState, Outcome, PostAnswer, Reply};
 use super::sequence::{Alive, Before, Mark, Markers, Sequence, ahead_after};
-use super::trail::{Page, Wanted};
+use super::trail::{Page, Scope, Wanted};
 use crate::ids::JobId;
+use crate::jobs::revocation::TokenRequests;
+use crate::jobs::{Registration, Viewer};
 use crate::operations::Queue;
 
+mod forgetting;
 mod notice;
+mod registered;
+mod revoking;
 mod sending;
 
 #[cfg(test)]
 pub(in crate::locations) mod tests;
+
+use self::forgetting::Forgotten;
+use self::registered::NotTaken;
+use self::revoking::Revocations;
 
 pub use self::notice::Notice;
 pub use self::sending::{Need, Publication, Ticket};
@@ -49,6 +58,12 @@ pub struct Settings {
     pub max_fix_age: Millis,
     /// What it takes.
     pub limits: Limits,
+    /// When a registered job ends by itself where nobody says when, after it was registered first.
+    pub longest: Millis,
+    /// Whether anybody is given a TokenRequest.
+    pub token_requests: bool,
+    /// So long after its end, or after its last fix where it is not registered, what is kept of a job goes.
+    pub retention: Millis,
 }
 
 /// One job: its sequence, what it keeps, and its outbox.
@@ -65,6 +80,12 @@ pub struct Job<L> {
     is_trouble_kept: bool,
     notices: Vec<Notice>,
     reports: Queue,
+    /// What is registered, where the job is.
+    registration: Option<Box<Registration>>,
+    /// Nothing is registered any more then.
+    forgotten: Option<Forgotten>,
+    revocations: Revocations,
+    token_requests: TokenRequests,
 }
 
 impl<L: Log> Job<L> {
@@ -76,17 +97,46 @@ impl<L: Log> Job<L> {
         let waking = log.wake()?;
         let sequence = Sequence::wake(&log, &waking)?;
         let outbox = match &waking {
-            Waking::Untouched => Outbox::default(),
+            Waking::Untouched | Waking::Emptied { .. } | Waking::Forgotten { held: None, .. } => {
+                Outbox::default()
+            }
             Waking::Begun { position, tasks, .. } => Outbox::resume(*position, sequence.last_n(), tasks),
+            Waking::Forgotten { held: Some(held), .. } => {
+                Outbox::resume(held.position, sequence.last_n(), &held.tasks)
+            }
         };
         let is_trouble_kept = outbox.trouble().is_some();
         let (index, bucket, alarm) = (Index::default(), Bucket::of(settings.limits), Alarm::default());
-        let reports = Queue::resume(match waking {
-            Waking::Begun { tasks, .. } => tasks.into_iter().filter_map(|(_, task)| task.report()).collect(),
-            Waking::Untouched => Vec::new(),
-        });
-        let notices = Vec::new();
-        Ok(Self { log, settings, sequence, index, bucket, outbox, alarm, is_trouble_kept, notices, reports })
+        let forgotten = match &waking {
+            Waking::Forgotten { epoch, held } => Some(Forgotten::resume(*epoch, held.as_deref())),
+            Waking::Untouched | Waking::Begun { .. } | Waking::Emptied { .. } => None,
+        };
+        let (tasks, registration) = match waking {
+            Waking::Begun { tasks, registration, .. } => (tasks, registration),
+            Waking::Forgotten { held: Some(held), .. } => (held.tasks, None),
+            Waking::Untouched | Waking::Emptied { .. } | Waking::Forgotten { held: None, .. } => {
+                (Vec::new(), None)
+            }
+        };
+        let revocations = Revocations::resume(&tasks);
+        let reports = Queue::resume(tasks.into_iter().filter_map(|(_, task)| task.report()).collect());
+        let (notices, token_requests) = (Vec::new(), TokenRequests::new(settings.token_requests));
+        Ok(Self {
+            log,
+            settings,
+            sequence,
+            index,
+            bucket,
+            outbox,
+            alarm,
+            is_trouble_kept,
+            notices,
+            reports,
+            registration,
+            forgotten,
+            revocations,
+            token_requests,
+        })
     }
 
     /// Answers a request at `now`, Unix milliseconds.
@@ -94,11 +144,20 @@ impl<L: Log> Job<L> {
     /// # Errors
     /// [`LogError`], when nothing of a post is accepted.
     pub fn handle(&mut self, request: JobRequest, now: Millis) -> Result<Reply<JobAnswer>, LogError> {
+        // Whoever asks after its time was over finds it closed, whenever the alarm goes off.
+        self.token_requests.awake(now);
+        self.expire(now)?;
+        self.go_on_forgetting(now)?;
+        if let Some(forgotten) = &self.forgotten {
+            let answered = self.answer_forgotten(forgotten, request, now)?;
+            return Ok(answered.map_or_else(Reply::Refusal, Reply::Answer));
+        }
         let answered = match request {
             JobRequest::Post { job, post } => self.post(job, post, now)?.map(JobAnswer::Post),
-            JobRequest::State { job } => Ok(self.state(job, now)?),
-            JobRequest::Trail { job, after, limit, names } => {
-                Ok(JobAnswer::Trail(self.trail(job, &Wanted { after, limit, names })?))
+            JobRequest::State { job, viewer } => self.state(job, viewer.as_ref(), now)?,
+            JobRequest::Trail { job, after, limit, names, viewer } => {
+                let wanted = Wanted { after, limit, names, scope: Scope::All };
+                self.trail(job, wanted, viewer.as_ref())?.map(JobAnswer::Trail)
             }
             JobRequest::Outbox { job } => Ok(JobAnswer::Outbox(Box::new(self.outbox_seen(job, now)?))),
             JobRequest::Resend { job, range } => self.resend(&job, range)?.map(JobAnswer::Resending),
@@ -106,31 +165,61 @@ impl<L: Log> Job<L> {
                 Some(job) => Ok(JobAnswer::Identity(Identity { job_id: job.clone() })),
                 None => Err(JobRefusal::Unknown),
             },
+            JobRequest::Put { job, wanted, only } => self.put(&job, wanted, only.as_ref(), now)?,
+            JobRequest::Customer { job, user, takes_part, only } => {
+                self.customer(&job, &user, takes_part, only.as_ref(), now)?
+            }
+            JobRequest::Job { job, viewer } => self.registered(&job, &viewer)?,
+            JobRequest::Close { job, reason } => self.close(&job, reason, now)?,
+            JobRequest::Forget { job } => self.forget(&job, now)?,
+            JobRequest::Admit { job, viewer, token_request } => {
+                Ok(JobAnswer::Admission(self.admission(&job, &viewer, token_request, now)?))
+            }
         };
         Ok(answered.map_or_else(Reply::Refusal, Reply::Answer))
     }
 
-    fn trail(&self, job: JobId, wanted: &Wanted) -> Result<Page, LogError> {
+    fn trail(
+        &self,
+        job: JobId,
+        wanted: Wanted,
+        viewer: Option<&Viewer>,
+    ) -> Result<Result<Page, JobRefusal>, LogError> {
         self.sequence.of_job(&job)?;
+        let sight = match self.sight(viewer) {
+            Ok(sight) => sight,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let scope = self.scope(sight, viewer)?;
         match self.sequence.job() {
             Some(_) => {
                 let (epoch, sent) = (self.sequence.epoch(), self.outbox.position().sent);
-                Page::read(&self.log, job, epoch, sent, wanted)
+                Page::read(&self.log, job, epoch, sent, &Wanted { scope, ..wanted }).map(Ok)
             }
             // Nothing has begun, so there is no table either.
-            None => Ok(Page::empty(job)),
+            None => Ok(Ok(Page::empty(job))),
         }
     }
 
-    fn state(&self, job: JobId, now: Millis) -> Result<JobAnswer, LogError> {
+    fn state(
+        &self,
+        job: JobId,
+        viewer: Option<&Viewer>,
+        now: Millis,
+    ) -> Result<Result<JobAnswer, JobRefusal>, LogError> {
         let alive = self.sequence.of_job(&job)?;
-        let Some((alive, live)) = alive.and_then(|alive| Some((alive, alive.live.as_ref()?))) else {
+        let sight = match self.sight(viewer) {
+            Ok(sight) => sight,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let live = alive.and_then(|alive| Some((alive, alive.live.as_ref()?)));
+        let Some((alive, live)) = live.filter(|(_, live)| live.is_within(sight)) else {
             let epoch = self.sequence.epoch();
-            return Ok(JobAnswer::NoState(NoState { job_id: job, epoch, seq: 0, now }));
+            return Ok(Ok(JobAnswer::NoState(NoState { job_id: job, epoch, seq: 0, now })));
         };
         let epoch = alive.life.epoch;
         let updated = Updated::of(&job, epoch, live.seq, &live.fix, live.measured, live.ts);
-        Ok(JobAnswer::State(Box::new(updated.told_at(now))))
+        Ok(Ok(JobAnswer::State(Box::new(updated.told_at(now)))))
     }
 
     fn post(
@@ -140,6 +229,13 @@ impl<L: Log> Job<L> {
         now: Millis,
     ) -> Result<Result<PostAnswer, JobRefusal>, LogError> {
         let alive = self.sequence.of_job(&job)?;
+        let terms = match self.terms(&post.driver)? {
+            Ok(terms) => terms,
+            Err(NotTaken::Refused(refusal)) => return Ok(Err(refusal)),
+            Err(NotTaken::Reassigned) => {
+                return Ok(Ok(self.none_taken(job, self.sequence.epoch(), &post, Rejection::reassigned())));
+            }
+        };
         // Our clock goes back, a little where the object moves to another machine, and acceptance does not.
         let ts = self.sequence.ts().map_or(now, |ts| ts.max(now));
         let at = if ts - now <= TOLERANCE { ts } else { now };
@@ -150,7 +246,7 @@ impl<L: Log> Job<L> {
             0 => Vec::new(),
             _ => dedupe::earlier(&mut self.index, &self.log, pointers, &post, &prints)?,
         };
-        let fates = dedupe::fates(&post, &earlier, &clocks);
+        let fates = dedupe::fates(&post, &earlier, &clocks, terms);
         // Only now: whoever repeats what was accepted is told so, however much waits.
         let new = fates.iter().filter(|fate| matches!(fate, Fate::Fresh(_))).count();
         let (new, waiting) = (new.min(self.room()), self.outbox.waiting());
@@ -249,6 +345,7 @@ impl<L: Log> Job<L> {
         let Fresh { n, seq, ts, pointers, accepted, prints } = fresh;
         let position = self.outbox.position_with(n, now);
         let row = |epoch| Row { n, epoch, seq, ts, pointers, content: Content::Fixes(accepted) };
+        let epoch = self.sequence.next_epoch(ts);
         let row = match &mut self.sequence {
             Sequence::Alive(alive) => {
                 let row = row(alive.life.epoch);
@@ -256,11 +353,10 @@ impl<L: Log> Job<L> {
                 alive.follow(&row);
                 row
             }
-            Sequence::Unborn(Before { life, n, .. }) => {
-                let began = u64::try_from(ts / 1000).unwrap_or_default();
-                let epoch = life.as_ref().map_or(began, |last| began.max(last.epoch + 1));
+            Sequence::Unborn(Before { n, .. }) => {
                 let life = Life { job: job.clone(), epoch };
-                self.log.begin(&life, *n + 1)?;
+                let driver = self.registration.as_ref().and_then(|it| it.wanted.driver.as_ref());
+                self.log.begin(&life, *n + 1, driver)?;
                 let row = row(epoch);
                 self.log.append(&row, &prints, position)?;
                 self.sequence = Sequence::Alive(Box::new(Alive::from_last(&self.log, life, &row)?));

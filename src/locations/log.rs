@@ -9,7 +9,9 @@ use thiserror::Error;
 
 use self::past::Past;
 use super::print::Print;
-use crate::ids::JobId;
+use crate::ids::{JobId, UserId};
+use crate::jobs::Registration;
+use crate::objects::Millis;
 use crate::objects::sql::{StorageError, Unreadable};
 
 pub mod past;
@@ -20,7 +22,7 @@ pub mod sql;
 #[cfg(test)]
 pub(crate) mod memory;
 
-pub use self::pending::{PUBLISH_TASK, RESEND_TASKS, SetAside, Task, Trouble};
+pub use self::pending::{FORGET_TASK, PUBLISH_TASK, RESEND_TASKS, REVOKE_TASKS, SetAside, Task, Trouble};
 pub use self::row::{Accepted, Content, Kept, Pointers, Ready, Row, Time};
 
 /// Which life of which job's sequence.
@@ -51,13 +53,53 @@ pub enum Waking {
     Begun {
         /// The last one.
         life: Life,
+        /// Whose it is, where that is registered.
+        driver: Option<UserId>,
         /// The last row, which may be of an earlier life. There is none where all were deleted.
         last: Option<Box<Row>>,
         /// How far Ably has confirmed the log, as far as that was written down.
         position: Position,
         /// What must still be done, each with what it is known by.
         tasks: Vec<(u64, Task)>,
+        /// What is registered, where the job is.
+        registration: Option<Box<Registration>>,
     },
+    /// Its trail has gone with its time. The job goes on, and nothing is known of it but the epoch of its last life.
+    Emptied {
+        /// That epoch.
+        epoch: u64,
+    },
+    /// The job is closed for ever, and forgotten.
+    Forgotten {
+        /// The epoch of its last life.
+        epoch: u64,
+        /// What may not be forgotten yet.
+        held: Option<Box<Held>>,
+    },
+}
+
+/// What is still kept of a job that is forgotten: it has to leave, or to be undone, before it goes too.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Held {
+    /// The job.
+    pub job: JobId,
+    /// The row that may still have to leave.
+    pub last: Option<Box<Row>>,
+    /// How far Ably has confirmed the log.
+    pub position: Position,
+    /// What must still be done, each with what it is known by.
+    pub tasks: Vec<(u64, Task)>,
+}
+
+/// How a job begins to be forgotten.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forgetting {
+    /// When all goes, whatever has left by then, Unix milliseconds.
+    pub by: Millis,
+    /// Nothing up to this `n` leaves any more.
+    pub sent: u64,
+    /// The one row that still has to.
+    pub last: Option<Row>,
 }
 
 /// Why the log cannot be read or written. For our own log, never for a caller.
@@ -103,12 +145,37 @@ pub trait Log: Past {
     /// [`LogError`]
     fn wake(&mut self) -> Result<Waking, LogError>;
 
-    /// Begins a life whose first row will be at `first_n`: makes the tables where there are none. [`append`](Log::append) follows
-    /// at once.
+    /// Begins a life whose first row will be at `first_n`, and says whose it is where that is registered: makes the tables where there
+    /// are none. [`append`](Log::append) follows at once.
     ///
     /// # Errors
     /// [`LogError`]; what was written until then does no harm, and the same or another life may begin.
-    fn begin(&mut self, life: &Life, first_n: u64) -> Result<(), LogError>;
+    fn begin(&mut self, life: &Life, first_n: u64, driver: Option<&UserId>) -> Result<(), LogError>;
+
+    /// Writes down what is registered, once a life has begun.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn register(&mut self, registration: &Registration) -> Result<(), LogError>;
+
+    /// The epochs of the lives that are registered as this driver's.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn lives_of(&self, driver: &UserId) -> Result<Vec<u64>, LogError>;
+
+    /// Closes the job for ever and forgets it, but for what may not be forgotten yet: that it is, the row that has to leave, what is to be
+    /// revoked, and why nothing leaves, where nothing does.
+    ///
+    /// # Errors
+    /// [`LogError`]; whatever was done until then stays done, and is done again at no harm.
+    fn forget(&mut self, forgetting: &Forgetting) -> Result<(), LogError>;
+
+    /// Forgets all but the last epoch and whether the job is closed for ever.
+    ///
+    /// # Errors
+    /// The same.
+    fn clear(&mut self) -> Result<(), LogError>;
 
     /// Adds a row and, with it, what its fixes are recognised by and how far the outbox has come.
     ///

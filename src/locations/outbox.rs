@@ -84,7 +84,7 @@ impl Outbox {
                 Task::Resend { first_n, last_n } => {
                     outbox.resends.push_back(Resend { task: *id, first_n: *first_n, last_n: *last_n });
                 }
-                Task::Report(_) => {}
+                Task::Report(_) | Task::Revoke(_) | Task::Forget { .. } => {}
             }
         }
         outbox
@@ -128,6 +128,11 @@ impl Outbox {
     /// How far it has come.
     pub fn position(&self) -> Position {
         self.position
+    }
+
+    /// Whether something is on its way.
+    pub fn is_in_flight(&self) -> bool {
+        self.flight.is_some()
     }
 
     /// Notes that the position was written down as [`Next::Save`] asks.

@@ -16,7 +16,9 @@ use super::post::Post;
 use super::trail::Page;
 #[cfg(doc)]
 use super::trail::Wanted;
-use crate::ids::JobId;
+use crate::ids::{JobId, UserId};
+use crate::jobs::told::Told;
+use crate::jobs::{self, Admission, CloseReason, Viewer};
 use crate::objects::Cause;
 
 /// What the Worker asks of a job's object, once it has checked that the caller may.
@@ -34,6 +36,9 @@ pub enum JobRequest {
     State {
         /// The job whose object this is.
         job: JobId,
+        /// Who asks; nothing where a build asks that knows of no registered jobs.
+        #[serde(default)]
+        viewer: Option<Viewer>,
     },
     /// Tell a page of the trail.
     Trail {
@@ -45,6 +50,9 @@ pub enum JobRequest {
         limit: u32,
         /// As [`Wanted::names`].
         names: bool,
+        /// Who asks; nothing where a build asks that knows of no registered jobs.
+        #[serde(default)]
+        viewer: Option<Viewer>,
     },
     /// Tell how the outbox is doing.
     Outbox {
@@ -60,6 +68,65 @@ pub enum JobRequest {
     },
     /// Tell which job this is the object of.
     Identify,
+    /// Register the job, or change what is registered.
+    Put {
+        /// The job whose object this is.
+        job: JobId,
+        /// As the platform wants it.
+        wanted: jobs::Wanted,
+        /// Only where it is as whoever asks has seen it.
+        only: Option<Only>,
+    },
+    /// Let one customer more take part, or one less.
+    Customer {
+        /// The job whose object this is.
+        job: JobId,
+        /// Who.
+        user: UserId,
+        /// Whether they take part.
+        takes_part: bool,
+        /// Only where it is as whoever asks has seen it.
+        only: Option<Only>,
+    },
+    /// Tell what is registered.
+    Job {
+        /// The job whose object this is.
+        job: JobId,
+        /// Who asks.
+        viewer: Viewer,
+    },
+    /// End the job.
+    Close {
+        /// The job whose object this is.
+        job: JobId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// End the job, and forget it.
+    Forget {
+        /// The job whose object this is.
+        job: JobId,
+    },
+    /// Tell what a token may have of the job.
+    Admit {
+        /// The job whose object this is.
+        job: JobId,
+        /// Who wants one.
+        viewer: Viewer,
+        /// Whether it is a TokenRequest, whose token is issued only when it is exchanged.
+        #[serde(default)]
+        token_request: bool,
+    },
+}
+
+/// As which a job has to be known to whoever changes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Only {
+    /// Whatever it is, as long as it is registered.
+    Registered,
+    /// In one of these versions.
+    Versions(Vec<u64>),
 }
 
 /// `{epoch, fromSeq, seq}`: the fixes that one message stands for.
@@ -101,6 +168,18 @@ pub enum JobRefusal {
     Backlog,
     /// What is to be sent once more is not set aside, or cannot be read.
     NotSetAside,
+    /// Whoever asks takes no part in the job.
+    NotAParticipant,
+    /// The job has ended.
+    Closed,
+    /// The job has ended, and nothing is kept of it.
+    Forgotten,
+    /// The job is not registered.
+    NotRegistered,
+    /// The end that the job would have, since nobody says which, is over.
+    EndNeeded,
+    /// The job has as many customers as it may.
+    TooManyCustomers,
 }
 
 /// A text that is no [`Reply`]: a fault of ours.
@@ -153,6 +232,14 @@ pub enum JobAnswer {
     Resending(Resending),
     /// To [`JobRequest::Identify`].
     Identity(Identity),
+    /// To [`JobRequest::Put`], [`JobRequest::Customer`] and [`JobRequest::Close`].
+    Changed(Box<Changed>),
+    /// To [`JobRequest::Job`].
+    Job(Box<Told>),
+    /// To [`JobRequest::Forget`].
+    Forgotten(Forgotten),
+    /// To [`JobRequest::Admit`].
+    Admission(Admission),
 }
 
 /// `{ok, jobId, epoch, results}`.
@@ -284,6 +371,24 @@ pub struct Resending {
     /// What.
     #[serde(flatten)]
     pub range: Range,
+}
+
+/// What has become of a change to what is registered, and what is registered now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Changed {
+    /// What has become of it.
+    pub outcome: jobs::told::Outcome,
+    /// As [`Told::version`].
+    pub version: u64,
+    /// The job, as the platform is told it.
+    pub job: Told,
+}
+
+/// `{ok}`: the job is closed for ever and forgotten, now or already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Forgotten {
+    /// Always true.
+    pub ok: bool,
 }
 
 /// `{jobId}`.

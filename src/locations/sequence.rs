@@ -4,6 +4,7 @@ use super::clock::{Ahead, Measured, SAME_LEAD, TOLERANCE};
 use super::log::{Life, Log, LogError, Pointers, Row, Waking};
 use super::{Fix, Millis};
 use crate::ids::{JobId, UserId};
+use crate::jobs::Sight;
 
 #[cfg(test)]
 mod tests;
@@ -123,8 +124,10 @@ pub enum Sequence {
 /// What a life that has no fix yet comes after.
 #[derive(Debug, Default)]
 pub struct Before {
-    /// The job and the epoch of the last life, if there was one.
-    pub life: Option<Life>,
+    /// The job, as far as that is still known.
+    pub job: Option<JobId>,
+    /// The epoch of the last life, if there was one.
+    pub epoch: Option<u64>,
     /// The last `n` that was given out, as far as that is still known.
     pub n: u64,
     /// The last time of acceptance, if any row is still kept.
@@ -175,22 +178,54 @@ impl Sequence {
     /// # Errors
     /// [`LogError`]
     pub fn wake(log: &impl Log, waking: &Waking) -> Result<Self, LogError> {
-        let Waking::Begun { life, last, position, .. } = waking else {
-            return Ok(Self::Unborn(Before::default()));
+        let (life, driver, last, position, registration) = match waking {
+            Waking::Begun { life, driver, last, position, registration, .. } => {
+                (life.clone(), driver, last, position, registration)
+            }
+            Waking::Untouched => return Ok(Self::Unborn(Before::default())),
+            Waking::Emptied { epoch } => return Ok(Self::over(None, *epoch, 0)),
+            Waking::Forgotten { epoch, held } => {
+                let job = held.as_ref().map(|held| held.job.clone());
+                let n = held
+                    .as_ref()
+                    .map_or(0, |held| held.last.as_ref().map_or(0, |last| last.n).max(held.position.sent));
+                return Ok(Self::over(job, *epoch, n));
+            }
         };
-        let life = life.clone();
+        let present = registration.as_ref().and_then(|registration| registration.wanted.driver.as_ref());
         Ok(match last {
-            Some(last) if last.epoch == life.epoch => {
+            Some(last) if last.epoch == life.epoch && driver.as_ref() == present => {
                 Self::Alive(Box::new(Alive::from_last(log, life, last)?))
             }
-            // No row says how far this life had come, so it is over: seqs that were seen must not come again.
+            // No row says how far this life had come, so it is over: seqs that were seen must not come again. So is one that has
+            // begun for somebody who did not get the job: no other's fixes are to be in it.
             last => {
                 let n = last.as_ref().map_or(0, |last| last.n).max(position.sent);
                 let ts = last.as_ref().map(|last| last.ts);
                 let times = last.as_ref().map(|last| last.pointers.times()).unwrap_or_default();
-                Self::Unborn(Before { life: Some(life), n, ts, times })
+                let (job, epoch) = (Some(life.job), Some(life.epoch));
+                Self::Unborn(Before { job, epoch, n, ts, times })
             }
         })
+    }
+
+    /// Ends the life that there is: what comes next begins another.
+    pub fn end_life(&mut self) {
+        if let Self::Alive(alive) = self {
+            let Alive { life, n, ts, pointers, .. } = alive.as_ref();
+            *self = Self::Unborn(Before {
+                job: Some(life.job.clone()),
+                epoch: Some(life.epoch),
+                n: *n,
+                ts: Some(*ts),
+                times: pointers.times(),
+            });
+        }
+    }
+
+    /// Where it stands when nothing is kept of what was before: nothing but the last epoch, which must not come again, and the last `n`.
+    pub fn over(job: Option<JobId>, epoch: u64, n: u64) -> Self {
+        Self::Unborn(Before { job, epoch: Some(epoch), n, ..Before::default() })
     }
 
     /// The sequence of this job, where it has begun.
@@ -200,7 +235,7 @@ impl Sequence {
     pub fn of_job(&self, job: &JobId) -> Result<Option<&Alive>, LogError> {
         match self {
             Self::Alive(alive) if alive.life.job == *job => Ok(Some(alive)),
-            Self::Unborn(Before { life, .. }) if life.as_ref().is_none_or(|life| life.job == *job) => {
+            Self::Unborn(Before { job: last, .. }) if last.as_ref().is_none_or(|last| last == job) => {
                 Ok(None)
             }
             Self::Alive(_) | Self::Unborn(_) => Err(LogError::OtherJob),
@@ -211,7 +246,7 @@ impl Sequence {
     pub fn job(&self) -> Option<&JobId> {
         match self {
             Self::Alive(alive) => Some(&alive.life.job),
-            Self::Unborn(before) => before.life.as_ref().map(|life| &life.job),
+            Self::Unborn(before) => before.job.as_ref(),
         }
     }
 
@@ -220,6 +255,20 @@ impl Sequence {
         match self {
             Self::Alive(alive) => Some(alive.life.epoch),
             Self::Unborn(_) => None,
+        }
+    }
+
+    /// The epoch of a life that begins after all so far, at `ts`.
+    pub fn next_epoch(&self, ts: Millis) -> u64 {
+        let began = u64::try_from(ts / 1000).unwrap_or_default();
+        self.last_epoch().map_or(began, |last| began.max(last + 1))
+    }
+
+    /// The epoch of the last life, whether or not it goes on.
+    pub fn last_epoch(&self) -> Option<u64> {
+        match self {
+            Self::Alive(alive) => Some(alive.life.epoch),
+            Self::Unborn(before) => before.epoch,
         }
     }
 
@@ -326,6 +375,14 @@ impl Live {
             at: accepted.at(row.ts),
             offset: accepted.offset,
         })
+    }
+
+    /// Whether somebody may see it, of whom it is known that they may see this.
+    pub fn is_within(&self, sight: Sight) -> bool {
+        match sight {
+            Sight::All | Sight::Own => true,
+            Sight::Present { after, since } => self.n > after && self.measured.effective >= since,
+        }
     }
 
     fn mark(&self) -> Mark<'_> {

@@ -23,8 +23,57 @@ mod tests;
 /// The most fixes of a page. No fix is longer than some 900 bytes here, whatever was posted: so a page stays below 1 MiB.
 pub const LIMIT_MAX: u32 = 1_000;
 
+/// Of which fixes whoever asks may know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Of all.
+    All,
+    /// Of those of these lives, by their epochs, in order.
+    Lives(Vec<u64>),
+    /// Of those of one life that came after an `n`, and were not measured before a time, Unix milliseconds.
+    Present {
+        /// Its epoch.
+        epoch: u64,
+        /// As [`Sight::Present`](crate::jobs::Sight::Present).
+        after: u64,
+        /// The same.
+        since: Millis,
+    },
+}
+
+impl Scope {
+    fn has_life(&self, epoch: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Lives(epochs) => epochs.binary_search(&epoch).is_ok(),
+            Self::Present { epoch: present, .. } => *present == epoch,
+        }
+    }
+
+    fn has(&self, epoch: u64, kept: &Kept<'_>) -> bool {
+        self.has_life(epoch)
+            && match self {
+                Self::All | Self::Lives(_) => true,
+                Self::Present { after, since, .. } => kept.n > *after && kept.measured.effective >= *since,
+            }
+    }
+
+    /// The place before all of it.
+    fn start(&self) -> Place {
+        let epoch = match self {
+            Self::All => None,
+            Self::Lives(epochs) => epochs.first().copied(),
+            Self::Present { epoch, .. } => Some(*epoch),
+        };
+        epoch.map_or_else(Place::default, |epoch| Place { epoch, seq: 0 })
+    }
+}
+
+/// So many fixes are read at once where not all of them are told.
+const ROWS_PASSED_OVER: usize = 500;
+
 /// What is wanted of a trail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The fixes after this place, which need not be one of a fix; without it, from the first on.
     pub after: Option<Place>,
@@ -32,6 +81,8 @@ pub struct Wanted {
     pub limit: u32,
     /// Whether to tell whose the fixes are, and the names that they came with.
     pub names: bool,
+    /// And of those, which.
+    pub scope: Scope,
 }
 
 /// A page of a trail.
@@ -139,24 +190,32 @@ impl Page {
         let set_aside = set_aside(log, &found)?;
         let locations: Vec<Location> = found.into_iter().map(|(_, location)| location).collect();
         let next = locations.last().filter(|_| has_next).map(Location::place);
-        let published = log.place_at(sent)?.map(|Place { epoch, seq }| Published { epoch, seq });
+        let published = log.place_at(sent)?.filter(|place| wanted.scope.has_life(place.epoch));
+        let published = published.map(|Place { epoch, seq }| Published { epoch, seq });
         Ok(Self { job_id: job, epoch, published, set_aside, locations, next })
     }
 }
 
 /// The fixes that are wanted, each with its `n`, up to `count` or a few more.
 fn find(log: &impl Past, wanted: &Wanted, count: usize) -> Result<Vec<(u64, Location)>, LogError> {
-    let after = wanted.after.unwrap_or_default();
+    let after = wanted.after.unwrap_or_default().max(wanted.scope.start());
     let mut found = Vec::new();
     let Some((mut n, end)) = start(log, after)? else { return Ok(found) };
+    let mut at_once = count;
+    if let Scope::Present { after, .. } = &wanted.scope {
+        n = n.max(*after);
+    }
     while found.len() < count {
-        let rows = log.fixes_after(n, (count - found.len()) as u64)?;
+        let rows = log.fixes_after(n, at_once.max(count - found.len()) as u64)?;
+        // What is left out is passed over a few hundred at a time, however few are wanted.
+        at_once = if wanted.scope == Scope::All { 0 } else { ROWS_PASSED_OVER };
         let Some(last) = rows.last() else { break };
         // What is no fix takes an `n` and no seq: then the reading begins too early, by at least as many as are missing here.
         let missing = if last.epoch == after.epoch { after.seq.saturating_sub(last.seq) } else { 0 };
         n = last.n.max(end.min(last.n.saturating_add(missing)));
         for row in &rows {
             let fixes = row.fixes().filter(|kept| after < Place { epoch: row.epoch, seq: kept.seq });
+            let fixes = fixes.filter(|kept| wanted.scope.has(row.epoch, kept));
             found.extend(fixes.map(|kept| (kept.n, Location::of(row, kept, wanted.names))));
         }
     }

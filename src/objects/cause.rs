@@ -30,6 +30,8 @@ pub enum Class {
     Transient,
     /// What is kept cannot be read.
     Damaged,
+    /// The job is another driver's by now, or closed.
+    Withdrawn,
     /// A refusal that the contract does not name; of what a newer build has written, all that this one does not know.
     #[serde(other)]
     Unknown,
@@ -54,7 +56,9 @@ impl Failure {
             Class::Access => ErrorClass::BlamesAccess,
             Class::Throttled => ErrorClass::Throttled { retry_after: None },
             Class::Unknown => ErrorClass::Unknown,
-            Class::Transient | Class::Damaged => ErrorClass::Transient { retry_after: None },
+            Class::Transient | Class::Damaged | Class::Withdrawn => {
+                ErrorClass::Transient { retry_after: None }
+            }
         };
         Self { cause, class, wait: None }
     }
@@ -69,6 +73,9 @@ impl From<&PublishError> for Failure {
 impl Cause {
     /// What is kept cannot be read.
     pub const DAMAGED: Self = Self { class: Class::Damaged, code: None, status: None };
+
+    /// It is not published any more.
+    pub const WITHDRAWN: Self = Self { class: Class::Withdrawn, code: None, status: None };
 
     /// Nobody has said what became of it.
     pub const UNANSWERED: Self = Self { class: Class::Transient, code: None, status: None };

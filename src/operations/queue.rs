@@ -106,6 +106,11 @@ impl Queue {
         is_new
     }
 
+    /// Whether all of them were heard.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.in_flight.is_none()
+    }
+
     /// When one of them is to be looked after, if nothing happens before; a time that is past means at once.
     pub fn due(&self, now: Millis) -> Option<Millis> {
         let waiting = self.waiting.iter().map(|waiting| &waiting.queued).chain(&self.in_flight);

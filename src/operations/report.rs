@@ -22,6 +22,9 @@ impl Kind {
     /// What was reported as held or delayed leaves again.
     pub const RESUMED: Self = Self(Cow::Borrowed("outbox.resumed"));
 
+    /// The key's tokens cannot be revoked: whoever leaves a job keeps theirs until they expire.
+    pub const NOT_REVOCABLE: Self = Self(Cow::Borrowed("tokens.not_revocable"));
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

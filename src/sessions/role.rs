@@ -1,7 +1,10 @@
 //! The roles: the one list of them. `crates/policy` names those that can get a token, and a test holds the two together.
 
+use serde::{Deserialize, Serialize};
+
 /// What a user is to the platform. It decides, with the policy, what a token allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Drives to jobs and posts fixes.
     Driver,

@@ -30,8 +30,25 @@ impl Log for Counting {
     fn wake(&mut self) -> Result<crate::locations::log::Waking, LogError> {
         self.log.wake()
     }
-    fn begin(&mut self, life: &Life, first_n: u64) -> Result<(), LogError> {
-        self.log.begin(life, first_n)
+    fn begin(
+        &mut self,
+        life: &Life,
+        first_n: u64,
+        driver: Option<&crate::ids::UserId>,
+    ) -> Result<(), LogError> {
+        self.log.begin(life, first_n, driver)
+    }
+    fn register(&mut self, registration: &crate::jobs::Registration) -> Result<(), LogError> {
+        self.log.register(registration)
+    }
+    fn lives_of(&self, driver: &crate::ids::UserId) -> Result<Vec<u64>, LogError> {
+        self.log.lives_of(driver)
+    }
+    fn forget(&mut self, forgetting: &crate::locations::log::Forgetting) -> Result<(), LogError> {
+        self.log.forget(forgetting)
+    }
+    fn clear(&mut self) -> Result<(), LogError> {
+        self.log.clear()
     }
     fn append(&mut self, row: &Row, prints: &[Print], position: Position) -> Result<(), LogError> {
         self.log.append(row, prints, position)
@@ -95,7 +112,7 @@ fn row(n: u64, whose: &str, fixes: &[&str]) -> Row {
 #[test]
 fn no_row_is_read_that_holds_no_candidate_of_the_same_driver() {
     let mut log = Counting { log: MemoryLog::default(), read: Vec::new().into() };
-    log.begin(&Life { job: JobId::parse("j").unwrap(), epoch: 9 }, 1).unwrap();
+    log.begin(&Life { job: JobId::parse("j").unwrap(), epoch: 9 }, 1, None).unwrap();
     for (n, whose, text) in [(1, "d", NAMED), (2, "e", NAMED), (3, "d", TIMED), (4, "e", TIMED)] {
         log.append(&row(n, whose, &[text]), &[], Position::default()).unwrap();
     }

@@ -18,7 +18,7 @@ const SECONDS: Range<f64> = 1e9..1e11;
 const TEXT_MAX: usize = 64;
 
 /// Reads ISO 8601's extended form with an offset: `Z`, `+02:00`, `-0700` or `+02`. Parts of a millisecond are dropped.
-pub(super) fn from_text(text: &str) -> Result<Millis, Reason> {
+pub(crate) fn from_text(text: &str) -> Result<Millis, Reason> {
     let time = (text.len() <= TEXT_MAX).then(|| Rest(text.as_bytes()).time()).flatten();
     let at = time.ok_or(Reason::NotATime)?;
     // An offset can carry a time beyond the years that it is written in.
@@ -26,7 +26,7 @@ pub(super) fn from_text(text: &str) -> Result<Millis, Reason> {
 }
 
 /// Reads Unix milliseconds; some phones send parts of them, which are dropped.
-pub(super) fn from_number(number: f64) -> Result<Millis, Reason> {
+pub(crate) fn from_number(number: f64) -> Result<Millis, Reason> {
     if SECONDS.contains(&number) {
         return Err(Reason::InSeconds);
     }

@@ -39,6 +39,13 @@ pub enum Notice {
         /// Why.
         cause: Cause,
     },
+    /// What was issued to whoever has left is not revoked yet.
+    Unrevoked {
+        /// Why Ably has not done it.
+        cause: Cause,
+    },
+    /// It cannot be: whoever has left keeps what was issued until that expires.
+    NotRevocable,
 }
 
 /// What a line says beside its code. Ably's own words stay out: they name the channel.
@@ -77,6 +84,11 @@ impl Notice {
                 let (n, cause) = (Some(n), Some(cause));
                 (Level::Error, "publish_failed", Said { n, cause, next: "SetAside", ..Said::default() })
             }
+            Self::Unrevoked { cause } => {
+                let cause = Some(cause);
+                (Level::Warn, "revocation_failed", Said { cause, next: "Retry", ..Said::default() })
+            }
+            Self::NotRevocable => (Level::Error, "not_revocable", Said { next: "Expire", ..Said::default() }),
             Self::Resumed { since, .. } => (
                 Level::Info,
                 "publish_resumed",
@@ -93,7 +105,8 @@ impl Notice {
             Self::Lasts { cause, since } => Some((Kind::DELAYED, Some(since), Some(cause))),
             Self::GivenUp { cause, .. } => Some((Kind::SET_ASIDE, None, Some(cause))),
             Self::Resumed { since, is_told: true } => Some((Kind::RESUMED, Some(since), None)),
-            Self::Waits { .. } | Self::Resumed { .. } => None,
+            Self::NotRevocable => Some((Kind::NOT_REVOCABLE, None, None)),
+            Self::Waits { .. } | Self::Resumed { .. } | Self::Unrevoked { .. } => None,
         }
     }
 }

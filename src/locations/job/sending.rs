@@ -4,6 +4,7 @@ use ably::rest::PublishBody;
 
 use super::{Job, Millis, Notice};
 use crate::ids::JobId;
+use crate::jobs::Registration;
 use crate::locations::alarm::{Alarm, TIMER_MAX};
 use crate::locations::event::{self, Sending};
 use crate::locations::log::{
@@ -58,17 +59,35 @@ impl<L: Log> Job<L> {
     /// [`LogError`], where waiting rows cannot be read or the position not be written.
     pub fn next(&mut self, now: Millis) -> Result<Need, LogError> {
         loop {
+            let withdrawn = match (&self.registration, &self.forgotten) {
+                (Some(registration), _) => registration.withdrawn,
+                (None, Some(forgotten)) => forgotten.withdrawn(),
+                (None, None) => 0,
+            };
+            let not_for_all = self.not_for_all();
+            let first_n = self.outbox.position().sent + 1;
+            // What is on its way is awaited, and not sent again.
+            if first_n <= withdrawn && !self.outbox.is_in_flight() {
+                let places = first_n..=withdrawn;
+                let message = SetAside { first_n, last_n: withdrawn, ts: now, cause: Cause::WITHDRAWN };
+                self.log.set_aside(&message, self.outbox.position_past(&places))?;
+                self.outbox.passed_over(&places);
+            }
+            self.follow_outbox(now)?;
+            self.go_on_forgetting(now)?;
             let Some(job) = self.sequence.job() else { return Ok(Need::Nothing) };
             let (ticket, message) = match self.outbox.next(now) {
                 Next::Publish(rows) => message(job, rows, Sending::InTurn),
-                Next::Resend(resend) => match within(&self.log, resend)? {
-                    Some(rows) => message(job, &rows, Sending::Again),
-                    None => {
-                        self.log.end_task(resend.task)?;
-                        self.outbox.drop_resend();
-                        continue;
+                Next::Resend(resend) => {
+                    match within(&self.log, resend)?.filter(|_| resend.first_n > not_for_all) {
+                        Some(rows) => message(job, &rows, Sending::Again),
+                        None => {
+                            self.log.end_task(resend.task)?;
+                            self.outbox.drop_resend();
+                            continue;
+                        }
                     }
-                },
+                }
                 Next::PassOver(places) => {
                     let (first_n, last_n) = (*places.start(), *places.end());
                     let message = SetAside { first_n, last_n, ts: now, cause: Cause::DAMAGED };
@@ -122,6 +141,12 @@ impl<L: Log> Job<L> {
         let reached = resent.map_or(Ok(()), |Resend { task, first_n, .. }| {
             self.log.reached(first_n).and(self.log.end_task(task))
         });
+        // Those who are cut off have heard why.
+        let is_over =
+            self.forgotten.is_some() || self.registration.as_ref().is_some_and(|it| it.ended.is_some());
+        if is_over && self.outbox.waiting() == 0 {
+            self.revocations.hasten(now);
+        }
         told.and(reached).and(self.forget_trouble())
     }
 
@@ -172,10 +197,12 @@ impl<L: Log> Job<L> {
     /// # Errors
     /// [`LogError`], where the position cannot be written.
     pub fn alarm(&mut self, now: Millis) -> Result<(), LogError> {
+        // First: whatever fails here, it is armed again.
+        let is_quiet = self.alarm.went_off(now);
+        self.expire(now)?;
+        self.go_on_forgetting(now)?;
         // As long as posts come, the next row takes the position along.
-        if self.alarm.went_off(now)
-            && let Some(position) = self.outbox.unsaved()
-        {
+        if is_quiet && let Some(position) = self.outbox.unsaved() {
             self.log.confirm(position)?;
             self.outbox.saved();
         }
@@ -184,13 +211,16 @@ impl<L: Log> Job<L> {
 
     /// To be called at the end of each turn: for when the alarm is to be set, where it is to be set now.
     pub fn arm(&mut self, now: Millis) -> Option<Millis> {
-        let due = self.outbox.due().into_iter().chain(self.reports.due(now)).min();
-        self.alarm.arm(due, now)
+        let due = self.outbox.due().into_iter().chain(self.reports.due(now)).chain(self.revocations.due());
+        let open = self.registration.as_ref().filter(|registration| registration.ended.is_none());
+        let stands = open.map(|open| open.ends_at()).or_else(|| self.retained_until());
+        self.alarm.arm(due.chain(self.holds_until()).min(), stands, now)
     }
 
     /// Notes that the alarm could not be set.
     pub fn not_armed(&mut self) {
         self.alarm = Alarm::default();
+        self.alarm.stands_anew();
     }
 
     /// What there is to tell since it was last asked.
@@ -223,7 +253,7 @@ impl<L: Log> Job<L> {
     }
 
     /// Notes what there is to tell: in the log, and to operators where they should know.
-    fn tell(&mut self, notice: Notice, now: Millis) -> Result<(), LogError> {
+    pub(super) fn tell(&mut self, notice: Notice, now: Millis) -> Result<(), LogError> {
         self.notices.push(notice);
         let Some((kind, since, cause)) = notice.reported() else { return Ok(()) };
         let Some(job_id) = self.sequence.job().cloned() else { return Ok(()) };
@@ -269,6 +299,11 @@ impl<L: Log> Job<L> {
         range: Range,
     ) -> Result<Result<Resending, JobRefusal>, LogError> {
         self.sequence.of_job(job)?;
+        // What is another life's, or a closed job's, is nobody's to see any more.
+        let is_over = |it: &Registration| it.ended.is_some() || self.sequence.epoch() != Some(range.epoch);
+        if self.registration.as_deref().is_some_and(is_over) {
+            return Ok(Err(JobRefusal::NotSetAside));
+        }
         let mut after = 0;
         loop {
             let page = self.given_up_after(after)?;
@@ -282,6 +317,10 @@ impl<L: Log> Job<L> {
             let found = page.iter().find(|(_, given_up)| given_up.range == range);
             let Some((SetAside { first_n, last_n, .. }, _)) = found else { continue };
             let (first_n, last_n) = (*first_n, *last_n);
+            // Whoever has come since would get it too.
+            if first_n <= self.not_for_all() {
+                return Ok(Err(JobRefusal::NotSetAside));
+            }
             let resend = Resend { task: RESEND_TASKS + first_n, first_n, last_n };
             // What cannot be read cannot be sent either.
             if within(&self.log, resend)?.is_none() {
@@ -296,6 +335,11 @@ impl<L: Log> Job<L> {
         }
     }
 
+    /// The last `n` that is not for everybody who takes part.
+    fn not_for_all(&self) -> u64 {
+        self.registration.as_ref().map_or(0, |registration| registration.not_for_all())
+    }
+
     /// A page of what was given up and begins after this `n`.
     fn given_up_after(&self, n: u64) -> Result<Vec<SetAside>, LogError> {
         match self.sequence.job() {
@@ -304,8 +348,10 @@ impl<L: Log> Job<L> {
         }
     }
 
-    /// What was given up, as others know it, less what no row is kept of.
-    fn as_known(&self, given_up: Vec<SetAside>) -> Result<Vec<(SetAside, GivenUp)>, LogError> {
+    /// What was given up, as others know it, less what no row is kept of. What was withdrawn is none of it: Ably has not refused it, and
+    /// it may be of several lives.
+    fn as_known(&self, mut given_up: Vec<SetAside>) -> Result<Vec<(SetAside, GivenUp)>, LogError> {
+        given_up.retain(|message| message.cause.class != Class::Withdrawn);
         if given_up.is_empty() {
             return Ok(Vec::new());
         }

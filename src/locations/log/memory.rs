@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::collections::BTreeMap;
 
 use super::past::{Beginning, Past};
-use super::{Life, Log, LogError, Position, Row, SetAside, Task, Waking};
+use super::{FORGET_TASK, Forgetting, Held, Life, Log, LogError, Position, Row, SetAside, Task, Waking};
+use crate::ids::UserId;
+use crate::jobs::Registration;
 use crate::locations::place::Place;
 use crate::locations::print::Print;
 
@@ -18,14 +20,30 @@ pub(crate) struct MemoryLog(Rc<RefCell<InMemory>>);
 #[derive(Debug, Clone, Default)]
 struct InMemory {
     life: Option<Life>,
+    /// The epoch of a tombstone.
+    buried: Option<u64>,
+    is_forgotten: bool,
     lives: Vec<Beginning>,
     rows: Vec<Row>,
     set_aside: BTreeMap<u64, SetAside>,
     /// What was ever given up.
     ever: Vec<SetAside>,
     tasks: BTreeMap<u64, Task>,
+    registration: Option<Registration>,
+    drivers: Vec<(u64, Option<UserId>)>,
     position: Position,
     writes: usize,
+}
+
+impl InMemory {
+    fn strip(&mut self) {
+        self.rows.clear();
+        self.set_aside.clear();
+        self.registration = None;
+        let epoch = self.life.as_ref().map(|life| life.epoch);
+        self.lives = epoch.iter().map(|epoch| Beginning { epoch: *epoch, first_n: 1 }).collect();
+        self.drivers = epoch.iter().map(|epoch| (*epoch, None)).collect();
+    }
 }
 
 impl MemoryLog {
@@ -58,22 +76,70 @@ impl MemoryLog {
 impl Log for MemoryLog {
     fn wake(&mut self) -> Result<Waking, LogError> {
         let kept = self.0.borrow();
-        Ok(match &kept.life {
-            None => Waking::Untouched,
-            Some(life) => Waking::Begun {
-                life: life.clone(),
+        let epoch = kept.life.as_ref().map(|life| life.epoch).or(kept.buried);
+        if let Some(epoch) = epoch.filter(|_| kept.is_forgotten) {
+            let held = kept.life.as_ref().map(|life| Held {
+                job: life.job.clone(),
                 last: kept.rows.last().cloned().map(Box::new),
                 position: kept.position,
                 tasks: kept.tasks.clone().into_iter().collect(),
+            });
+            return Ok(Waking::Forgotten { epoch, held: held.map(Box::new) });
+        }
+        Ok(match &kept.life {
+            None => kept.buried.map_or(Waking::Untouched, |epoch| Waking::Emptied { epoch }),
+            Some(life) => Waking::Begun {
+                life: life.clone(),
+                driver: kept.drivers.last().and_then(|(_, driver)| driver.clone()),
+                last: kept.rows.last().cloned().map(Box::new),
+                position: kept.position,
+                tasks: kept.tasks.clone().into_iter().collect(),
+                registration: kept.registration.clone().map(Box::new),
             },
         })
     }
 
-    fn begin(&mut self, life: &Life, first_n: u64) -> Result<(), LogError> {
+    fn begin(&mut self, life: &Life, first_n: u64, driver: Option<&UserId>) -> Result<(), LogError> {
         let mut kept = self.0.borrow_mut();
+        kept.drivers.push((life.epoch, driver.cloned()));
         kept.life = Some(life.clone());
         kept.lives.retain(|other| other.epoch != life.epoch);
         kept.lives.push(Beginning { epoch: life.epoch, first_n });
+        kept.writes += 1;
+        Ok(())
+    }
+
+    fn register(&mut self, registration: &Registration) -> Result<(), LogError> {
+        let mut kept = self.0.borrow_mut();
+        kept.registration = Some(registration.clone());
+        kept.writes += 1;
+        Ok(())
+    }
+
+    fn lives_of(&self, driver: &UserId) -> Result<Vec<u64>, LogError> {
+        let kept = self.0.borrow();
+        let lives = kept.drivers.iter().filter(|(_, whose)| whose.as_ref() == Some(driver));
+        Ok(lives.map(|(epoch, _)| *epoch).collect())
+    }
+
+    fn forget(&mut self, Forgetting { by, sent, last }: &Forgetting) -> Result<(), LogError> {
+        let mut kept = self.0.borrow_mut();
+        kept.is_forgotten = true;
+        kept.strip();
+        kept.rows = last.iter().cloned().collect();
+        kept.position = Position { sent: *sent, infl: None };
+        kept.tasks.retain(|_, task| matches!(task, Task::Publish(_) | Task::Revoke(_)));
+        kept.tasks.insert(FORGET_TASK, Task::Forget { by: *by });
+        kept.writes += 1;
+        Ok(())
+    }
+
+    fn clear(&mut self) -> Result<(), LogError> {
+        let mut kept = self.0.borrow_mut();
+        kept.strip();
+        kept.tasks.clear();
+        kept.position = Position::default();
+        kept.buried = kept.life.take().map(|life| life.epoch).or(kept.buried);
         kept.writes += 1;
         Ok(())
     }

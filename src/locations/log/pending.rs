@@ -1,5 +1,6 @@
 //! What is kept beside the log: what has not reached Ably, why, and what must still be done.
 
+use crate::jobs::revocation::Revocation;
 use crate::objects::{Cause, Millis};
 use crate::operations::queue::Queued;
 
@@ -17,7 +18,7 @@ pub struct SetAside {
 }
 
 /// What must still be done, and is written down beside the log. Each kind has ids of its own: 0 for the one of the outbox, from 1
-/// on for reports, as many as one of a kind, and from [`RESEND_TASKS`] on for what is sent again.
+/// on for reports, as many as one of a kind, from [`RESEND_TASKS`] on for what is sent again, from [`REVOKE_TASKS`] on, and [`FORGET_TASK`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// Publish again, and no sooner.
@@ -31,6 +32,13 @@ pub enum Task {
         /// The last.
         last_n: u64,
     },
+    /// Revoke what was issued to whoever has left.
+    Revoke(Revocation),
+    /// Forget all that is kept of the job, whatever has left by then.
+    Forget {
+        /// When, Unix milliseconds.
+        by: Millis,
+    },
 }
 
 impl Task {
@@ -38,7 +46,7 @@ impl Task {
     pub fn report(self) -> Option<Queued> {
         match self {
             Self::Report(queued) => Some(queued),
-            Self::Publish(_) | Self::Resend { .. } => None,
+            Self::Publish(_) | Self::Resend { .. } | Self::Revoke(_) | Self::Forget { .. } => None,
         }
     }
 }
@@ -48,6 +56,12 @@ pub const PUBLISH_TASK: u64 = 0;
 
 /// The id of a [`Task::Resend`] is this and its first `n`.
 pub const RESEND_TASKS: u64 = 1 << 40;
+
+/// The ids of [`Task::Revoke`] count from here on.
+pub const REVOKE_TASKS: u64 = 1 << 41;
+
+/// The task that is [`Task::Forget`].
+pub const FORGET_TASK: u64 = 1 << 42;
 
 /// Why the outbox waits.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -75,6 +75,8 @@ pub enum Content {
     Fixes(Accepted),
     /// A message that is ready to be sent, of whatever kind: whoever wrote it, this build or a newer one, knew what it says.
     Message(Ready),
+    /// That a life has begun of which nobody is told.
+    Life,
     /// Nothing that this build knows, or could send.
     Unknown,
     /// It cannot be read. Nothing of it leaves, and nothing of it is recognised; what stands beside it counts.
@@ -160,7 +162,7 @@ impl Row {
     pub fn first_n(&self) -> u64 {
         let more = match &self.content {
             Content::Fixes(accepted) => (accepted.fixes.len() as u64).saturating_sub(1),
-            Content::Message(_) | Content::Unknown | Content::Damaged => 0,
+            Content::Message(_) | Content::Life | Content::Unknown | Content::Damaged => 0,
         };
         self.n.saturating_sub(more)
     }
@@ -197,7 +199,7 @@ impl Row {
     pub fn accepted(&self) -> Option<&Accepted> {
         match &self.content {
             Content::Fixes(accepted) => Some(accepted),
-            Content::Message(_) | Content::Unknown | Content::Damaged => None,
+            Content::Message(_) | Content::Life | Content::Unknown | Content::Damaged => None,
         }
     }
 

@@ -10,8 +10,11 @@ mod tasks;
 mod v1;
 
 use self::record::{append, columns, select};
-use super::{Accepted, Life, Log, LogError, Position, Row, SetAside, Task, Waking};
-use crate::ids::JobId;
+use super::{
+    Accepted, FORGET_TASK, Forgetting, Held, Life, Log, LogError, Position, Row, SetAside, Task, Waking,
+};
+use crate::ids::{JobId, UserId};
+use crate::jobs::Registration;
 use crate::locations::print::Print;
 use crate::objects::Cause;
 use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
@@ -19,7 +22,10 @@ use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
 #[cfg(test)]
 pub(in crate::locations) mod tests;
 
-const META: Statement = "SELECT needs, state, job, sent, infl, (SELECT max(epoch) FROM lives) FROM meta";
+const META: Statement = "SELECT needs, state, job, sent, infl, (SELECT max(epoch) FROM lives), \
+    (SELECT driver FROM lives ORDER BY epoch DESC LIMIT 1) FROM meta";
+const REGISTERED: Statement = "SELECT body FROM registration";
+const LIVES_OF: Statement = "SELECT epoch FROM lives WHERE driver = ? ORDER BY epoch";
 const LAST: Statement = select!("ORDER BY n DESC LIMIT 1");
 const AFTER: Statement = select!("WHERE n > ? ORDER BY n LIMIT ?");
 const ENDING_AT: Statement = select!("WHERE n IN (SELECT value FROM json_each(?)) ORDER BY n");
@@ -74,29 +80,72 @@ impl<S: Sql> SqlLog<S> {
 
 impl<S: Sql> Log for SqlLog<S> {
     fn wake(&mut self) -> Result<Waking, LogError> {
-        if !schema::climb(&self.0)? {
-            return Ok(Waking::Untouched);
-        }
+        let Some(tables) = schema::climb(&self.0)? else { return Ok(Waking::Untouched) };
         let first = |statement| Ok::<_, LogError>(self.0.exec(statement, vec![])?.into_iter().next());
         let Some(meta) = first(META)? else { return Ok(Waking::Untouched) };
         let mut meta = Record::new(meta);
-        schema::admit(&meta.text("meta.needs")?, &meta.text("meta.state")?)?;
-        let job = JobId::parse(meta.text("meta.job")?).map_err(|_| LogError::Damaged("meta.job"))?;
+        let is_forgotten = schema::admit(&meta.text("meta.needs")?, &meta.text("meta.state")?)?;
+        let job = meta.text("meta.job")?;
         let confirmed = record::position(&mut meta)?;
-        let life = Life { job, epoch: meta.count("lives.epoch")? };
+        let epoch = meta.count("lives.epoch")?;
+        let driver = meta.text_or_null("lives.driver")?.map(UserId::parse).transpose();
+        let driver = driver.map_err(|_| LogError::Damaged("lives.driver"))?;
+        // A tombstone names nobody, and no job.
+        if job.is_empty() {
+            return Ok(match is_forgotten {
+                true => Waking::Forgotten { epoch, held: None },
+                false => Waking::Emptied { epoch },
+            });
+        }
+        let job = JobId::parse(job).map_err(|_| LogError::Damaged("meta.job"))?;
         let tasks = tasks::all(&self.0)?;
+        if is_forgotten {
+            let last = first(LAST)?.map(|row| record::row(&mut Record::new(row))).transpose()?;
+            let held = Held { job, last: last.map(Box::new), position: confirmed, tasks };
+            return Ok(Waking::Forgotten { epoch, held: Some(Box::new(held)) });
+        }
+        let life = Life { job, epoch };
+        let registration = match tables.are_registered {
+            true => registered(first(REGISTERED)?)?,
+            false => None,
+        };
         let Some(last) = first(LAST)? else {
-            return Ok(Waking::Begun { life, last: None, position: confirmed, tasks });
+            return Ok(Waking::Begun { life, driver, last: None, position: confirmed, tasks, registration });
         };
         let mut record = Record::new(last);
         let last = record::row(&mut record)?;
         let ridden = record::position(&mut record)?;
-        Ok(Waking::Begun { life, last: Some(Box::new(last)), position: confirmed.max(ridden), tasks })
+        let (last, position) = (Some(Box::new(last)), confirmed.max(ridden));
+        Ok(Waking::Begun { life, driver, last, position, tasks, registration })
     }
 
-    fn begin(&mut self, life: &Life, first_n: u64) -> Result<(), LogError> {
+    fn begin(&mut self, life: &Life, first_n: u64, driver: Option<&UserId>) -> Result<(), LogError> {
         schema::create(&self.0)?;
-        schema::begin(&self.0, life.job.as_str(), life.epoch, first_n)
+        schema::begin(&self.0, life, first_n, driver)
+    }
+
+    fn register(&mut self, registration: &Registration) -> Result<(), LogError> {
+        let body = serde_json::to_string(registration).map_err(|_| LogError::Damaged("a registration"))?;
+        schema::register(&self.0, body, registration.ended.is_some())
+    }
+
+    fn lives_of(&self, driver: &UserId) -> Result<Vec<u64>, LogError> {
+        let rows = self.0.exec(LIVES_OF, vec![SqlValue::Text(driver.to_string())])?;
+        rows.into_iter().map(|row| Ok(Record::new(row).count("lives.epoch")?)).collect()
+    }
+
+    fn forget(&mut self, Forgetting { by, sent, last }: &Forgetting) -> Result<(), LogError> {
+        tasks::put(&self.0, FORGET_TASK, &Task::Forget { by: *by })?;
+        schema::forget(&self.0, *sent)?;
+        schema::strip(&self.0)?;
+        if let Some(last) = last {
+            append(&self.0, last, &[], Position { sent: *sent, infl: None })?;
+        }
+        tasks::forget(&self.0)
+    }
+
+    fn clear(&mut self) -> Result<(), LogError> {
+        schema::bury(&self.0)
     }
 
     fn append(&mut self, row: &Row, prints: &[Print], position: Position) -> Result<(), LogError> {
@@ -169,4 +218,12 @@ impl<S: Sql> Log for SqlLog<S> {
     fn rows_after(&self, n: u64, limit: u32) -> Result<Vec<Row>, LogError> {
         self.select(AFTER, vec![count(n), SqlValue::Integer(limit.into())])
     }
+}
+
+/// What is registered, by the one row of its table.
+fn registered(row: Option<Vec<SqlValue>>) -> Result<Option<Box<Registration>>, LogError> {
+    let Some(row) = row else { return Ok(None) };
+    let body = Record::new(row).text("registration.body")?;
+    // As one that nobody can read it must not count as none: then claims would decide.
+    serde_json::from_str(&body).map(Some).map_err(|_| LogError::Damaged("registration.body"))
 }

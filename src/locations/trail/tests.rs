@@ -40,7 +40,7 @@ impl<L: Log> Filling<L> {
     fn begin(log: L) -> Self {
         let life = Life { job: job(), epoch: 1_700_000_000 };
         let mut filling = Self { log, life, n: 0, seq: 0, live: None };
-        filling.log.begin(&filling.life, 1).unwrap();
+        filling.log.begin(&filling.life, 1, None).unwrap();
         filling
     }
 
@@ -58,7 +58,7 @@ impl<L: Log> Filling<L> {
                 Entry::Life => {
                     filling.life.epoch += 9;
                     filling.seq = 0;
-                    filling.log.begin(&filling.life, filling.n + 1).unwrap();
+                    filling.log.begin(&filling.life, filling.n + 1, None).unwrap();
                 }
             }
         }
@@ -85,7 +85,7 @@ impl<L: Log> Filling<L> {
     }
 
     fn page(&self, after: Option<Place>, limit: u32) -> Page {
-        let wanted = Wanted { after, limit, names: true };
+        let wanted = Wanted { after, limit, names: true, scope: Scope::All };
         Page::read(&self.log, job(), Some(self.life.epoch), self.n, &wanted).unwrap()
     }
 
@@ -142,7 +142,7 @@ fn a_fix_is_told_with_all_that_is_known_of_it() {
             "jobId": "job-1", "epoch": epoch, "published": published, "setAside": [], "locations": locations, "next": null
         })
     );
-    let wanted = Wanted { after: None, limit: 10, names: false };
+    let wanted = Wanted { after: None, limit: 10, names: false, scope: Scope::All };
     let page = Page::read(&filling.log, job(), Some(epoch), 4, &wanted).unwrap();
     assert!(page.locations.iter().all(|location| location.driver.is_none() && location.id.is_none()));
 }
@@ -188,7 +188,7 @@ fn what_is_published_is_the_last_fix_with_nothing_waiting_before_it() {
         (6, json!({"epoch": 1_700_000_000, "seq": 3})),
         (7, json!({"epoch": 1_700_000_009, "seq": 1})),
     ] {
-        let wanted = Wanted { after: None, limit: 1, names: true };
+        let wanted = Wanted { after: None, limit: 1, names: true, scope: Scope::All };
         let page = Page::read(&filling.log, job(), None, sent, &wanted).unwrap();
         assert_eq!(serde_json::to_value(page.published).unwrap(), expected, "{sent}");
     }
@@ -245,7 +245,7 @@ fn no_more_rows_are_read_than_a_page_takes() {
     let read = |log: &MemoryLog, after: u64, limit| {
         let counting = Counting(log, 0.into());
         let after = Place { epoch: 1_700_000_000, seq: after };
-        let wanted = Wanted { after: Some(after), limit, names: true };
+        let wanted = Wanted { after: Some(after), limit, names: true, scope: Scope::All };
         let page = Page::read(&counting, job(), None, 0, &wanted).unwrap();
         assert_eq!(page.locations.first().map(|location| location.seq), Some(after.seq + 1));
         assert_eq!(page.locations.len(), limit as usize);
@@ -268,7 +268,7 @@ fn no_more_rows_are_read_than_a_page_takes() {
 fn the_longest_page_is_below_a_mebibyte() {
     let mut filling = Filling::begin(MemoryLog::default());
     filling.life.epoch = 1 << 53;
-    filling.log.begin(&filling.life, 1).unwrap();
+    filling.log.begin(&filling.life, 1, None).unwrap();
     let id = "\\\"".repeat(64);
     let number = "-1.7976931348623157e-300";
     let fix = format!(

@@ -96,11 +96,17 @@ fn a_post_costs_a_row_of_any_size_and_a_share_of_an_alarm() {
     assert!(costs <= 1.2, "{costs}");
 
     object.until(NOW + 2_000_000);
-    assert_eq!(object.alarm, None, "a job that nobody posts to costs nothing");
+    let retained = |last: Millis| Some(last + 30 * DAY);
+    assert_eq!(
+        object.alarm,
+        retained(NOW + 1_000_000),
+        "a job that nobody posts to costs nothing until its trail goes"
+    );
     let before = object.costs();
     object.post(1, NOW + 3_000_000);
     object.until(NOW + 4_000_000);
-    assert_eq!(object.costs() - before, 3, "a fix by itself: its row, the alarm, and that it has arrived");
+    // Its row, the alarm, that it has arrived, and the alarm for the end of its trail's time.
+    assert_eq!((object.costs() - before, object.alarm), (4, retained(NOW + 3_000_000)), "a fix by itself");
     assert_eq!(wake(SqlLog::new(object.sqlite)).next(NOW), Ok(Need::Nothing));
 }
 
@@ -188,7 +194,7 @@ fn a_change_is_told_once() {
         Notice::Waits { cause, .. } => format!("{:?}", cause.class),
         Notice::Lasts { since, .. } => format!("since {}", since - NOW),
         Notice::Resumed { .. } => "resumed".to_owned(),
-        Notice::GivenUp { .. } => panic!("{notice:?}"),
+        other => panic!("{other:?}"),
     });
     assert_eq!(told.collect::<Vec<_>>(), ["Transient", "since 0", "Access", "resumed"]);
     assert_eq!(job.notices(), []);
@@ -371,5 +377,5 @@ fn a_storage_that_refuses_leaves_an_alarm_that_comes_back() {
     assert_eq!(job.arm(NOW + 8_000), Some(NOW + 16_000));
     broken.1.set(false);
     job.alarm(NOW + 16_000).unwrap();
-    assert_eq!(job.arm(NOW + 16_000), None);
+    assert_eq!(job.arm(NOW + 16_000), Some(NOW + 30 * DAY), "nothing waits but the end of the trail's time");
 }

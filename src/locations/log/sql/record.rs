@@ -7,6 +7,7 @@ use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
 /// The kind of a row that holds fixes. All others hold what is ready to be sent, if anything.
 const FIXES: &str = "fixes";
 const MESSAGE: &str = "message";
+const LIFE: &str = "life";
 
 /// The columns that [`row`] and then [`position`] read.
 macro_rules! select {
@@ -33,6 +34,7 @@ pub(super) fn append(
     let (kind, body) = match &row.content {
         Content::Fixes(accepted) => (FIXES, serde_json::to_string(accepted)),
         Content::Message(ready) => (MESSAGE, serde_json::to_string(ready)),
+        Content::Life => (LIFE, Ok("{}".to_owned())),
         Content::Unknown | Content::Damaged => return Err(LogError::Damaged("a row to be")),
     };
     let json = |text: serde_json::Result<String>| {
@@ -111,6 +113,7 @@ fn content(kind: &str, body: &str) -> Content {
     match kind {
         FIXES => serde_json::from_str(body).map_or(Content::Damaged, Content::Fixes),
         MESSAGE => serde_json::from_str(body).map_or(Content::Damaged, Content::Message),
+        LIFE => Content::Life,
         _ => serde_json::from_str(body).map_or(Content::Unknown, Content::Message),
     }
 }

@@ -6,17 +6,25 @@
 
 use super::record::append;
 use super::v1;
-use crate::locations::log::LogError;
+use crate::ids::UserId;
+use crate::locations::log::{Life, LogError};
 use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
 
 /// What `meta.version` says of the tables below.
 pub(super) const VERSION: i64 = 2;
 
-/// What `meta.needs` may name, so that this build may touch the storage: nothing yet.
-const KNOWN: [&str; 0] = [];
+/// What `meta.needs` may name, so that this build may touch the storage: that whoever takes part is registered; that a job without a name
+/// is one of which nothing is kept.
+const KNOWN: [&str; 2] = ["registry", "tombstone"];
+const NEEDS_REGISTRY: &str = r#"["registry"]"#;
+const NEEDS_TOMBSTONE: &str = r#"["tombstone"]"#;
 
-/// The state of a job that takes fixes. No other is known yet.
+/// The state of a job that goes on.
 const OPEN: &str = "open";
+/// That of one that has ended for ever.
+const CLOSED: &str = "closed";
+/// That of one of which nothing is kept any more, or soon.
+const FORGOTTEN: &str = "forgotten";
 
 /// The tables. Rows written are what storage costs, in time and in money: so there is no index but the primary keys.
 const CREATE: [Statement; 5] = [
@@ -41,8 +49,7 @@ const CREATE: [Statement; 5] = [
 ];
 
 /// SQLite's own table: reading `meta` where there is none is an error.
-const TABLES: Statement =
-    "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('meta', 'meta_1', 'log_1')";
+const TABLES: Statement = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('meta', 'meta_1', 'log_1', 'registration')";
 const META_VERSION: Statement = "SELECT version FROM meta";
 
 /// Makes the tables that are not there.
@@ -50,8 +57,14 @@ pub(super) fn create(sql: &impl Sql) -> Result<(), LogError> {
     run(sql, &CREATE)
 }
 
-/// Brings the tables into today's form. Says whether there are any, with a job in them.
-pub(super) fn climb(sql: &impl Sql) -> Result<bool, LogError> {
+/// What tables there are, in which there is a job.
+pub(super) struct Tables {
+    /// Whether the one of registered jobs is among them, which is made when it is needed first.
+    pub(super) are_registered: bool,
+}
+
+/// Brings the tables into today's form. Nothing where there are none with a job in them.
+pub(super) fn climb(sql: &impl Sql) -> Result<Option<Tables>, LogError> {
     let tables: Vec<String> = sql
         .exec(TABLES, vec![])?
         .into_iter()
@@ -61,26 +74,27 @@ pub(super) fn climb(sql: &impl Sql) -> Result<bool, LogError> {
     if has("meta_1") || has("log_1") {
         undo(sql, has("meta_1"), has("log_1"))?;
     } else if !has("meta") {
-        return Ok(false);
+        return Ok(None);
     }
-    let Some(version) = sql.exec(META_VERSION, vec![])?.into_iter().next() else { return Ok(false) };
+    let Some(version) = sql.exec(META_VERSION, vec![])?.into_iter().next() else { return Ok(None) };
     match Record::new(version).integer("meta.version")? {
         1 => rebuild_from_1(sql)?,
         // A later version's tables hold all that these do.
         VERSION.. => {}
         _ => return Err(LogError::Damaged("meta.version")),
     }
-    Ok(true)
+    Ok(Some(Tables { are_registered: has("registration") }))
 }
 
-/// Whether this build may touch a storage, by what that says of itself.
-pub(super) fn admit(needs: &str, state: &str) -> Result<(), LogError> {
+/// Whether this build may touch a storage, by what that says of itself; and whether the job is forgotten.
+pub(super) fn admit(needs: &str, state: &str) -> Result<bool, LogError> {
     let needs: Vec<String> = serde_json::from_str(needs).map_err(|_| LogError::Damaged("meta.needs"))?;
     if let Some(unknown) = needs.into_iter().find(|need| !KNOWN.contains(&need.as_str())) {
         return Err(LogError::Newer(unknown));
     }
     match state {
-        OPEN => Ok(()),
+        OPEN | CLOSED => Ok(false),
+        FORGOTTEN => Ok(true),
         _ => Err(LogError::Newer("the job's state".to_owned())),
     }
 }
@@ -132,12 +146,65 @@ fn run(sql: &impl Sql, statements: &[Statement]) -> Result<(), LogError> {
 }
 
 /// Begins a life in tables that are there. Without a row in `meta` nothing else counts, so that comes last.
-pub(super) fn begin(sql: &impl Sql, job: &str, epoch: u64, first_n: u64) -> Result<(), LogError> {
-    const LIFE: Statement = "INSERT INTO lives (epoch, first_n) VALUES (?, ?) \
-        ON CONFLICT (epoch) DO UPDATE SET first_n = excluded.first_n";
-    const META: Statement =
-        "INSERT INTO meta (id, version, job) VALUES (0, ?, ?) ON CONFLICT (id) DO NOTHING";
-    sql.exec(LIFE, vec![count(epoch), count(first_n)])?;
-    sql.exec(META, vec![SqlValue::Integer(VERSION), SqlValue::Text(job.to_owned())])?;
+pub(super) fn begin(
+    sql: &impl Sql,
+    life: &Life,
+    first_n: u64,
+    driver: Option<&UserId>,
+) -> Result<(), LogError> {
+    const LIFE: Statement = "INSERT INTO lives (epoch, first_n, driver) VALUES (?, ?, ?) \
+        ON CONFLICT (epoch) DO UPDATE SET first_n = excluded.first_n, driver = excluded.driver";
+    // What is there stays, but for a tombstone, which this ends.
+    const META: Statement = "INSERT INTO meta (id, version, job) VALUES (0, ?, ?) \
+        ON CONFLICT (id) DO UPDATE SET job = excluded.job, needs = '[]' WHERE job = ''";
+    let driver = driver.map_or(SqlValue::Null, |driver| SqlValue::Text(driver.to_string()));
+    sql.exec(LIFE, vec![count(life.epoch), count(first_n), driver])?;
+    sql.exec(META, vec![SqlValue::Integer(VERSION), SqlValue::Text(life.job.to_string())])?;
+    Ok(())
+}
+
+/// Writes down what is registered, and that no build may touch it that does not know what that means.
+pub(super) fn register(sql: &impl Sql, body: String, has_ended: bool) -> Result<(), LogError> {
+    const TABLE: Statement = "CREATE TABLE IF NOT EXISTS registration \
+        (id INTEGER PRIMARY KEY CHECK (id = 0), body TEXT NOT NULL)";
+    const BODY: Statement = "INSERT OR REPLACE INTO registration (id, body) VALUES (0, ?)";
+    const META: Statement = "UPDATE meta SET needs = ?, state = ?";
+    let state = if has_ended { CLOSED } else { OPEN };
+    // First of all: whatever fails after it, no other build touches what is half done.
+    sql.exec(META, [NEEDS_REGISTRY, state].map(|text| SqlValue::Text(text.to_owned())).into())?;
+    sql.exec(TABLE, vec![])?;
+    sql.exec(BODY, vec![SqlValue::Text(body)])?;
+    Ok(())
+}
+
+/// Writes down that the job is closed for ever and forgotten, and that nothing up to this `n` leaves any more. No build touches it that does
+/// not know what that means.
+pub(super) fn forget(sql: &impl Sql, sent: u64) -> Result<(), LogError> {
+    const META: Statement = "UPDATE meta SET needs = ?, state = ?, sent = ?, infl = NULL";
+    let [needs, state] = [NEEDS_TOMBSTONE, FORGOTTEN].map(|text| SqlValue::Text(text.to_owned()));
+    sql.exec(META, vec![needs, state, count(sent)])?;
+    Ok(())
+}
+
+/// Deletes what is kept of a job beside its tasks: all but the epoch of its last life. A statement that deletes all rows takes a third of
+/// the time of one that leaves a row, at a million of them.
+pub(super) fn strip(sql: &impl Sql) -> Result<(), LogError> {
+    const STRIP: [Statement; 5] = [
+        "DELETE FROM log",
+        "DELETE FROM set_aside",
+        "DROP TABLE IF EXISTS registration",
+        "DELETE FROM lives WHERE epoch < (SELECT max(epoch) FROM lives)",
+        "UPDATE lives SET first_n = 1, driver = NULL, since = NULL, until = NULL",
+    ];
+    run(sql, &STRIP)
+}
+
+/// Makes a tombstone of what is left of a job: its state and its epoch. Its name goes last, so that whoever wakes before that goes on with
+/// what was begun.
+pub(super) fn bury(sql: &impl Sql) -> Result<(), LogError> {
+    const META: Statement = "UPDATE meta SET needs = ?, job = '', sent = 0, infl = NULL";
+    strip(sql)?;
+    run(sql, &["DELETE FROM tasks"])?;
+    sql.exec(META, vec![SqlValue::Text(NEEDS_TOMBSTONE.to_owned())])?;
     Ok(())
 }

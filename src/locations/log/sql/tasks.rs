@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::jobs::revocation::Revocation;
 use crate::locations::log::{LogError, Task, Trouble};
 use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
 use crate::objects::{Cause, Millis};
@@ -10,11 +11,15 @@ use crate::operations::queue::Queued;
 
 const ALL: Statement = "SELECT kind, id, due, failures, body FROM tasks ORDER BY id";
 const PUT: Statement = "INSERT OR REPLACE INTO tasks (id, kind, due, failures, body) VALUES (?, ?, ?, ?, ?)";
-const END: Statement = "DELETE FROM tasks WHERE id = ? AND kind IN ('publish', 'report', 'resend')";
+const END: Statement = "DELETE FROM tasks WHERE id = ? AND kind IN ('publish', 'report', 'resend', 'revoke')";
+const KEEP_THOSE_OF_FORGETTING: Statement =
+    "DELETE FROM tasks WHERE kind NOT IN ('publish', 'revoke', 'forget')";
 
 const PUBLISH: &str = "publish";
 const REPORT: &str = "report";
 const RESEND: &str = "resend";
+const REVOKE: &str = "revoke";
+const FORGET: &str = "forget";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,6 +58,9 @@ pub(super) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
             RESEND => {
                 serde_json::from_str(&body).map(|Resend { first_n, last_n }| Task::Resend { first_n, last_n })
             }
+            REVOKE => serde_json::from_str(&body)
+                .map(|revocation| Task::Revoke(Revocation { due: until, failures, ..revocation })),
+            FORGET => Ok(Task::Forget { by: until }),
             _ => continue,
         };
         // One that cannot be read is as one that was never written: the outbox begins anew, or is asked again.
@@ -71,6 +79,10 @@ pub(super) fn put(sql: &impl Sql, id: u64, task: &Task) -> Result<(), LogError> 
         Task::Resend { first_n, last_n } => {
             (RESEND, 0, 0, serde_json::to_string(&Resend { first_n: *first_n, last_n: *last_n }))
         }
+        Task::Revoke(revocation) => {
+            (REVOKE, revocation.due, revocation.failures, serde_json::to_string(revocation))
+        }
+        Task::Forget { by } => (FORGET, *by, 0, Ok("{}".to_owned())),
     };
     let body = body.map_err(|_| LogError::Damaged("a task"))?;
     let values = vec![
@@ -86,5 +98,11 @@ pub(super) fn put(sql: &impl Sql, id: u64, task: &Task) -> Result<(), LogError> 
 
 pub(super) fn end(sql: &impl Sql, id: u64) -> Result<(), LogError> {
     sql.exec(END, vec![count(id)])?;
+    Ok(())
+}
+
+/// Forgets those that a job which is forgotten has no use for, another build's included.
+pub(super) fn forget(sql: &impl Sql) -> Result<(), LogError> {
+    sql.exec(KEEP_THOSE_OF_FORGETTING, vec![])?;
     Ok(())
 }

@@ -52,7 +52,7 @@ fn life() -> Life {
 fn begun() -> (SqlLog<Sqlite>, Sqlite) {
     let sqlite = Sqlite::new();
     let mut log = SqlLog::new(sqlite.clone());
-    log.begin(&life(), 1).unwrap();
+    log.begin(&life(), 1, None).unwrap();
     (log, sqlite)
 }
 
@@ -80,7 +80,14 @@ fn a_life_that_got_no_row_is_told_all_the_same() {
     let (mut log, sqlite) = begun();
     assert_eq!(
         log.wake(),
-        Ok(Waking::Begun { life: life(), last: None, position: Position::default(), tasks: vec![] })
+        Ok(Waking::Begun {
+            life: life(),
+            driver: None,
+            last: None,
+            position: Position::default(),
+            tasks: vec![],
+            registration: None
+        })
     );
     sqlite.run("DELETE FROM meta");
     assert_eq!(log.wake(), Ok(Waking::Untouched));
@@ -107,7 +114,10 @@ fn what_was_appended_is_found_again() {
 
     let position = Position { sent: 0, infl: Some(1) };
     let last = Some(Box::new(second.clone()));
-    assert_eq!(log.wake(), Ok(Waking::Begun { life: life(), last, position, tasks: vec![] }));
+    assert_eq!(
+        log.wake(),
+        Ok(Waking::Begun { life: life(), driver: None, last, position, tasks: vec![], registration: None })
+    );
     assert_eq!(log.rows_after(0, 10), Ok(vec![first.clone(), second.clone()]));
     assert_eq!(log.rows_after(0, 1), Ok(vec![first.clone()]));
     assert_eq!(log.rows_after(4, 1), Ok(vec![second.clone()]));
@@ -157,17 +167,31 @@ fn a_new_life_goes_on_in_the_same_log() {
     let (mut log, sqlite) = begun();
     append(&mut log, &row(1, &[PLAIN]), at(0));
     let next = Life { epoch: 1_700_000_009, ..life() };
-    log.begin(&next, 2).unwrap();
+    log.begin(&next, 2, None).unwrap();
     let old = Some(Box::new(row(1, &[PLAIN])));
     assert_eq!(
         log.wake(),
-        Ok(Waking::Begun { life: next.clone(), last: old, position: at(0), tasks: vec![] })
+        Ok(Waking::Begun {
+            life: next.clone(),
+            driver: None,
+            last: old,
+            position: at(0),
+            tasks: vec![],
+            registration: None
+        })
     );
     let first = Row { n: 2, epoch: next.epoch, ..row(1, &[PLAIN]) };
     append(&mut log, &first, at(1));
     assert_eq!(
         log.wake(),
-        Ok(Waking::Begun { life: next, last: Some(Box::new(first)), position: at(1), tasks: vec![] })
+        Ok(Waking::Begun {
+            life: next,
+            driver: None,
+            last: Some(Box::new(first)),
+            position: at(1),
+            tasks: vec![],
+            registration: None
+        })
     );
     let lives = sqlite.exec("SELECT epoch, first_n FROM lives ORDER BY epoch", vec![]).unwrap();
     let numbers = |a, b| vec![SqlValue::Real(a), SqlValue::Real(b)];

@@ -93,7 +93,7 @@ fn every_version_wakes_with_every_fix() {
         let written = sqlite.rows_written();
         for _ in 0..2 {
             assert_eq!(
-                ask(&mut job, JobRequest::State { job: story.job.clone() }, now),
+                ask(&mut job, JobRequest::State { job: story.job.clone(), viewer: None }, now),
                 story.first_state(now)
             );
             story.retry(&mut job, now);
@@ -174,7 +174,7 @@ fn a_ladder_that_breaks_is_climbed_again_whichever_rung_it_was() {
             let broke = SqlLog::new(refusing).wake();
             let mut job = Job::wake(SqlLog::new(sqlite.clone()), settings()).unwrap();
             assert_eq!(
-                ask(&mut job, JobRequest::State { job: story.job.clone() }, now),
+                ask(&mut job, JobRequest::State { job: story.job.clone(), viewer: None }, now),
                 story.first_state(now)
             );
             story.retry(&mut job, now);
@@ -195,15 +195,25 @@ fn a_life_that_the_storage_refuses_can_begin_again() {
         let sqlite = Sqlite::new();
         let refusing = Refusing { sqlite: sqlite.clone(), left: Cell::new(statement) };
         let mut log = SqlLog::new(refusing);
-        let begun = log.begin(&life(), 1).and_then(|()| log.append(&row(1, &[PLAIN]), &[], at(0)));
+        let begun = log.begin(&life(), 1, None).and_then(|()| log.append(&row(1, &[PLAIN]), &[], at(0)));
         assert_eq!(begun.is_err(), statement <= 8, "{statement}");
         let mut log = SqlLog::new(sqlite);
         let woken = log.wake().unwrap();
         assert!(matches!(woken, Waking::Untouched | Waking::Begun { last: None, .. }), "{woken:?}");
-        log.begin(&life(), 1).unwrap();
+        log.begin(&life(), 1, None).unwrap();
         append(&mut log, &row(1, &[PLAIN]), at(0));
         let last = Some(Box::new(row(1, &[PLAIN])));
-        assert_eq!(log.wake(), Ok(Waking::Begun { life: life(), last, position: at(0), tasks: vec![] }));
+        assert_eq!(
+            log.wake(),
+            Ok(Waking::Begun {
+                life: life(),
+                driver: None,
+                last,
+                position: at(0),
+                tasks: vec![],
+                registration: None
+            })
+        );
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::jobs::revocation::{Revocation, TokenRequests};
+use crate::locations::log::REVOKE_TASKS;
 use crate::locations::log::past::Past;
 
 /// A database that notes what it is asked, and what it answers.
@@ -47,7 +49,7 @@ fn what_each_statement_gives_is_written_down() {
     let noting = Noting { sqlite: Sqlite::new(), notes: Rc::default() };
     let mut log = SqlLog::new(noting.clone());
     log.wake().unwrap();
-    log.begin(&life(), 1).unwrap();
+    log.begin(&life(), 1, None).unwrap();
     log.wake().unwrap();
     let full = row(2, &[NAMED, TIMED]);
     let pointers = Pointers {
@@ -93,10 +95,36 @@ fn what_each_statement_gives_is_written_down() {
     log.given_up_within(2..=5).unwrap();
     log.given_up_within(3..=5).unwrap();
     log.lives_from(1).unwrap();
-    log.begin(&Life { epoch: 1_700_000_009, ..life() }, 4).unwrap();
+    log.begin(&Life { epoch: 1_700_000_009, ..life() }, 4, None).unwrap();
     log.wake().unwrap();
     log.lives_from(1_700_000_000).unwrap();
     log.lives_from(1_700_000_001).unwrap();
+
+    let body = r#"{"driver": "d", "customers": []}"#;
+    let wanted = crate::jobs::Wanted::parse(body.as_bytes(), 0).unwrap();
+    let past = crate::jobs::registration::Past { last_n: 3, has_fixes: true };
+    let (registration, change) = crate::jobs::Registration::new(wanted, past, 1_749_116_638_916, 3_600_000);
+    let next = Life { epoch: 1_700_000_010, ..life() };
+    log.begin(&next, 4, Some(&driver())).unwrap();
+    let born = Row { n: 4, epoch: next.epoch, seq: 0, content: Content::Life, ..row(3, &[PLAIN]) };
+    append(&mut log, &born, at(3));
+    let revocation =
+        Revocation::of(&change, &life().job, 1_749_116_638_916, &TokenRequests::new(false)).remove(0);
+    log.put_task(REVOKE_TASKS + 1, &Task::Revoke(revocation)).unwrap();
+    log.register(&registration).unwrap();
+    log.register(&registration).unwrap();
+    log.wake().unwrap();
+    log.end_task(REVOKE_TASKS + 1).unwrap();
+    log.lives_of(&driver()).unwrap();
+
+    log.clear().unwrap();
+    log.wake().unwrap();
+    log.begin(&Life { epoch: 1_700_000_011, ..life() }, 1, Some(&driver())).unwrap();
+    append(&mut log, &row(1, &[NAMED]), at(0));
+    log.forget(&Forgetting { by: 1_749_120_238_916, sent: 3, last: Some(born) }).unwrap();
+    log.wake().unwrap();
+    log.clear().unwrap();
+    log.wake().unwrap();
 
     desk::every_statement(noting.clone());
 

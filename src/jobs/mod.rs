@@ -1,0 +1,23 @@
+//! A job's life: who takes part, since when, and until when.
+//!
+//! A job that the platform has told us about is *registered*; of any other, the session's claim decides.
+//!
+//! - [`wanted`] reads what the platform says of a job, at the border.
+//! - [`registration`] is what is kept of it, and how it changes: put, join, leave, close.
+//! - [`sight`] says what somebody may see of it, and [`standing`] what a token may have.
+//! - [`told`] is what the platform and who takes part are told of it.
+//! - [`revocation`] ends what was issued to whoever has left.
+
+pub mod registration;
+pub mod revocation;
+pub mod sight;
+pub mod standing;
+pub mod told;
+mod viewer;
+pub mod wanted;
+
+pub use self::registration::{Ended, Registration};
+pub use self::sight::Sight;
+pub use self::standing::{Admission, Standing};
+pub use self::viewer::Viewer;
+pub use self::wanted::{CloseReason, JobError, Wanted};

@@ -1,0 +1,315 @@
+//! What is kept of a registered job, and how it changes.
+//!
+//! What it keeps to:
+//!
+//! - **Closed is closed for ever**, and every job ends by itself at [`Registration::ends_at`].
+//! - **A driver's life.** Whenever the driver changes a life of the sequence begins, so no epoch holds two drivers' fixes, and
+//!   [`Registration::withdrawn`] says up to where nothing is published any more.
+//! - **Whoever joins later sees nothing earlier**: by [`Joined`], until they leave.
+//! - **Whoever leaves is revoked**: each [`Change`] says whom.
+
+use serde::{Deserialize, Serialize};
+
+use super::wanted::{CloseReason, Wanted};
+use crate::ids::UserId;
+use crate::objects::Millis;
+
+/// Ably replays two minutes of a channel to whoever attaches; a little more, for clocks.
+pub const REPLAYED: Millis = 125_000;
+
+/// A registered job, as JSON. Fields are added without a rewrite.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Registration {
+    /// Counts the changes, from 1.
+    pub version: u64,
+    /// What the platform has said last.
+    pub wanted: Wanted,
+    /// When it ends by itself where the platform does not say, Unix milliseconds.
+    ends_by_default_at: Millis,
+    /// Since when its driver has it, Unix milliseconds.
+    pub assigned_at: Millis,
+    /// Nothing up to this `n` is published any more.
+    pub withdrawn: u64,
+    /// Whether lives before the present one have fixes.
+    pub had_fixes: bool,
+    /// Who has come when there were fixes that were not meant for them, or may have been.
+    #[serde(default)]
+    joined: Vec<Joined>,
+    /// When somebody has left last, Unix milliseconds: what was issued before is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<Millis>,
+    /// How it has ended, once it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+}
+
+/// How somebody has come into a job that had fixes, or may have had some that were still under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Joined {
+    /// Who.
+    pub user: UserId,
+    /// The last `n` that is not for them.
+    pub n: u64,
+    /// When they came, Unix milliseconds: what was measured before is not for them either.
+    pub at: Millis,
+    /// When they get the channel: nothing as long as what was before may still leave. Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_from: Option<Millis>,
+}
+
+/// How a job has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Why.
+    pub reason: EndReason,
+    /// When, Unix milliseconds.
+    pub at: Millis,
+}
+
+/// Why a job has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The work is done.
+    Done,
+    /// It was not wanted any more.
+    Cancelled,
+    /// It could not be done.
+    Failed,
+    /// Its time was over, and nobody had closed it.
+    Expired,
+}
+
+impl From<CloseReason> for EndReason {
+    fn from(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::Done => Self::Done,
+            CloseReason::Cancelled => Self::Cancelled,
+            CloseReason::Failed => Self::Failed,
+        }
+    }
+}
+
+/// What there is of a job's log when it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past {
+    /// The last `n` that was given out.
+    pub last_n: u64,
+    /// Whether any fix was ever accepted.
+    pub has_fixes: bool,
+}
+
+/// What has to be done where a registration changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Whether a life of the sequence begins.
+    pub begins: bool,
+    /// What subscribers of the job's channel are told.
+    pub event: Option<Event>,
+    /// Who has left: what was issued to them is revoked.
+    pub left: Vec<UserId>,
+    /// Whether what was issued for this job alone is revoked too, to whomever.
+    pub all_left: bool,
+}
+
+impl Change {
+    /// That a job has ended in which these took part, as far as that is known.
+    pub fn of_end(reason: EndReason, left: Vec<UserId>) -> Self {
+        Self { begins: false, event: Some(Event::Closed(reason)), left, all_left: true }
+    }
+}
+
+/// An event of a job's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A driver has it.
+    Assigned,
+    /// Another driver has it, or none any more.
+    Reassigned,
+    /// It has ended.
+    Closed(EndReason),
+}
+
+/// Whether somebody's fixes are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// They are, as far as they were measured since then, Unix milliseconds.
+    Since(Millis),
+    /// The job has ended; they were its driver.
+    Closed,
+    /// They do not have the job now.
+    Nothing,
+}
+
+impl Registration {
+    /// A job that is registered now. Where nobody says when it ends, it does `longest` after that.
+    pub fn new(wanted: Wanted, past: Past, now: Millis, longest: Millis) -> (Self, Change) {
+        let event = wanted.driver.as_ref().map(|_| Event::Assigned);
+        let mut registration = Self {
+            version: 1,
+            wanted,
+            ends_by_default_at: now + longest,
+            assigned_at: now,
+            withdrawn: past.last_n,
+            had_fixes: past.has_fixes,
+            joined: Vec::new(),
+            left_at: past.has_fixes.then_some(now),
+            ended: None,
+        };
+        if past.has_fixes {
+            let everybody: Vec<UserId> = registration.everybody().cloned().collect();
+            everybody.into_iter().for_each(|user| registration.join(user, past, now));
+        }
+        // What claims have issued for it is over, and to whom that was nobody knows.
+        let change = Change { begins: true, event, left: Vec::new(), all_left: past.has_fixes };
+        (registration, change)
+    }
+
+    /// The same as the platform wants it now; nothing where it is so already.
+    pub fn put(&self, wanted: Wanted, past: Past, now: Millis) -> Option<(Self, Change)> {
+        if wanted == self.wanted {
+            return None;
+        }
+        let begins = wanted.driver != self.wanted.driver;
+        let event = begins.then_some(match self.wanted.driver {
+            None => Event::Assigned,
+            Some(_) => Event::Reassigned,
+        });
+        let mut next = Self { version: self.version + 1, wanted, ..self.clone() };
+        let left: Vec<UserId> = self.everybody().filter(|user| !next.has(user)).cloned().collect();
+        // A driver who becomes a customer is one who leaves, and so is the reverse: what is theirs to see is another.
+        let changed = self.wanted.driver.iter().filter(|driver| begins && next.has(driver)).cloned();
+        let left: Vec<UserId> = left.into_iter().chain(changed).collect();
+        next.joined.retain(|joined| next.wanted.has(&joined.user) && !left.contains(&joined.user));
+        if begins {
+            next.assigned_at = now;
+            next.withdrawn = past.last_n;
+            next.had_fixes = past.has_fixes;
+        }
+        let new = |user: &&UserId| {
+            !self.has(user) || left.contains(user) || (begins && next.wanted.driver.as_ref() == Some(*user))
+        };
+        let new: Vec<UserId> = next.everybody().filter(new).cloned().collect();
+        for user in new {
+            next.joined.retain(|joined| joined.user != user);
+            // A driver who has it already may have been where nobody has heard of yet.
+            if past.has_fixes || !begins {
+                next.join(user, past, now);
+            }
+        }
+        if !left.is_empty() {
+            next.left_at = Some(now);
+        }
+        Some((next, Change { begins, event, left, all_left: false }))
+    }
+
+    /// The same once it has ended; nothing where it had.
+    pub fn close(&self, reason: EndReason, past: Past, now: Millis) -> Option<(Self, Change)> {
+        if self.ended.is_some() {
+            return None;
+        }
+        let left = self.everybody().cloned().collect();
+        let change = Change::of_end(reason, left);
+        let next = Self {
+            version: self.version + 1,
+            withdrawn: past.last_n,
+            left_at: Some(now),
+            ended: Some(Ended { reason, at: now }),
+            ..self.clone()
+        };
+        Some((next, change))
+    }
+
+    /// When it ends by itself.
+    pub fn ends_at(&self) -> Millis {
+        self.wanted.ends_at.unwrap_or(self.ends_by_default_at)
+    }
+
+    /// Whether it should have ended by now, and has not.
+    pub fn is_overdue(&self, now: Millis) -> bool {
+        self.ended.is_none() && self.ends_at() <= now
+    }
+
+    /// Whether somebody's fixes are taken.
+    pub fn takes_from(&self, driver: &UserId) -> Takes {
+        match (&self.wanted.driver, self.ended) {
+            (Some(present), None) if present == driver => Takes::Since(self.assigned_at),
+            (Some(last), Some(_)) if last == driver => Takes::Closed,
+            _ => Takes::Nothing,
+        }
+    }
+
+    /// How somebody has come, where there were fixes before them, or may have been.
+    pub fn joined(&self, user: &UserId) -> Option<&Joined> {
+        self.joined.iter().find(|joined| joined.user == *user)
+    }
+
+    /// The last `n` that is not for everybody who takes part.
+    pub fn not_for_all(&self) -> u64 {
+        self.joined.iter().map(|joined| joined.n).fold(self.withdrawn, u64::max)
+    }
+
+    /// Sets the time from which those have the channel for whom all that was before is confirmed now, or given up. `sent` is how far
+    /// that is. Says whether anything has changed.
+    pub fn follow(&mut self, sent: u64, now: Millis) -> bool {
+        let waiting =
+            self.joined.iter_mut().filter(|joined| joined.channel_from.is_none() && joined.n <= sent);
+        waiting.fold(false, |_, joined| {
+            joined.channel_from = Some(now + REPLAYED);
+            true
+        })
+    }
+
+    /// Whether [`follow`](Self::follow) would change anything.
+    pub fn is_behind(&self, sent: u64) -> bool {
+        self.joined.iter().any(|joined| joined.channel_from.is_none() && joined.n <= sent)
+    }
+
+    /// Its driver and its customers.
+    fn everybody(&self) -> impl Iterator<Item = &UserId> {
+        self.wanted.everybody()
+    }
+
+    fn has(&self, user: &UserId) -> bool {
+        self.wanted.has(user)
+    }
+
+    fn join(&mut self, user: UserId, past: Past, now: Millis) {
+        if self.joined(&user).is_none() {
+            // Where there was no fix there is none to be replayed.
+            let channel_from = (!past.has_fixes).then_some(now);
+            self.joined.push(Joined { user, n: past.last_n, at: now, channel_from });
+        }
+    }
+}
+
+impl Wanted {
+    fn everybody(&self) -> impl Iterator<Item = &UserId> {
+        self.driver.iter().chain(&self.customers)
+    }
+
+    /// Whether somebody takes part.
+    fn has(&self, user: &UserId) -> bool {
+        self.driver.as_ref() == Some(user) || self.customers.binary_search(user).is_ok()
+    }
+
+    /// The same with one customer more. Nothing where there is no room.
+    #[must_use]
+    pub fn with(&self, user: &UserId) -> Option<Self> {
+        let mut more = self.clone();
+        if let Err(at) = more.customers.binary_search(user) {
+            more.customers.insert(at, user.clone());
+        }
+        Some(more).filter(|more| more.customers.len() <= super::wanted::CUSTOMERS_MAX)
+    }
+
+    /// The same without this customer.
+    #[must_use]
+    pub fn without(&self, user: &UserId) -> Self {
+        let mut less = self.clone();
+        less.customers.retain(|customer| customer != user);
+        less
+    }
+}

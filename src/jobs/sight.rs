@@ -1,0 +1,51 @@
+//! What somebody may see of a registered job.
+
+use super::registration::Registration;
+use super::viewer::Viewer;
+use crate::objects::Millis;
+use crate::sessions::Role;
+
+/// What somebody may see of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// All of it.
+    All,
+    /// The lives that are theirs, as its driver.
+    Own,
+    /// Of the present life what comes after this.
+    Present {
+        /// The last `n` that is not for them.
+        after: u64,
+        /// Nothing that was measured before this, Unix milliseconds.
+        since: Millis,
+    },
+}
+
+/// Why somebody sees nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blind {
+    /// They take no part: the same whether or not there is such a job.
+    NotAParticipant,
+    /// They took part until it has ended.
+    Closed,
+}
+
+impl Registration {
+    /// What somebody may see.
+    ///
+    /// # Errors
+    /// [`Blind`]
+    pub fn sight(&self, viewer: &Viewer) -> Result<Sight, Blind> {
+        let sight = match viewer.role {
+            Role::Dispatcher | Role::Admin | Role::Service => return Ok(Sight::All),
+            Role::Driver if self.wanted.driver.as_ref() == Some(&viewer.user) => Sight::Own,
+            Role::Customer if self.wanted.customers.contains(&viewer.user) => {
+                let joined = self.joined(&viewer.user);
+                let (after, since) = joined.map_or((0, Millis::MIN), |joined| (joined.n, joined.at));
+                Sight::Present { after, since }
+            }
+            Role::Driver | Role::Customer => return Err(Blind::NotAParticipant),
+        };
+        if self.ended.is_some() { Err(Blind::Closed) } else { Ok(sight) }
+    }
+}

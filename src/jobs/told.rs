@@ -1,0 +1,134 @@
+//! What the platform, and who takes part, are told of a job.
+
+use serde::{Deserialize, Serialize};
+
+use super::registration::{EndReason, Ended, Event, Registration};
+use super::viewer::Viewer;
+use super::wanted::Spot;
+use crate::ids::{DispatchId, JobId, UserId};
+use crate::objects::Millis;
+use crate::sessions::Role;
+
+/// A job as somebody is told it. To a customer no one is named but themselves, and no place; to a driver no customer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Told {
+    /// The job.
+    pub job_id: JobId,
+    /// Whether it goes on.
+    pub state: State,
+    /// Counts its changes.
+    pub version: u64,
+    /// Which life of its sequence is the present one.
+    pub epoch: Option<u64>,
+    /// Who drives; `null` where nobody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Option<UserId>>,
+    /// For whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customers: Option<Vec<UserId>>,
+    /// Where the vehicle is needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Spot>,
+    /// When it is planned to begin, Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Millis>,
+    /// When it ends by itself, Unix milliseconds.
+    pub ends_at: Millis,
+    /// By which dispatch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dispatch_id: Option<DispatchId>,
+    /// Why it has ended, once it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<EndReason>,
+    /// When it has, Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Millis>,
+}
+
+/// Whether a job goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It does.
+    Open,
+    /// It has ended, for ever.
+    Closed,
+}
+
+/// What has become of a change that the platform has asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is registered now.
+    Created,
+    /// It is as it is wanted, now or already.
+    Done,
+    /// It has another version than the one that was to be changed: so nothing has.
+    OtherVersion,
+}
+
+impl Told {
+    /// The job as somebody is told it who may see it.
+    pub fn to(viewer: &Viewer, job: &JobId, epoch: Option<u64>, registration: &Registration) -> Self {
+        let all = Self::to_platform(job, epoch, registration);
+        match viewer.role {
+            Role::Dispatcher | Role::Admin | Role::Service => all,
+            Role::Driver => Self { driver: Some(Some(viewer.user.clone())), customers: None, ..all },
+            Role::Customer => {
+                Self { driver: None, customers: Some(vec![viewer.user.clone()]), place: None, ..all }
+            }
+        }
+    }
+
+    /// All of it, as whoever runs the platform is told it.
+    pub fn to_platform(job: &JobId, epoch: Option<u64>, registration: &Registration) -> Self {
+        let wanted = &registration.wanted;
+        Self {
+            job_id: job.clone(),
+            state: if registration.ended.is_some() { State::Closed } else { State::Open },
+            version: registration.version,
+            epoch,
+            driver: Some(wanted.driver.clone()),
+            customers: Some(wanted.customers.clone()),
+            place: wanted.place,
+            starts_at: wanted.starts_at,
+            ends_at: registration.ends_at(),
+            dispatch_id: wanted.dispatch_id.clone(),
+            reason: registration.ended.map(|ended| ended.reason),
+            closed_at: registration.ended.map(|Ended { at, .. }| at),
+        }
+    }
+}
+
+/// The data of an event of a job's life: ids, versions and times, and nobody's name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Happened<'a> {
+    job_id: &'a JobId,
+    epoch: u64,
+    version: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<EndReason>,
+    ts: Millis,
+}
+
+impl Event {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Assigned => "job.assigned",
+            Self::Reassigned => "job.reassigned",
+            Self::Closed(_) => "job.closed",
+        }
+    }
+
+    /// Its data, as JSON.
+    ///
+    /// # Errors
+    /// Where it cannot be serialised; with these types that does not happen.
+    pub fn data(self, job: &JobId, epoch: u64, version: u64, ts: Millis) -> serde_json::Result<String> {
+        let reason = if let Self::Closed(reason) = self { Some(reason) } else { None };
+        serde_json::to_string(&Happened { job_id: job, epoch, version, reason, ts })
+    }
+}

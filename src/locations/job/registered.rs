@@ -1,0 +1,316 @@
+//! How a job is registered, and what that means for who posts and who reads.
+
+use super::{Alive, Job, JobAnswer, JobRefusal, Life, Log, LogError, Millis, Post, PostAnswer, Sequence};
+use crate::ids::{JobId, UserId};
+use crate::jobs::registration::{Change, EndReason, Event, Past, Registration, Takes};
+use crate::jobs::sight::{Blind, Sight};
+use crate::jobs::told::{self, Told};
+use crate::jobs::{Admission, CloseReason, Standing, Viewer, Wanted};
+use crate::locations::dedupe::Terms;
+use crate::locations::event;
+use crate::locations::fix::Rejection;
+use crate::locations::log::{Content, Ready, Row};
+use crate::locations::post::Entry;
+use crate::locations::protocol::{Changed, Only, Outcome};
+use crate::locations::trail::Scope;
+use crate::sessions::Role;
+
+/// Why a driver's fixes are not taken.
+pub(super) enum NotTaken {
+    /// The job was theirs.
+    Reassigned,
+    /// It never was.
+    Refused(JobRefusal),
+}
+
+/// What a request about registered jobs comes to.
+pub(super) type Answered = Result<Result<JobAnswer, JobRefusal>, LogError>;
+
+impl<L: Log> Job<L> {
+    /// Registers the job, or changes what is registered.
+    pub(super) fn put(&mut self, job: &JobId, wanted: Wanted, only: Option<&Only>, now: Millis) -> Answered {
+        self.sequence.of_job(job)?;
+        if self.registration.is_some() {
+            return self.change(job, only, now, |registration, past| registration.put(wanted, past, now));
+        }
+        if only.is_some() {
+            return Ok(Err(JobRefusal::NotRegistered));
+        }
+        let (next, change) = Registration::new(wanted, self.past(), now, self.settings.longest);
+        self.carry_out(job, next, &change, now)?;
+        Ok(self.told(job, told::Outcome::Created))
+    }
+
+    /// Lets one customer more take part, or one less.
+    pub(super) fn customer(
+        &mut self,
+        job: &JobId,
+        user: &UserId,
+        takes_part: bool,
+        only: Option<&Only>,
+        now: Millis,
+    ) -> Answered {
+        let Some(registration) = &self.registration else { return Ok(Err(JobRefusal::NotRegistered)) };
+        let wanted = &registration.wanted;
+        let wanted = if takes_part { wanted.with(user) } else { Some(wanted.without(user)) };
+        let Some(wanted) = wanted else { return Ok(Err(JobRefusal::TooManyCustomers)) };
+        self.change(job, only, now, |registration, past| registration.put(wanted, past, now))
+    }
+
+    /// Ends the job. One that has ended stays as it has.
+    pub(super) fn close(&mut self, job: &JobId, reason: CloseReason, now: Millis) -> Answered {
+        self.sequence.of_job(job)?;
+        let Some(registration) = &self.registration else { return Ok(Err(JobRefusal::NotRegistered)) };
+        if let Some((next, change)) = registration.close(reason.into(), self.past(), now) {
+            self.carry_out(job, next, &change, now)?;
+        }
+        Ok(self.told(job, told::Outcome::Done))
+    }
+
+    /// Ends the job where its time is over. Where it has ended, and that is not told yet since the storage has refused it, it is now.
+    pub(super) fn expire(&mut self, now: Millis) -> Result<(), LogError> {
+        let (Some(registration), Some(job)) = (&self.registration, self.sequence.job()) else {
+            return Ok(());
+        };
+        match registration.ended {
+            Some(ended) if self.sequence.last_n() <= registration.withdrawn => {
+                let (job, version) = (job.clone(), registration.version);
+                self.append_event(&job, Event::Closed(ended.reason), version, now)
+            }
+            None if registration.is_overdue(now) => {
+                let job = job.clone();
+                let ended = registration.close(EndReason::Expired, self.past(), now);
+                ended.map_or(Ok(()), |(next, change)| self.carry_out(&job, next, &change, now))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is registered, as somebody is told it.
+    pub(super) fn registered(&self, job: &JobId, viewer: &Viewer) -> Answered {
+        self.sequence.of_job(job)?;
+        let Some(registration) = &self.registration else { return Ok(Err(JobRefusal::NotRegistered)) };
+        Ok(self
+            .sight(Some(viewer))
+            .map(|_| JobAnswer::Job(Box::new(Told::to(viewer, job, self.sequence.epoch(), registration)))))
+    }
+
+    /// What a token of somebody's may have of the job, by whose claim they take part; whether that is a TokenRequest.
+    pub(super) fn admission(
+        &mut self,
+        job: &JobId,
+        viewer: &Viewer,
+        token_request: bool,
+        now: Millis,
+    ) -> Result<Admission, LogError> {
+        self.sequence.of_job(job)?;
+        if token_request {
+            self.token_requests.give(&viewer.user, now);
+        }
+        let by_claim = Admission { standing: Standing::Admitted, until: None, not_before: None };
+        Ok(self.registration.as_ref().map_or(by_claim, |registration| registration.admission(viewer, now)))
+    }
+
+    /// What somebody may see who is let in by their claim.
+    pub(super) fn sight(&self, viewer: Option<&Viewer>) -> Result<Sight, JobRefusal> {
+        let Some(registration) = &self.registration else { return Ok(Sight::All) };
+        // A build that does not say who asks does not know what may be shown to them.
+        let viewer = viewer.ok_or(JobRefusal::NotAParticipant)?;
+        registration.sight(viewer).map_err(|blind| match blind {
+            Blind::NotAParticipant => JobRefusal::NotAParticipant,
+            Blind::Closed => JobRefusal::Closed,
+        })
+    }
+
+    /// The fixes that are within somebody's sight.
+    pub(super) fn scope(&self, sight: Sight, viewer: Option<&Viewer>) -> Result<Scope, LogError> {
+        let viewer = viewer.filter(|viewer| viewer.role == Role::Driver);
+        Ok(match (sight, viewer) {
+            (Sight::All, _) => Scope::All,
+            (Sight::Own, Some(viewer)) => Scope::Lives(self.log.lives_of(&viewer.user)?),
+            (Sight::Own, None) => Scope::Lives(Vec::new()),
+            (Sight::Present { after, since }, _) => {
+                Scope::Present { epoch: self.sequence.epoch().unwrap_or_default(), after, since }
+            }
+        })
+    }
+
+    /// On which terms a driver's fixes are taken.
+    pub(super) fn terms(&self, driver: &UserId) -> Result<Result<Terms, NotTaken>, LogError> {
+        let Some(registration) = &self.registration else { return Ok(Ok(Terms::default())) };
+        let terms = Terms { epoch: Some(self.sequence.epoch().unwrap_or_default()), ..Terms::default() };
+        Ok(match registration.takes_from(driver) {
+            Takes::Since(at) => Ok(Terms { since: Some(at), ..terms }),
+            Takes::Closed => Ok(Terms { is_closed: true, ..terms }),
+            Takes::Nothing if self.log.lives_of(driver)?.is_empty() => {
+                Err(NotTaken::Refused(JobRefusal::NotAParticipant))
+            }
+            Takes::Nothing => Err(NotTaken::Reassigned),
+        })
+    }
+
+    /// The answer to a driver of whom nothing is taken any more.
+    pub(super) fn none_taken(
+        &self,
+        job: JobId,
+        epoch: Option<u64>,
+        post: &Post,
+        why: Rejection,
+    ) -> PostAnswer {
+        let result = |(index, entry): (usize, &Entry)| {
+            let rejection = match entry {
+                Entry::Fix(_) => why,
+                Entry::Bad(rejection) => *rejection,
+            };
+            Outcome::rejected(index, rejection)
+        };
+        let results = post.entries.iter().enumerate().map(result).collect();
+        PostAnswer { ok: true, job_id: job, epoch, results }
+    }
+
+    /// Notes for whom all that was before them has left by now.
+    pub(super) fn follow_outbox(&mut self, now: Millis) -> Result<(), LogError> {
+        let sent = self.outbox.position().sent;
+        let Some(registration) = self.registration.as_ref().filter(|it| it.is_behind(sent)) else {
+            return Ok(());
+        };
+        let mut next = registration.clone();
+        next.follow(sent, now);
+        self.log.register(&next)?;
+        self.registration = Some(next);
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        job: &JobId,
+        only: Option<&Only>,
+        now: Millis,
+        change: impl FnOnce(&Registration, Past) -> Option<(Registration, Change)>,
+    ) -> Answered {
+        self.sequence.of_job(job)?;
+        let Some(registration) = &self.registration else { return Ok(Err(JobRefusal::NotRegistered)) };
+        if registration.ended.is_some() {
+            return Ok(Err(JobRefusal::Closed));
+        }
+        let holds = match only {
+            None | Some(Only::Registered) => true,
+            Some(Only::Versions(versions)) => versions.contains(&registration.version),
+        };
+        // What is so already is nobody's conflict.
+        match change(registration, self.past()) {
+            Some(_) if !holds => return Ok(self.told(job, told::Outcome::OtherVersion)),
+            Some((next, _)) if next.is_overdue(now) => return Ok(Err(JobRefusal::EndNeeded)),
+            Some((next, change)) => self.carry_out(job, next, &change, now)?,
+            None => {}
+        }
+        Ok(self.told(job, told::Outcome::Done))
+    }
+
+    /// Writes a change down. The order is by what a failure on the way may leave behind: somebody revoked who is still in, or a life
+    /// that nobody needed, and never somebody who is still in unnoticed.
+    pub(super) fn carry_out(
+        &mut self,
+        job: &JobId,
+        next: Registration,
+        change: &Change,
+        now: Millis,
+    ) -> Result<(), LogError> {
+        self.revoke(change, job, now)?;
+        let event = change.event.map(|event| (event, next.version));
+        if change.begins {
+            self.begin_life(job, next.wanted.driver.as_ref(), event, now)?;
+        }
+        if let Err(error) = self.log.register(&next) {
+            // Whose life has begun did not get the job: in it there is to be nobody else's fix.
+            if change.begins {
+                self.sequence.end_life();
+            }
+            return Err(error);
+        }
+        self.registration = Some(Box::new(next));
+        self.alarm.stands_anew();
+        if let Some((event, version)) = event.filter(|_| !change.begins) {
+            self.append_event(job, event, version, now)?;
+        }
+        Ok(())
+    }
+
+    /// Begins a life of the sequence, with an event or with nothing to tell.
+    fn begin_life(
+        &mut self,
+        job: &JobId,
+        driver: Option<&UserId>,
+        event: Option<(Event, u64)>,
+        now: Millis,
+    ) -> Result<(), LogError> {
+        let ts = self.sequence.ts().map_or(now, |ts| ts.max(now));
+        let (epoch, n) = (self.sequence.next_epoch(ts), self.sequence.last_n() + 1);
+        let content = match event {
+            Some((event, version)) => Content::Message(ready(job, epoch, event, version, ts)?),
+            None => Content::Life,
+        };
+        let life = Life { job: job.clone(), epoch };
+        self.log.begin(&life, n, driver)?;
+        let row = Row { n, epoch, seq: 0, ts, pointers: self.sequence.pointers().times(), content };
+        let position = self.outbox.position_with(n, now);
+        self.log.append(&row, &[], position)?;
+        self.sequence = Sequence::Alive(Box::new(Alive::from_last(&self.log, life, &row)?));
+        self.outbox.push(row, position);
+        self.alarm.posted(now);
+        Ok(())
+    }
+
+    /// Adds an event to the present life, or begins one with it.
+    fn append_event(&mut self, job: &JobId, event: Event, version: u64, now: Millis) -> Result<(), LogError> {
+        let Some(row) = self.event_row(job, event, version, now)? else {
+            let driver = self.registration.as_ref().and_then(|it| it.wanted.driver.clone());
+            return self.begin_life(job, driver.as_ref(), Some((event, version)), now);
+        };
+        let position = self.outbox.position_with(row.n, now);
+        self.log.append(&row, &[], position)?;
+        if let Sequence::Alive(alive) = &mut self.sequence {
+            alive.follow(&row);
+        }
+        self.outbox.push(row, position);
+        self.alarm.posted(now);
+        Ok(())
+    }
+
+    /// The row to be of an event in the present life; nothing where there is none.
+    pub(super) fn event_row(
+        &self,
+        job: &JobId,
+        event: Event,
+        version: u64,
+        now: Millis,
+    ) -> Result<Option<Row>, LogError> {
+        let Sequence::Alive(alive) = &self.sequence else { return Ok(None) };
+        let (n, epoch, ts) = (alive.n + 1, alive.life.epoch, alive.ts.max(now));
+        let content = Content::Message(ready(job, epoch, event, version, ts)?);
+        Ok(Some(Row { n, epoch, seq: alive.seq, ts, pointers: alive.pointers.clone(), content }))
+    }
+
+    pub(super) fn past(&self) -> Past {
+        let has_fixes = match &self.sequence {
+            Sequence::Alive(alive) => alive.seq > 0,
+            Sequence::Unborn(before) => before.n > 0,
+        };
+        let had_fixes = self.registration.as_ref().is_some_and(|registration| registration.had_fixes);
+        Past { last_n: self.sequence.last_n(), has_fixes: has_fixes || had_fixes }
+    }
+
+    /// What is registered, as the platform is told it.
+    fn told(&self, job: &JobId, outcome: told::Outcome) -> Result<JobAnswer, JobRefusal> {
+        let registration = self.registration.as_ref().ok_or(JobRefusal::NotRegistered)?;
+        let told = Told::to_platform(job, self.sequence.epoch(), registration);
+        Ok(JobAnswer::Changed(Box::new(Changed { outcome, version: registration.version, job: told })))
+    }
+}
+
+/// An event as it is to be sent. By its id Ably recognises a retry: a job's versions count up, and no fix has a `v`.
+fn ready(job: &JobId, epoch: u64, event: Event, version: u64, ts: Millis) -> Result<Ready, LogError> {
+    let data = event.data(job, epoch, version, ts).map_err(|_| LogError::Damaged("an event"))?;
+    let (channel, name) = (event::channel(job), event.name().to_owned());
+    Ok(Ready { channel, name, id: format!("{job}/{epoch}.v{version}"), data })
+}
