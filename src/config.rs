@@ -22,14 +22,30 @@ pub struct Config {
     pub session_cookie: Option<CookieRules>,
     /// The key that signs tokens.
     pub token_key: Key,
+    /// Whether jobs can be registered.
+    pub job_registry: JobRegistry,
+    /// Whether a TokenRequest is given to whoever asks for one.
+    pub token_requests: bool,
     /// The pages that may call the service from another origin.
     pub pages: Pages,
+}
+
+/// Who decides whether somebody takes part in a job.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum JobRegistry {
+    /// The session has to list the job, and where it is registered its object has to agree.
+    #[default]
+    On,
+    /// The session alone.
+    Off,
 }
 
 /// The settings of a job's object: what accepting and publishing need, and no secret of the sessions.
 #[derive(Debug)]
 pub struct JobConfig {
-    /// The key that publishes: the one that signs tokens unless a second is configured.
+    /// The key that signs tokens, and revokes them.
+    pub token_key: Key,
+    /// The key that publishes: the same unless a second is configured.
     pub publish_key: Key,
     /// Where Ably's REST API is.
     pub ably: Hosts,
@@ -37,6 +53,12 @@ pub struct JobConfig {
     pub max_fix_age_ms: u64,
     /// What a job takes.
     pub limits: Limits,
+    /// Whether anybody is given a TokenRequest.
+    pub token_requests: bool,
+    /// When a job ends by itself where nobody says when, in milliseconds after it was registered.
+    pub longest_job_ms: u64,
+    /// How long what a job keeps stays after its end, in milliseconds; where it is not registered, after its last fix.
+    pub trail_retention_ms: u64,
     /// How its messages leave.
     pub publishing: Publishing,
     /// How often one of the publishers asks Ably, where there are some.
@@ -123,6 +145,7 @@ impl Config {
         let issuer = reader.optional("SESSION_ISSUER", any_text);
         let audience = reader.optional("SESSION_AUDIENCE", any_text);
         let cookie_name = reader.optional("SESSION_COOKIE", cookie_name);
+        let job_registry = reader.optional("JOB_REGISTRY", job_registry).unwrap_or_default();
         let max_hours = reader.number("SESSION_MAX_HOURS", 1..=24 * 30, 24);
         let renewal_seconds = reader.number("SESSION_RENEWAL_SECONDS", 0..=86_400, 300);
 
@@ -142,12 +165,14 @@ impl Config {
                 SessionRules { secret, previous_secret, issuer, audience, max_hours, renewal_seconds };
             Verifier::new(rules).map_err(|error| reader.refuse(variable_of(error), error.to_string())).ok()
         });
-        match (token_key, verifier) {
-            (Some(token_key), Some(verifier)) if reader.bad.is_empty() => Ok(Self {
+        match (token_key, verifier, job) {
+            (Some(token_key), Some(verifier), Some(job)) if reader.bad.is_empty() => Ok(Self {
                 verifier,
                 session_cookie: cookie_name
                     .map(|name| CookieRules { name, origins: pages.origins.as_slice().to_vec() }),
                 token_key,
+                job_registry,
+                token_requests: job.token_requests,
                 pages,
             }),
             _ => Err(Misconfigured { settings: reader.bad, pages }),
@@ -182,6 +207,9 @@ impl JobConfig {
             trail: reader.number("JOB_TRAIL_MAX", 100..=2_000_000, 1_000_000),
             publishes: reader.number("JOB_PUBLISH_RATE", 1..=1_000, PUBLISHES),
         };
+        let token_requests = reader.optional("TOKEN_REQUESTS", on_or_off).unwrap_or(true);
+        let max_job_hours = reader.number("JOB_MAX_HOURS", 1..=8_760, 72);
+        let trail_retention_days = reader.number("TRAIL_RETENTION_DAYS", 1..=3_650, 30);
         let is_batched = reader.optional("ABLY_PUBLISHING", is_batched).unwrap_or_default();
         let publishers = reader.number("ABLY_PUBLISHERS", 1..=64, 4);
         let requests = reader.number("ABLY_REQUESTS_PER_SECOND", 1..=10_000, 50);
@@ -199,12 +227,17 @@ impl JobConfig {
         {
             reader.refuse("ABLY_PUBLISH_KEY", "belongs to the same Ably app as ABLY_API_KEY".to_owned());
         }
-        let publish_key = publish_key.or_else(|| token_key.cloned())?;
+        let token_key = token_key?.clone();
+        let publish_key = publish_key.unwrap_or_else(|| token_key.clone());
         Some(Self {
+            token_key,
             publish_key,
             ably,
             max_fix_age_ms: max_fix_age_hours * 3_600_000,
             limits,
+            token_requests,
+            longest_job_ms: max_job_hours * 3_600_000,
+            trail_retention_ms: trail_retention_days * 86_400_000,
             publishing,
             pace,
         })
@@ -231,6 +264,18 @@ fn is_batched(text: &str) -> Result<bool, &'static str> {
         "direct" => Ok(false),
         "batched" => Ok(true),
         _ => Err("is `direct` or `batched`"),
+    }
+}
+
+fn job_registry(text: &str) -> Result<JobRegistry, &'static str> {
+    on_or_off(text).map(|is_on| if is_on { JobRegistry::On } else { JobRegistry::Off })
+}
+
+fn on_or_off(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("is `on` or `off`"),
     }
 }
 
@@ -269,8 +314,10 @@ mod tests {
     fn a_key_and_a_secret_are_enough() {
         let (config, job) = (load(&[]).unwrap(), load_job(&[]).unwrap());
         assert_eq!(job.publish_key, config.token_key);
-        assert_eq!(job.max_fix_age_ms, 86_400_000);
+        assert_eq!((job.max_fix_age_ms, job.trail_retention_ms), (86_400_000, 30 * 86_400_000));
         assert!(config.session_cookie.is_none());
+        assert_eq!(config.job_registry, JobRegistry::On);
+        assert_eq!(load(&[("JOB_REGISTRY", "off")]).unwrap().job_registry, JobRegistry::Off);
         assert_eq!(config.pages.origins, Origins::default());
     }
 
@@ -285,12 +332,16 @@ mod tests {
             ("SESSION_COOKIE", &["a b", "a=b", "é"]),
             ("SESSION_MAX_HOURS", &["0", "-1", "+1", "1.5", "x", "721"]),
             ("SESSION_RENEWAL_SECONDS", &["-1", "x", "86401"]),
+            ("JOB_REGISTRY", &["On", "true", "required"]),
+            ("TOKEN_REQUESTS", &["Off", "1"]),
             ("MAX_FIX_AGE_HOURS", &["0", "x"]),
             ("JOB_FIX_RATE", &["0", "-1", "1000001"]),
             ("JOB_FIX_BURST", &["99", "x"]),
             ("JOB_UNSENT_MAX", &["99", "x"]),
             ("JOB_TRAIL_MAX", &["99", "x"]),
             ("JOB_PUBLISH_RATE", &["0", "1001"]),
+            ("JOB_MAX_HOURS", &["0", "8761"]),
+            ("TRAIL_RETENTION_DAYS", &["0", "3651", "x"]),
             ("ABLY_PUBLISHING", &["Batched", "both"]),
             ("ABLY_PUBLISHERS", &["0", "65"]),
             ("ABLY_REQUESTS_PER_SECOND", &["0", "10001", "x"]),
@@ -366,6 +417,8 @@ mod tests {
             "SESSION_COOKIE",
             "SESSION_MAX_HOURS",
             "SESSION_RENEWAL_SECONDS",
+            "JOB_REGISTRY",
+            "TOKEN_REQUESTS",
             "MAX_FIX_AGE_HOURS",
             "CORS_ORIGINS",
             "CORS_HEADERS",

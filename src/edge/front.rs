@@ -15,6 +15,9 @@ use crate::http::step::{Head, Moment, Next, NoBody, Object, REQUEST_BODY_MAX, St
 use crate::locations::{JobRefusal, Reply};
 use crate::objects::lines::Level;
 
+/// What stands between the requests to several objects, and between their replies: JSON has none, but escaped.
+const BETWEEN: &str = "\0";
+
 #[wasm_bindgen(module = "/src/edge/runtime.js")]
 extern "C" {
     /// Waits for what each step of a course waits for, and resolves to the response.
@@ -81,15 +84,26 @@ pub struct Course {
 
 #[wasm_bindgen]
 impl Course {
-    /// What is to be asked of an object, if anything is, as `call` in `runtime.js` takes it.
+    /// What is to be asked of objects, or waited for, as `follow` in `runtime.js` takes it. Nothing where it is the body.
     #[wasm_bindgen(getter)]
     pub fn asked(&mut self) -> Option<String> {
-        let Some(Step::Call { object, request, .. }) = &mut self.step else { return None };
-        let (found_by, id) = match object {
-            Object::Job(job) => ("job ", job.as_str()),
-            Object::Ref(reference) => ("ref ", reference.as_str()),
-        };
-        Some([found_by, id, "\n", &std::mem::take(request)].concat())
+        match self.step.as_mut()? {
+            Step::Call { object, request, .. } => {
+                let (found_by, id) = match object {
+                    Object::Job(job) => ("job ", job.as_str()),
+                    Object::Ref(reference) => ("ref ", reference.as_str()),
+                };
+                Some([found_by, id, "\n", &std::mem::take(request)].concat())
+            }
+            Step::CallAll { calls, .. } => {
+                let calls = calls
+                    .iter_mut()
+                    .map(|(job, request)| ["job ", job.as_str(), "\n", &std::mem::take(request)].concat());
+                Some(["all ", &calls.collect::<Vec<_>>().join(BETWEEN)].concat())
+            }
+            Step::Wait { until_ms, .. } => Some(format!("wait {until_ms}")),
+            Step::Done(_) | Step::ReadBody(_) => None,
+        }
     }
 
     /// Goes on with a body. The response, or nothing where an object is to be called.
@@ -102,18 +116,24 @@ impl Course {
         self.body(Err(if too_long { NoBody::TooLong } else { NoBody::BrokeOff }))
     }
 
-    /// Goes on with what an object has replied: `null` where no object can be, and that is one that has kept nothing.
+    /// Goes on with what an object has replied: `null` where no object can be, and that is one that has kept nothing. Where several were
+    /// asked, with what they all have.
     pub fn replied(&mut self, text: Option<String>) -> JsValue {
-        let reply = match text {
-            Some(text) => Reply::from_text(text).map_err(|error| Unreachable(error.to_string())),
-            None => Ok(Reply::Refusal(JobRefusal::Unknown)),
-        };
-        self.called(reply)
+        self.called(Ok(text))
     }
 
     /// Goes on where an object has not replied.
     pub fn failed(&mut self, error: &JsValue) -> JsValue {
         self.called(Err(Unreachable(describe(error))))
+    }
+
+    /// Goes on once what was to be waited for is over.
+    pub fn waited(&mut self) -> JsValue {
+        let next = match self.step.take() {
+            Some(Step::Wait { then, .. }) => then(now_ms()),
+            _ => Err(Problem::Internal),
+        };
+        self.go_on(next)
     }
 }
 
@@ -126,16 +146,24 @@ impl Course {
         self.go_on(next)
     }
 
-    fn called(&mut self, reply: Result<Reply, Unreachable>) -> JsValue {
-        if let Err(Unreachable(reason)) = &reply {
-            let (request_id, reason) = (Some(self.moment.request_id.as_str()), Some(reason.as_str()));
-            Fault { code: "object_failed", request_id, reason, ..Fault::default() }.write();
-        }
+    fn called(&mut self, replied: Result<Option<String>, Unreachable>) -> JsValue {
         let next = match self.step.take() {
-            Some(Step::Call { then, .. }) => then(reply),
+            Some(Step::Call { then, .. }) => then(self.heard(replied.and_then(reply))),
+            Some(Step::CallAll { calls, then }) => {
+                then(self.heard(replied.and_then(|text| replies(text, calls.len()))))
+            }
             _ => Err(Problem::Internal),
         };
         self.go_on(next)
+    }
+
+    /// What was heard of objects, which is logged where it is nothing.
+    fn heard<T>(&self, heard: Result<T, Unreachable>) -> Result<T, Unreachable> {
+        if let Err(Unreachable(reason)) = &heard {
+            let (request_id, reason) = (Some(self.moment.request_id.as_str()), Some(reason.as_str()));
+            Fault { code: "object_failed", request_id, reason, ..Fault::default() }.write();
+        }
+        heard
     }
 
     fn go_on(&mut self, next: Next) -> JsValue {
@@ -149,6 +177,23 @@ impl Course {
         };
         self.inner.conclude(&self.request, outcome, &self.visit, &self.moment)
     }
+}
+
+fn reply(text: Option<String>) -> Result<Reply, Unreachable> {
+    match text {
+        Some(text) => Reply::from_text(text).map_err(|error| Unreachable(error.to_string())),
+        None => Ok(Reply::Refusal(JobRefusal::Unknown)),
+    }
+}
+
+/// The replies of so many objects.
+fn replies(text: Option<String>, count: usize) -> Result<Vec<Reply>, Unreachable> {
+    let text = text.unwrap_or_default();
+    let replies: Vec<_> = text.split(BETWEEN).map(|text| reply(Some(text.to_owned()))).collect();
+    if replies.len() != count {
+        return Err(Unreachable(format!("{} replies of {count} objects", replies.len())));
+    }
+    replies.into_iter().collect()
 }
 
 impl Inner {

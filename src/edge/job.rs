@@ -10,10 +10,12 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
 use super::runtime::{
-    ObjectSql, PublisherStub, Request, Runtime, Timer, describe, fault, now, report, response, set_alarm,
-    settings, write,
+    ObjectSql, PublisherStub, Request, Runtime, Timer, client, describe, fault, now, report, response,
+    set_alarm, settings, write,
 };
 use crate::http::answer::Answer;
+use crate::jobs::revocation::{Outcome as Revoked, Revocation};
+use crate::locations::alarm::TIMER_MAX;
 use crate::locations::log::LogError;
 use crate::locations::log::sql::SqlLog;
 use crate::locations::{Job as Core, JobRequest, Need, Publication, Settings, Ticket};
@@ -63,6 +65,8 @@ struct Flight {
 struct Awake {
     core: Core<SqlLog<ObjectSql>>,
     route: Route,
+    /// The client of the key that has issued what is to be revoked.
+    issuer: Rc<RestClient<Runtime>>,
 }
 
 /// How its messages leave.
@@ -110,10 +114,11 @@ impl Job {
         let request: JobRequest = serde_json::from_str(request)
             .map_err(|error| fault(inner.lines.fault("request_unreadable", Some(&error))))?;
         let reply = inner.awake().map_err(fault)?.core.handle(request, now());
-        let reply = reply.map_err(|error| fault(inner.storage_fault(&error)))?;
+        // Also where it has failed: what was written until then stays, and something has to come back to it.
         if let Err(line) = Inner::turn(inner) {
             write(&line);
         }
+        let reply = reply.map_err(|error| fault(inner.storage_fault(&error)))?;
         reply.into_text().map_err(|error| fault(inner.lines.fault("answer_failed", Some(&error))))
     }
 
@@ -157,6 +162,13 @@ impl Inner {
                 reference: self.reference.clone(),
                 max_fix_age: config.max_fix_age_ms as Millis,
                 limits: config.limits,
+                longest: config.longest_job_ms as Millis,
+                token_requests: config.token_requests,
+                retention: config.trail_retention_ms as Millis,
+            };
+            let issuer = match config.token_key == config.publish_key {
+                true => Rc::clone(&ably),
+                false => client(&config, &config.token_key, &self.lines)?,
             };
             let sql = SqlLog::new(ObjectSql(self.storage.sql()));
             let core = Core::wake(sql, settings).map_err(|error| self.storage_fault(&error))?;
@@ -167,7 +179,7 @@ impl Inner {
                     Route::Publisher(Rc::new(PublisherStub::new(&namespace, &publishers.of(&self.reference))))
                 }
             };
-            *awake = Some(Awake { core, route });
+            *awake = Some(Awake { core, route, issuer });
         }
         RefMut::filter_map(awake, Option::as_mut).map_err(|_| self.lines.fault("asleep", None))
     }
@@ -195,21 +207,52 @@ impl Inner {
         }
         awake.core.notices().into_iter().for_each(|notice| write(&notice.line(&this.lines)));
         let report = awake.core.report(now);
-        let route = awake.route.clone();
+        let revoking = awake.core.next_revocation(now).map_err(|error| this.storage_fault(&error));
+        let revocation_due = awake.core.revocation_due();
+        let (route, issuer) = (awake.route.clone(), Rc::clone(&awake.issuer));
         drop(awake);
+        match revoking {
+            Ok(None) => {}
+            Ok(Some(revocation)) => Self::revoke(this, issuer, revocation),
+            Err(line) => write(&line),
+        }
+        if let Some(due) = revocation_due.filter(|due| *due <= now + TIMER_MAX) {
+            Self::turn_at(this, due);
+        }
         if let Some(report) = report {
             let this = Rc::clone(this);
             spawn_local(async move { this.report(report).await });
         }
         match need? {
             Need::Publish(publication) => Self::publish(this, route, publication, now),
-            Need::Wait { until } => {
-                let inner = Rc::clone(this);
-                this.timer.set(until, move || Self::turn(&inner).unwrap_or_else(|line| write(&line)));
-            }
+            Need::Wait { until } => Self::turn_at(this, until),
             Need::Nothing => {}
         }
         armed.map_err(|error| this.lines.fault("alarm_failed", Some(&describe(&error))))
+    }
+
+    /// Sees to it that there is a turn at that time.
+    fn turn_at(this: &Rc<Self>, until: Millis) {
+        let inner = Rc::clone(this);
+        this.timer.set(until, move || Self::turn(&inner).unwrap_or_else(|line| write(&line)));
+    }
+
+    /// Has Ably revoke what was issued to whoever has left.
+    fn revoke(this: &Rc<Self>, issuer: Rc<RestClient<Runtime>>, revocation: Revocation) {
+        let this = Rc::clone(this);
+        spawn_local(async move {
+            let outcome = match revocation.asked() {
+                Some(asked) => Revoked::of(&issuer.revoke(&asked).await),
+                None => Revoked::Revoked,
+            };
+            let noted = this.awake().and_then(|mut awake| {
+                let noted = awake.core.revoked(outcome, now(), Math::random());
+                noted.map_err(|error| this.storage_fault(&error))
+            });
+            for ended in [noted, Self::turn(&this)] {
+                ended.unwrap_or_else(|line| write(&line));
+            }
+        });
     }
 
     /// Sends a message on its way. How that has ended is told to [`ended`](Self::ended).

@@ -54,9 +54,16 @@ export async function follow(course, request, bodyMax, jobs) {
   }
   while (response === undefined) {
     asked ??= course.asked;
+    if (asked.startsWith("wait ")) {
+      const until = Number(asked.slice(5));
+      asked = undefined;
+      await new Promise((resolve) => setTimeout(resolve, until - Date.now()));
+      response = course.waited();
+      continue;
+    }
     let text;
     try {
-      text = await call(jobs, asked);
+      text = await (asked.startsWith("all ") ? callAll(jobs, asked.slice(4)) : call(jobs, asked));
     } catch (error) {
       response = course.failed(error);
       continue;
@@ -67,6 +74,13 @@ export async function follow(course, request, bodyMax, jobs) {
   }
   course.free();
   return response;
+}
+
+// Sends several objects a request each, at once; what they reply, in their order. Both are separated by a NUL. The first failure ends it,
+// and no other is left unhandled: neither a rejection that comes later, nor, since the call is async, what is thrown at once.
+async function callAll(jobs, asked) {
+  const replies = await Promise.all(asked.split("\0").map(async (one) => call(jobs, one)));
+  return replies.map(String).join("\0");
 }
 
 // Sends a job's object a request: null where no object of a job can have the id that it is found by. Each call makes a new stub: after an

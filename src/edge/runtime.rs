@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use ably::Key;
 use ably::rest::{RestClient, Surroundings, Timeouts};
 use js_sys::{Array, ArrayBuffer, Date, Math, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -118,10 +119,15 @@ pub(super) fn fault(line: Line) -> JsValue {
 pub(super) fn settings(env: &JsValue, lines: &Lines) -> Result<(JobConfig, Rc<RestClient<Runtime>>), Line> {
     let config =
         JobConfig::load(&|name| variable(env, name)).map_err(|_| lines.fault("misconfigured", None))?;
-    let (hosts, key) = (config.ably.clone(), config.publish_key.clone());
-    let ably = RestClient::new(hosts, key, Timeouts::default(), Runtime)
-        .map_err(|error| lines.fault("http_client_failed", Some(&error)))?;
-    Ok((config, Rc::new(ably)))
+    let ably = client(&config, &config.publish_key, lines)?;
+    Ok((config, ably))
+}
+
+/// A client with one of the keys.
+pub(super) fn client(config: &JobConfig, key: &Key, lines: &Lines) -> Result<Rc<RestClient<Runtime>>, Line> {
+    RestClient::new(config.ably.clone(), key.clone(), Timeouts::default(), Runtime)
+        .map(Rc::new)
+        .map_err(|error| lines.fault("http_client_failed", Some(&error)))
 }
 
 /// The clock and the dice.

@@ -2,6 +2,8 @@
 
 use super::problem::Problem;
 use crate::ids::{JobId, UserId};
+use crate::jobs::JobError;
+use crate::locations::JobRefusal;
 use crate::sessions::{Role, Session};
 
 /// Until jobs are registered, a driver's session names the jobs that they may post to. Answers whose fixes these are: nobody's yet
@@ -30,6 +32,31 @@ pub(super) fn is_told_names(session: &Session) -> bool {
     match session.role {
         Role::Driver | Role::Dispatcher | Role::Admin | Role::Service => true,
         Role::Customer => false,
+    }
+}
+
+/// Refuses a session of one who hands no jobs out.
+pub(super) fn manager(session: &Session) -> Result<(), Problem> {
+    match session.role {
+        Role::Dispatcher | Role::Admin | Role::Service => Ok(()),
+        Role::Driver | Role::Customer => Err(Problem::NotADispatcher),
+    }
+}
+
+/// What it means that an object does not do what it is asked.
+pub(super) fn refused(refusal: JobRefusal) -> Problem {
+    match refusal {
+        JobRefusal::TooFast { retry_after } => Problem::TooFast { retry_after },
+        JobRefusal::Backlog => Problem::Backlog,
+        JobRefusal::NotSetAside => Problem::NotSetAside,
+        JobRefusal::NotAParticipant => Problem::NotAParticipant,
+        JobRefusal::Closed => Problem::JobClosed { status: 403 },
+        JobRefusal::Forgotten => Problem::JobForgotten,
+        JobRefusal::NotRegistered => Problem::NotRegistered,
+        JobRefusal::EndNeeded => Problem::Job(JobError::END_NEEDED),
+        JobRefusal::TooManyCustomers => Problem::Job(JobError::TooManyCustomers),
+        // It was told which job it is.
+        JobRefusal::Unknown => Problem::Internal,
     }
 }
 

@@ -5,12 +5,13 @@ use crate::config::{Origins, Pages};
 
 /// The request headers that a page may send: what ably-js and a driver's web app need, and what tracing in the page adds to every
 /// request (W3C Trace Context and Baggage, and Sentry).
-const REQUEST_HEADERS: [&str; 13] = [
+const REQUEST_HEADERS: [&str; 14] = [
     "authorization",
     "content-type",
     "content-encoding",
     "accept",
     "idempotency-key",
+    "if-match",
     "towline-user",
     "x-ably-version",
     "x-ably-clientid",
@@ -21,7 +22,7 @@ const REQUEST_HEADERS: [&str; 13] = [
     "tracestate",
 ];
 /// The answer headers that a page may read. Without the first, ably-js takes a final 403 for a network error and retries for ever.
-const EXPOSED_HEADERS: &str = "x-ably-errorcode, x-request-id, retry-after, link";
+const EXPOSED_HEADERS: &str = "x-ably-errorcode, x-request-id, retry-after, link, etag";
 /// How long a browser may keep a preflight's answer, in seconds: two hours, the most that Chromium honours.
 const PREFLIGHT_MAX_AGE: &str = "7200";
 

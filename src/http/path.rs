@@ -2,6 +2,9 @@
 //!
 //! A template is a path in which `{…}` stands for an id: one whole segment.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
 use crate::ids::IdError;
@@ -35,6 +38,15 @@ pub(super) fn ids<'a>(template: &'a str, path: &'a str) -> impl Iterator<Item = 
 /// A segment as it came, for an id that is never decoded.
 pub(super) fn undecoded(segment: &str) -> Result<&str, PathError> {
     if segment.contains('%') { Err(PathError::EncodedId) } else { Ok(segment) }
+}
+
+/// A segment for an id that is decoded once: user ids are whatever an identity provider issues.
+pub(super) fn decoded(segment: &str) -> Result<Cow<'_, str>, PathError> {
+    let is_hex = |digits: &str| digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let escapes_are_whole = segment.split('%').skip(1).all(|rest| rest.get(..2).is_some_and(is_hex));
+    // What is no UTF-8 once it is decoded is no id either.
+    let decoded = percent_decode_str(segment).decode_utf8().ok().filter(|_| escapes_are_whole);
+    decoded.ok_or(PathError::Id(IdError::User))
 }
 
 fn is_id(segment: &str) -> bool {

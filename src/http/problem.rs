@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::path::PathError;
 use super::query::QueryError;
 use crate::ids::IdError;
+use crate::jobs::JobError;
 use crate::locations::post::PostError;
 use crate::sessions::SessionError;
 
@@ -34,6 +35,26 @@ pub enum Problem {
     Internal,
     /// A job's object that does not answer.
     Unavailable,
+    /// A job that has ended: 403 for whoever took part in it, 409 for whoever would change it.
+    JobClosed {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A job that has ended, and of which nothing is kept.
+    JobForgotten,
+    /// A job that the platform has not told us about.
+    NotRegistered,
+    /// A job that has another version than the one that was to be changed.
+    OtherVersion {
+        /// Its version, and what is registered, as a JSON object; nothing where nothing is.
+        current: Option<(u64, Box<str>)>,
+    },
+    /// A body that says nothing of a job.
+    Job(JobError),
+    /// An `If-Match` that is none.
+    IfMatch,
+    /// A role that hands no jobs out.
+    NotADispatcher,
     /// No session.
     Session(SessionError),
     /// A session of another user than `Towline-User` names.
@@ -138,6 +159,30 @@ impl Problem {
             Self::Unavailable => {
                 let title = "The job cannot be reached just now: try again, a retry repeats nothing";
                 Facts::new(503, "unavailable", title).header("retry-after", RETRY_AFTER_SECONDS.to_string())
+            }
+            Self::JobClosed { status } => Facts::new(*status, "job_closed", "The job is closed, for good"),
+            Self::JobForgotten => {
+                let title = "The job is closed, for good, and nothing is kept of it: it was deleted, or its retention is over";
+                Facts::new(404, "job_forgotten", title)
+            }
+            Self::NotRegistered => {
+                Facts::new(404, "not_registered", "The job is not registered: a PUT does that")
+            }
+            Self::OtherVersion { current } => {
+                let title = "The job has changed since, or is not registered: read it, then change it";
+                let etag = current.as_ref().map(|(version, _)| ("etag", format!("\"{version}\"").into()));
+                Facts { header: etag, ..Facts::new(412, "version_mismatch", title) }
+            }
+            Self::Job(error) => Facts {
+                field: error.field(),
+                ..Facts::new(400, "invalid_job", "The job is not valid").reason(error.reason()).detail(error)
+            },
+            Self::IfMatch => Facts::new(400, "invalid_if_match", "The If-Match header is not valid")
+                .reason("not_an_etag")
+                .detail("`If-Match` is `*`, or ETags of this job: \"1\", \"2\""),
+            Self::NotADispatcher => {
+                let title = "Only a dispatcher, an admin or the back end hands jobs out";
+                Facts::new(403, "not_a_dispatcher", title)
             }
             Self::Session(error) => {
                 let (status, name) = (error.status(), error.name());

@@ -26,7 +26,7 @@ impl Shape {
         let mut facts = problem.facts();
         let (code, header) = (facts.name, facts.header.take());
         let mut answer = match self {
-            Self::Details => details(facts),
+            Self::Details => details(facts, problem),
             Self::Ably => ably_error(problem, facts),
         };
         answer.code = Some(code);
@@ -35,8 +35,8 @@ impl Shape {
     }
 }
 
-fn details(facts: Facts) -> Answer {
-    let body = object([
+fn details(facts: Facts, problem: &Problem) -> Answer {
+    let mut body = object([
         ("type", format!("{TYPE_PREFIX}{}", facts.name).into()),
         ("title", facts.title.into()),
         ("status", facts.status.into()),
@@ -44,6 +44,14 @@ fn details(facts: Facts) -> Answer {
         ("detail", facts.detail.into()),
         ("field", facts.field.into()),
     ]);
+    // What there is instead stands beside what is wrong, as extension members (RFC 9457, 3.2).
+    if let Problem::OtherVersion { current: Some((_, job)) } = problem
+        && let Some(members) = job.strip_prefix('{')
+    {
+        body.pop();
+        body.push(',');
+        body.push_str(members);
+    }
     Answer::new(facts.status, "application/problem+json", body)
 }
 

@@ -28,6 +28,20 @@ pub enum Step {
         /// Takes what it says.
         then: AfterCall,
     },
+    /// Ask the objects of several jobs, all at once.
+    CallAll {
+        /// Which, and what each is sent.
+        calls: Vec<(JobId, String)>,
+        /// Takes what they say.
+        then: AfterCalls,
+    },
+    /// Wait.
+    Wait {
+        /// Until when, Unix milliseconds.
+        until_ms: u64,
+        /// Takes what time it is then, Unix milliseconds.
+        then: AfterWait,
+    },
 }
 
 /// A step, or what is in its way. The route decides in which shape that is told.
@@ -36,6 +50,10 @@ pub type Next = Result<Step, Problem>;
 pub type AfterBody = Box<dyn FnOnce(Result<&[u8], NoBody>) -> Next>;
 /// Goes on with what an object says, or without.
 pub type AfterCall = Box<dyn FnOnce(Result<Reply, Unreachable>) -> Next>;
+/// Goes on with what all objects say, in the order in which they were named; or without any, where one of them has not replied.
+pub type AfterCalls = Box<dyn FnOnce(Result<Vec<Reply>, Unreachable>) -> Next>;
+/// Goes on at a later time.
+pub type AfterWait = Box<dyn FnOnce(u64) -> Next>;
 
 impl Step {
     /// Reads the body, then goes on.
@@ -53,6 +71,23 @@ impl Step {
         then: impl FnOnce(Result<Reply, Unreachable>) -> Next + 'static,
     ) -> Next {
         Ok(Self::Call { object, request: json(request)?, then: Box::new(then) })
+    }
+
+    /// Asks the objects of several jobs at once, then goes on.
+    ///
+    /// # Errors
+    /// [`Problem::Internal`], where a request cannot be written as JSON.
+    pub fn call_all(
+        requests: Vec<(JobId, JobRequest)>,
+        then: impl FnOnce(Result<Vec<Reply>, Unreachable>) -> Next + 'static,
+    ) -> Next {
+        let calls = requests.into_iter().map(|(job, request)| Ok((job, json(&request)?)));
+        Ok(Self::CallAll { calls: calls.collect::<Result<_, Problem>>()?, then: Box::new(then) })
+    }
+
+    /// Waits until a time in Unix milliseconds, then goes on.
+    pub fn wait(until_ms: u64, then: impl FnOnce(u64) -> Next + 'static) -> Self {
+        Self::Wait { until_ms, then: Box::new(then) }
     }
 }
 

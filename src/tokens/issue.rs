@@ -9,8 +9,10 @@ use ably::token::TTL_MAX_REVOCABLE_SECONDS;
 use ably::{ErrorInfo, JwtClaims, Key, PreparedJwt, TokenRequest};
 
 use super::params::{Format, TTL_MIN_MS, TokenParams};
-use super::policy::{Granted, Policy};
+use super::policy::{Granted, Policy, Refusal};
 use crate::ids::JobId;
+use crate::jobs::revocation::revocation_key;
+use crate::jobs::{Admission, Standing};
 use crate::sessions::{Session, SessionError};
 
 /// How long a token lives unless the client asks for less or the session ends before, in seconds. Short, since a token that was
@@ -35,36 +37,143 @@ pub enum Issued {
     TokenRequest(TokenRequest),
 }
 
-/// Issues a token for a verified session, at a time in Unix milliseconds.
+/// A token for a verified session, as far as session and policy decide.
 ///
 /// The client decides nothing: identity and capability come from session and policy. It may ask for less: one job, a shorter life.
 /// The life is 15 minutes, and ends with the session at the latest: a JWT's at `exp`, however near; a TokenRequest's 120 s before,
-/// which is how long it may take until it is exchanged. `nonce` makes at least 16 characters that were never used before; it
-/// is called for a TokenRequest only.
-///
-/// # Errors
-/// 403/40102 for another `clientId`; 403/40160 where nothing is granted; 403/40300 for a JWT over 8 KB; 401/40100 where the session
-/// has no life left that would be of use, so that the client renews it.
-pub fn issue(
-    key: &Key,
+/// which is how long it may take until it is exchanged.
+pub struct Draft {
     policy: &'static Policy,
-    session: &Session,
-    params: &TokenParams,
-    now_ms: u64,
-    nonce: impl FnOnce() -> String,
-) -> Result<Issued, ErrorInfo> {
-    if params.client_id.as_ref().is_some_and(|id| id != session.user.as_str()) {
-        return Err(ErrorInfo::new(40102, 403, "`clientId` is not the user of the session: leave it out"));
+    session: Rc<Session>,
+    params: TokenParams,
+    ready: Rc<Ready>,
+}
+
+impl Draft {
+    /// What a session gets at a time in Unix milliseconds.
+    ///
+    /// # Errors
+    /// 403/40102 for another `clientId`; 403/40160 where nothing is granted; 401/40100 where the session has no life left that would be
+    /// of use, so that the client renews it.
+    pub fn new(
+        key: &Key,
+        policy: &'static Policy,
+        session: Rc<Session>,
+        params: TokenParams,
+        now_ms: u64,
+    ) -> Result<Self, ErrorInfo> {
+        if params.client_id.as_ref().is_some_and(|id| id != session.user.as_str()) {
+            return Err(ErrorInfo::new(
+                40102,
+                403,
+                "`clientId` is not the user of the session: leave it out",
+            ));
+        }
+        let make = || Ready::new(key, &session, policy.grant(&session, params.job.as_ref())?);
+        let ready = match &params.job {
+            // Neither policy nor key changes while this build runs: so a session that asks again gets the same.
+            None => session.beside.get_or_make(make)?,
+            Some(_) => Rc::new(make()?),
+        };
+        let draft = Self { policy, session, params, ready };
+        draft.life(draft.session_ends_ms(), now_ms)?;
+        Ok(draft)
     }
-    let ready = match &params.job {
-        // Neither policy nor key changes while this build runs: so a session that asks again gets the same.
-        None => session.beside.get_or_make(|| Ready::new(key, policy, session, None))?,
-        Some(job) => Rc::new(Ready::new(key, policy, session, Some(job))?),
-    };
-    let wanted_ms = params.ttl_ms.unwrap_or(u64::MAX).min(TOKEN_LIFETIME_SECONDS * 1000);
-    match params.format {
-        Format::Jwt => jwt(session, &ready.jwt, wanted_ms / 1000, now_ms / 1000),
-        Format::TokenRequest => token_request(key, session, &ready.granted, wanted_ms, now_ms, nonce),
+
+    /// The jobs whose channels it has because the session names them.
+    pub fn jobs(&self) -> &[JobId] {
+        if !self.policy.names_jobs(self.session.role) {
+            return &[];
+        }
+        self.params.job.as_ref().map_or(&self.session.jobs, std::slice::from_ref)
+    }
+
+    /// Issues all of it. `nonce` makes at least 16 characters that were never used before; it is called for a TokenRequest only.
+    ///
+    /// # Errors
+    /// 401/40100 where the session has no life left that would be of use; 403/40300 for a JWT over 8 KB.
+    pub fn issue(&self, key: &Key, now_ms: u64, nonce: impl FnOnce() -> String) -> Result<Issued, ErrorInfo> {
+        self.sign(key, &self.ready, self.session_ends_ms(), now_ms, nonce)
+    }
+
+    /// Issues what is left of it by what is said of each of its [jobs](Self::jobs), in their order. The token has the channels of those
+    /// that admit the user, and outlives none of them. A job that ends too soon for that is left out: else it would end the others too.
+    ///
+    /// # Errors
+    /// As [`issue`](Self::issue), and 403/40160 where the job that was asked for refuses the user, as for a foreign one; or where nothing
+    /// is left.
+    pub fn issue_admitted(
+        &self,
+        key: &Key,
+        admissions: &[Admission],
+        now_ms: u64,
+        nonce: impl FnOnce() -> String,
+    ) -> Result<Issued, ErrorInfo> {
+        let mut left = Vec::new();
+        let mut ends_ms = self.session_ends_ms();
+        for (job, admission) in self.jobs().iter().zip(admissions) {
+            let until_ms = admission.until.map_or(u64::MAX, |until| u64::try_from(until).unwrap_or_default());
+            match admission.standing {
+                Standing::Refused if self.params.job.is_some() => return Err(Refusal::ForeignJob.into()),
+                Standing::Admitted if self.life(until_ms, now_ms).is_ok() => {
+                    left.push(job);
+                    ends_ms = ends_ms.min(until_ms);
+                }
+                Standing::Admitted | Standing::Waiting | Standing::Refused => {}
+            }
+        }
+        if left.len() == self.jobs().len() {
+            return self.sign(key, &self.ready, ends_ms, now_ms, nonce);
+        }
+        let ready = Ready::new(key, &self.session, self.policy.grant_of(&self.session, &left)?)?;
+        self.sign(key, &ready, ends_ms, now_ms, nonce)
+    }
+
+    fn sign(
+        &self,
+        key: &Key,
+        ready: &Ready,
+        ends_ms: u64,
+        now_ms: u64,
+        nonce: impl FnOnce() -> String,
+    ) -> Result<Issued, ErrorInfo> {
+        let life_ms = self.life(ends_ms, now_ms)?;
+        match self.params.format {
+            Format::Jwt => jwt(&ready.jwt, now_ms / 1000, life_ms / 1000),
+            Format::TokenRequest => {
+                Ok(token_request(key, &self.session, &ready.granted, life_ms, now_ms, nonce()))
+            }
+        }
+    }
+
+    fn session_ends_ms(&self) -> u64 {
+        self.session.expires_at.saturating_mul(1000)
+    }
+
+    /// How long a token lives that is issued now and has ended by then, in milliseconds.
+    ///
+    /// # Errors
+    /// What a session is told that ends then, where that is too soon.
+    fn life(&self, ends_ms: u64, now_ms: u64) -> Result<u64, ErrorInfo> {
+        let wanted_ms = self.params.ttl_ms.unwrap_or(u64::MAX).min(TOKEN_LIFETIME_SECONDS * 1000);
+        match self.params.format {
+            // Its times are whole seconds.
+            Format::Jwt => match (ends_ms / 1000).saturating_sub(now_ms / 1000) {
+                0 => Err(SessionError::Expired.into()),
+                left => Ok(left.min(wanted_ms / 1000) * 1000),
+            },
+            Format::TokenRequest => {
+                let left_ms = ends_ms.saturating_sub(now_ms).saturating_sub(EXCHANGE_WINDOW_MS);
+                if left_ms < TTL_MIN_MS {
+                    return Err(ErrorInfo::new(
+                        40100,
+                        401,
+                        "the session ends too soon for a TokenRequest, which may be exchanged up to two minutes later: renew it",
+                    ));
+                }
+                Ok(left_ms.min(wanted_ms))
+            }
+        }
     }
 }
 
@@ -75,14 +184,8 @@ struct Ready {
 }
 
 impl Ready {
-    fn new(
-        key: &Key,
-        policy: &'static Policy,
-        session: &Session,
-        job: Option<&JobId>,
-    ) -> Result<Self, ErrorInfo> {
-        let granted = policy.grant(session, job)?;
-        let revocation_key = granted.job.as_ref().map(|job| format!("job:{job}"));
+    fn new(key: &Key, session: &Session, granted: Granted) -> Result<Self, ErrorInfo> {
+        let revocation_key = granted.job.as_ref().map(revocation_key);
         let claims = JwtClaims {
             capability: &granted.capability,
             client_id: Some(session.user.as_str()),
@@ -94,14 +197,10 @@ impl Ready {
     }
 }
 
-/// `lifetime` and `now` are in seconds.
-fn jwt(session: &Session, prepared: &PreparedJwt, lifetime: u64, now: u64) -> Result<Issued, ErrorInfo> {
-    let expires_at = now.saturating_add(lifetime).min(session.expires_at);
-    if expires_at <= now {
-        return Err(SessionError::Expired.into());
-    }
+/// `now` and `life` are in seconds.
+fn jwt(prepared: &PreparedJwt, now: u64, life: u64) -> Result<Issued, ErrorInfo> {
     // `iat` is not backdated: a token renewed just after a revocation would count as revoked.
-    let token = prepared.sign(now, expires_at);
+    let token = prepared.sign(now, now.saturating_add(life));
     if token.len() > TOKEN_MAX {
         return Err(ErrorInfo::new(
             40300,
@@ -118,19 +217,10 @@ fn token_request(
     key: &Key,
     session: &Session,
     granted: &Granted,
-    wanted_ms: u64,
+    ttl_ms: u64,
     now_ms: u64,
-    nonce: impl FnOnce() -> String,
-) -> Result<Issued, ErrorInfo> {
-    let left_ms = session.expires_at.saturating_mul(1000).saturating_sub(now_ms);
-    let ttl_ms = wanted_ms.min(left_ms.saturating_sub(EXCHANGE_WINDOW_MS));
-    if ttl_ms < TTL_MIN_MS {
-        return Err(ErrorInfo::new(
-            40100,
-            401,
-            "the session ends too soon for a TokenRequest, which may be exchanged up to two minutes later: renew it",
-        ));
-    }
+    nonce: String,
+) -> Issued {
     let milliseconds = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
     let request = TokenRequest {
         key_name: key.name().to_string(),
@@ -138,8 +228,8 @@ fn token_request(
         capability: Some(granted.capability.to_string()),
         client_id: Some(session.user.to_string()),
         timestamp: milliseconds(now_ms),
-        nonce: nonce(),
+        nonce,
         mac: String::new(),
     };
-    Ok(Issued::TokenRequest(request.signed(key)))
+    Issued::TokenRequest(request.signed(key))
 }

@@ -1,9 +1,10 @@
 //! The first job: a signed-in user gets an Ably token that carries exactly what their role and jobs allow.
 //!
-//! A verified [`Session`](crate::sessions::Session) goes through two steps, each of which parses into a type that the next one takes:
+//! A verified [`Session`](crate::sessions::Session) goes through three steps, each of which parses into a type that the next one takes:
 //!
 //! 1. [`TokenParams::parse`] reads what the client asks for, none of which is believed.
-//! 2. [`issue()`] signs what the [`Policy`] grants to that session, and nothing more.
+//! 2. [`Draft::new`] is what the [`Policy`] grants to that session, and nothing more.
+//! 3. [`Draft::issue_admitted`] signs what is left of it by the word of each job, or [`Draft::issue`] all of it, where nobody is asked.
 //!
 //! Every refusal becomes an [`ably::ErrorInfo`], the shape that Ably's SDKs read. Its status decides what ably-js does with an
 //! `authUrl`: after 401 it keeps trying, since the session can be renewed; after 403 the connection is FAILED.
@@ -15,7 +16,7 @@
 //! | 401 | 40100 | no session; one that has expired and can be renewed; one that is too close to its end, or not yet valid |
 //! | 403 | 40300 | a session that is refused for good; a token that would be too long |
 //! | 403 | 40102 | a `clientId` other than the session's user |
-//! | 403 | 40160 | a foreign job; nothing to grant; `service` |
+//! | 403 | 40160 | a foreign job, or one that refuses the user; nothing to grant; `service` |
 //!
 //! A 401 never has code 40102 or 40171, which ably-js takes as final, nor 4014x, which it takes for a fault of an Ably token.
 
@@ -27,7 +28,7 @@ use ably::ErrorInfo;
 
 use crate::sessions::SessionError;
 
-pub use issue::{Issued, TOKEN_LIFETIME_SECONDS, issue};
+pub use issue::{Draft, Issued, TOKEN_LIFETIME_SECONDS};
 pub use params::{Format, TokenParams};
 pub use policy::{Granted, Policy, Refusal};
 

@@ -65,8 +65,8 @@ pub enum Refusal {
     /// The session's user takes no part in the job that was asked for. Whether that job exists is not said.
     #[error("the session gives no access to the job that `jobId` asks for")]
     ForeignJob,
-    /// The policy has no channel for this role.
-    #[error("the policy grants this role no channel")]
+    /// The policy has no channel for this role, or none but those of jobs that are left out.
+    #[error("the policy grants this session no channel")]
     Nothing,
     /// The platform's back end needs no token: it holds the key.
     #[error("a `service` session gets no Ably token")]
@@ -96,8 +96,31 @@ impl Policy {
         if session.role == Role::Service {
             return Err(Refusal::Service);
         }
-        let user = &session.user;
         let jobs: Vec<_> = session.jobs.iter().filter(|job| narrow.is_none_or(|only| only == *job)).collect();
+        self.grant_with(session, &jobs, narrow)
+    }
+
+    /// What a session is granted with these of its jobs alone, where they are [named one by one](Self::names_jobs).
+    ///
+    /// # Errors
+    /// [`Refusal::Nothing`], where nothing is left.
+    pub fn grant_of(&self, session: &Session, jobs: &[&JobId]) -> Result<Granted, Refusal> {
+        self.grant_with(session, jobs, None)
+    }
+
+    /// Whether the session's jobs are what gives a role its jobs' channels. Drivers and customers have no wildcard.
+    pub fn names_jobs(&self, role: Role) -> bool {
+        let named = || self.of(role).iter().any(|grant| grant.channel.contains(&Segment::JobId));
+        matches!(role, Role::Driver | Role::Customer) && named()
+    }
+
+    fn grant_with(
+        &self,
+        session: &Session,
+        jobs: &[&JobId],
+        narrow: Option<&JobId>,
+    ) -> Result<Granted, Refusal> {
+        let user = &session.user;
         let mut grants = Vec::new();
         // The jobs whose channels are granted.
         let mut covered = Jobs::None;
@@ -105,7 +128,7 @@ impl Policy {
             let Some(operations) = Operations::new(grant.operations.iter().copied()) else { continue };
             let mut add = |channel| grants.push((channel, operations.clone()));
             if grant.channel.contains(&Segment::JobId) {
-                for job in &jobs {
+                for job in jobs {
                     covered = covered.and(job);
                     fill(grant.channel, user, job.as_str()).into_iter().for_each(&mut add);
                 }

@@ -5,6 +5,7 @@ use crate::http::answer::Answer;
 use crate::http::problem::Problem;
 use crate::http::step::{Asked, Next, Object, Step, Unreachable};
 use crate::ids::{FixId, JobId};
+use crate::jobs::Viewer;
 use crate::locations::{JobRefusal, JobRequest, Post, Reply, Sender};
 
 pub(super) fn post(asked: Asked<'_>, job: JobId) -> Next {
@@ -21,7 +22,8 @@ pub(super) fn post(asked: Asked<'_>, job: JobId) -> Next {
 
 pub(super) fn get(asked: Asked<'_>, job: JobId) -> Next {
     access::participant(&asked.session, &job)?;
-    Step::call(Object::Job(job.clone()), &JobRequest::State { job }, answer)
+    let viewer = Some(Viewer::of(&asked.session));
+    Step::call(Object::Job(job.clone()), &JobRequest::State { job, viewer }, answer)
 }
 
 /// The object's answer is ours, as it is.
@@ -30,7 +32,6 @@ fn answer(reply: Result<Reply, Unreachable>) -> Next {
         Reply::Answer(body) => Ok(Step::Done(Answer::json(200, body))),
         Reply::Refusal(JobRefusal::TooFast { retry_after }) => Err(Problem::TooFast { retry_after }),
         Reply::Refusal(JobRefusal::Backlog) => Err(Problem::Backlog),
-        // It was told which job it is, and is not asked to send anything.
-        Reply::Refusal(JobRefusal::Unknown | JobRefusal::NotSetAside) => Err(Problem::Internal),
+        Reply::Refusal(refusal) => Err(access::refused(refusal)),
     }
 }

@@ -2,6 +2,7 @@
 
 mod ably_token;
 mod healthz;
+mod job;
 mod location;
 mod locations;
 mod outbox;
@@ -14,7 +15,7 @@ use super::path::{self, PathError};
 use super::problem::Problem;
 use super::shape::Shape;
 use super::step::{Asked, Next};
-use crate::ids::{JobId, JobRef};
+use crate::ids::{JobId, JobRef, UserId};
 
 /// All of them. Of two templates that match a path, the first counts.
 static ENDPOINTS: &[Endpoint] = &[
@@ -27,6 +28,21 @@ static ENDPOINTS: &[Endpoint] = &[
         path: "/api/ably-token",
         problems: Shape::Ably,
         handlers: Handlers::Plain(&[("GET", ably_token::get), ("POST", ably_token::post)]),
+    },
+    Endpoint {
+        path: "/api/jobs/{jobId}",
+        problems: Shape::Details,
+        handlers: Handlers::Job(&[("GET", job::get), ("PUT", job::put), ("DELETE", job::delete)]),
+    },
+    Endpoint {
+        path: "/api/jobs/{jobId}/close",
+        problems: Shape::Details,
+        handlers: Handlers::Job(&[("POST", job::close)]),
+    },
+    Endpoint {
+        path: "/api/jobs/{jobId}/customers/{userId}",
+        problems: Shape::Details,
+        handlers: Handlers::JobUser(&[("PUT", job::put_customer), ("DELETE", job::delete_customer)]),
     },
     Endpoint {
         path: "/api/jobs/{jobId}/location",
@@ -76,6 +92,8 @@ enum Handlers {
     Plain(Methods<fn(Asked<'_>) -> Next>),
     /// `{jobId}`
     Job(Methods<fn(Asked<'_>, JobId) -> Next>),
+    /// `{jobId}` and `{userId}`
+    JobUser(Methods<fn(Asked<'_>, JobId, UserId) -> Next>),
     /// `{ref}`
     Ref(Methods<fn(Asked<'_>, JobRef) -> Next>),
 }
@@ -86,6 +104,7 @@ pub(super) enum Handler {
     Open(fn() -> Next),
     Plain(fn(Asked<'_>) -> Next),
     Job(fn(Asked<'_>, JobId) -> Next, JobId),
+    JobUser(fn(Asked<'_>, JobId, UserId) -> Next, JobId, UserId),
     Ref(fn(Asked<'_>, JobRef) -> Next, JobRef),
 }
 
@@ -96,6 +115,7 @@ impl Handler {
             Self::Open(handler) => handler(),
             Self::Plain(handler) => handler(asked),
             Self::Job(handler, job) => handler(asked, job),
+            Self::JobUser(handler, job, user) => handler(asked, job, user),
             Self::Ref(handler, reference) => handler(asked, reference),
         }
     }
@@ -116,16 +136,21 @@ pub(super) fn find(path: &str, method: &str) -> Result<Found, PathError> {
     let endpoint = ENDPOINTS.iter().find(|endpoint| path::matches(endpoint.path, path));
     let endpoint = endpoint.ok_or(PathError::NotFound)?;
     let mut ids = path::ids(endpoint.path, path);
-    let mut next_id = || path::undecoded(ids.next().unwrap_or_default());
+    let mut segment = || ids.next().unwrap_or_default();
     let handler = match endpoint.handlers {
         Handlers::Open(methods) => answering(methods, method).map(Handler::Open),
         Handlers::Plain(methods) => answering(methods, method).map(Handler::Plain),
         Handlers::Job(methods) => {
-            let job = JobId::parse(next_id()?)?;
+            let job = JobId::parse(path::undecoded(segment())?)?;
             answering(methods, method).map(|handler| Handler::Job(handler, job))
         }
+        Handlers::JobUser(methods) => {
+            let job = JobId::parse(path::undecoded(segment())?)?;
+            let user = UserId::parse(path::decoded(segment())?)?;
+            answering(methods, method).map(|handler| Handler::JobUser(handler, job, user))
+        }
         Handlers::Ref(methods) => {
-            let reference = JobRef::parse(next_id()?)?;
+            let reference = JobRef::parse(path::undecoded(segment())?)?;
             answering(methods, method).map(|handler| Handler::Ref(handler, reference))
         }
     };
@@ -149,6 +174,7 @@ impl Endpoint {
             Handlers::Open(methods) => names(methods),
             Handlers::Plain(methods) => names(methods),
             Handlers::Job(methods) => names(methods),
+            Handlers::JobUser(methods) => names(methods),
             Handlers::Ref(methods) => names(methods),
         };
         if !self.is_open() {

@@ -13,6 +13,7 @@ fn place(path: &str) -> Result<(&'static str, Option<String>), PathError> {
         let id = match found.handler {
             Some(Handler::Open(_) | Handler::Plain(_)) | None => None,
             Some(Handler::Job(_, job)) => Some(job.to_string()),
+            Some(Handler::JobUser(_, job, user)) => Some(format!("{job} {user}")),
             Some(Handler::Ref(_, reference)) => Some(reference.to_string()),
         };
         (found.endpoint.path, id)
@@ -26,6 +27,7 @@ fn the_table_is_in_order() {
         let wanted: &[&str] = match endpoint.handlers {
             Handlers::Open(_) | Handlers::Plain(_) => &[],
             Handlers::Job(_) => &["{jobId}"],
+            Handlers::JobUser(_) => &["{jobId}", "{userId}"],
             Handlers::Ref(_) => &["{ref}"],
         };
         assert_eq!(ids, wanted, "{}", endpoint.path);
@@ -71,20 +73,38 @@ fn nothing_else_is_a_route() {
         "/HEALTHZ",
         "/api/ably-token/",
         "/api/jobs",
-        "/api/jobs/",
-        "/api/jobs/a",
         "/api/jobs/a/location/",
         "/api/jobs/a/b/location",
         "/api/jobs//a/location",
         "//api/jobs/a/location",
         "/api/jobs/a/locations/",
-        "/api/jobs/locations",
-        "/api/jobs/location",
+        "/api/jobs/a/customers",
+        "/api/jobs/a/customers/b/c",
         "/api/refs",
         "/api/refs/a/b",
     ] {
         assert_eq!(place(path), Err(PathError::NotFound), "{path}");
     }
+}
+
+#[test]
+fn a_user_id_is_decoded_once() {
+    let user = |segment: &str| {
+        let found = find(&format!("/api/jobs/j/customers/{segment}"), "PUT");
+        found.map(|found| match found.handler {
+            Some(Handler::JobUser(_, job, user)) => format!("{job} {user}"),
+            _ => panic!("another handler"),
+        })
+    };
+    for (segment, id) in
+        [("ann", "ann"), ("auth0%7Cx", "auth0|x"), ("a%2540b", "a%40b"), ("a%40b.c", "a@b.c")]
+    {
+        assert_eq!(user(segment), Ok(format!("j {id}")), "{segment}");
+    }
+    for segment in ["", "%", "%4", "%4g", "a%2Fb", "a%20b", "%C3%A9", "%ff", "a:b", "a*"] {
+        assert_eq!(user(segment), Err(PathError::Id(IdError::User)), "{segment}");
+    }
+    assert_eq!(find("/api/jobs/%61/customers/b", "PUT").err(), Some(PathError::EncodedId));
 }
 
 #[test]

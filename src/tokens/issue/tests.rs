@@ -31,8 +31,45 @@ fn session(role: Role, jobs: &[&str], lives_for: u64) -> Session {
 }
 
 fn ask(session: &Session, query: &str) -> Result<Issued, ErrorInfo> {
+    draft(session, query)?.issue(&key(), NOW_MS, || NONCE.to_owned())
+}
+
+fn draft(session: &Session, query: &str) -> Result<Draft, ErrorInfo> {
     let params = TokenParams::parse(Some(query), None)?;
-    issue(&key(), Policy::compiled(), session, &params, NOW_MS, || NONCE.to_owned())
+    Draft::new(&key(), Policy::compiled(), Rc::new(session.clone()), params, NOW_MS)
+}
+
+/// What is issued where the jobs of the draft say so.
+fn admitted(session: &Session, query: &str, said: &[Admission]) -> Result<Issued, ErrorInfo> {
+    draft(session, query)?.issue_admitted(&key(), said, NOW_MS, || NONCE.to_owned())
+}
+
+fn says(standing: Standing) -> Admission {
+    Admission { standing, until: None, not_before: None }
+}
+
+/// Admitted until so many milliseconds from now.
+fn until(ms: i64) -> Admission {
+    Admission { until: Some(i64::try_from(NOW_MS).unwrap() + ms), ..says(Standing::Admitted) }
+}
+
+/// The jobs whose channels a token has, its revocation key, and how long it lives, in seconds or milliseconds.
+fn seen(issued: &Issued) -> (Vec<String>, Option<String>, u64) {
+    let (capability, key, life) = match issued {
+        Issued::Jwt(token) => {
+            let claims = claims(token);
+            let key = claims["x-ably-revocation-key"].as_str().map(str::to_owned);
+            let life = claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap();
+            (claims["x-ably-capability"].as_str().unwrap().to_owned(), key, life)
+        }
+        Issued::TokenRequest(request) => {
+            (request.capability.clone().unwrap(), None, request.ttl.unwrap().try_into().unwrap())
+        }
+    };
+    let channels: serde_json::Map<_, _> = serde_json::from_str(&capability).unwrap();
+    assert!(channels.contains_key("notifications:user:auth0|ann"), "{capability}");
+    let jobs = channels.keys().filter_map(|channel| channel.strip_prefix("dispatch:job:"));
+    (jobs.map(str::to_owned).collect(), key, life)
 }
 
 fn token(session: &Session, query: &str) -> String {
@@ -102,10 +139,8 @@ fn only_its_own_parameter_asks_for_a_token_request() {
 
 #[test]
 fn no_nonce_is_made_for_a_jwt() {
-    let params = TokenParams::default();
-    let session = session(Role::Driver, &[], 3600);
-    let issued = issue(&key(), Policy::compiled(), &session, &params, NOW_MS, || panic!("a nonce was made"));
-    assert!(issued.is_ok());
+    let draft = draft(&session(Role::Driver, &[], 3600), "").unwrap();
+    assert!(draft.issue(&key(), NOW_MS, || panic!("a nonce was made")).is_ok());
 }
 
 #[test]
@@ -201,7 +236,162 @@ fn a_token_that_would_be_too_long_is_refused_with_advice() {
     assert!(ask(&over, "format=token-request").is_ok());
 }
 
+#[test]
+fn the_jobs_of_a_draft_are_those_whose_channels_the_session_gives_it() {
+    for (role, jobs, query, expected) in [
+        (Role::Driver, &["j1", "j2"][..], "", &["j1", "j2"][..]),
+        (Role::Customer, &["j1", "j2"], "jobId=j2", &["j2"]),
+        (Role::Driver, &[], "", &[]),
+        (Role::Dispatcher, &["j1"], "", &[]),
+        (Role::Admin, &["j1"], "jobId=j1", &[]),
+    ] {
+        let draft = draft(&session(role, jobs, 3600), query).unwrap();
+        assert!(draft.jobs().iter().map(JobId::as_str).eq(expected.iter().copied()), "{role:?} {query}");
+    }
+}
+
+#[test]
+fn where_all_jobs_admit_the_token_is_the_one_that_the_session_gets_anyway() {
+    let session = session(Role::Driver, &["j1", "j2"], 3600);
+    for query in ["", "format=token-request", "jobId=j2", "ttl=60000"] {
+        let said = vec![says(Standing::Admitted); draft(&session, query).unwrap().jobs().len()];
+        assert_eq!(admitted(&session, query, &said), ask(&session, query), "{query}");
+    }
+}
+
+#[test]
+fn what_is_prepared_beside_a_session_serves_until_a_job_is_left_out() {
+    let session = Rc::new(session(Role::Driver, &["j1", "j2"], 3600));
+    let draft =
+        || Draft::new(&key(), Policy::compiled(), Rc::clone(&session), TokenParams::default(), NOW_MS);
+    let (one, other) = (draft().unwrap(), draft().unwrap());
+    assert!(Rc::ptr_eq(&one.ready, &other.ready));
+    let said = [says(Standing::Refused), says(Standing::Admitted)];
+    let left = one.issue_admitted(&key(), &said, NOW_MS, String::new).unwrap();
+    assert_eq!(seen(&left).0, ["j2"]);
+    let all = other.issue_admitted(&key(), &[says(Standing::Admitted); 2], NOW_MS, String::new).unwrap();
+    assert_eq!(seen(&all).0, ["j1", "j2"], "what was left out once is nowhere kept");
+}
+
+#[test]
+fn the_channels_of_jobs_that_do_not_admit_are_left_out() {
+    use Standing::{Admitted, Refused, Waiting};
+    let session = session(Role::Customer, &["j1", "j2", "j3"], 3600);
+    for (said, jobs, revocation_key) in [
+        ([Admitted, Admitted, Refused], &["j1", "j2"][..], None),
+        ([Waiting, Admitted, Admitted], &["j2", "j3"], None),
+        ([Waiting, Admitted, Refused], &["j2"], Some("job:j2")),
+        ([Refused, Refused, Refused], &[], None),
+        ([Waiting, Waiting, Waiting], &[], None),
+    ] {
+        for format in ["", "format=token-request"] {
+            let (left, key, life) = seen(&admitted(&session, format, &said.map(says)).unwrap());
+            assert_eq!(left, jobs, "{said:?}");
+            assert_eq!(key.as_deref(), revocation_key.filter(|_| format.is_empty()), "{said:?}");
+            assert!([900, 900_000].contains(&life));
+        }
+    }
+    let some = admitted(&session, "", &[says(Admitted); 2]).unwrap();
+    assert_eq!(seen(&some).0, ["j1", "j2"], "of whom nothing is said has no channel");
+}
+
+#[test]
+fn the_job_that_was_asked_for_refuses_as_a_foreign_one_does() {
+    let session = session(Role::Driver, &["j1", "j2"], 3600);
+    for format in ["", "&format=token-request"] {
+        let foreign = ask(&session, &format!("jobId=j3{format}")).unwrap_err();
+        let query = format!("jobId=j2{format}");
+        assert_eq!(admitted(&session, &query, &[says(Standing::Refused)]), Err(foreign));
+        // It is theirs, and will be given later, or is about to end.
+        for said in [says(Standing::Waiting), until(0)] {
+            let (jobs, key, _) = seen(&admitted(&session, &query, &[said]).unwrap());
+            assert_eq!((jobs, key), (vec![], None));
+        }
+    }
+}
+
+#[test]
+fn a_token_outlives_none_of_its_jobs() {
+    let one =
+        |query: &str, said| seen(&admitted(&session(Role::Driver, &["j1"], 3600), query, &[said]).unwrap());
+    // Half a second is gone: the token ends with the whole second before.
+    for (left_ms, life) in
+        [(3_600_000, 900), (900_000, 900), (899_999, 900), (899_499, 899), (60_000, 60), (500, 1)]
+    {
+        assert_eq!(
+            (one("", until(left_ms)).0, one("", until(left_ms)).2),
+            (vec!["j1".to_owned()], life),
+            "{left_ms}"
+        );
+    }
+    for left_ms in [499, 0, -1, -3_600_000, i64::MIN / 2] {
+        assert_eq!(one("", until(left_ms)), (vec![], None, 900), "{left_ms}");
+    }
+    assert_eq!(one("ttl=60000", until(100_000)).2, 60);
+    let request = |left_ms| one("format=token-request", until(left_ms));
+    for (left_ms, life) in
+        [(3_600_000, 900_000), (1_020_000, 900_000), (1_019_999, 899_999), (180_000, 60_000)]
+    {
+        assert_eq!(request(left_ms), (vec!["j1".to_owned()], None, life), "{left_ms}");
+    }
+    for left_ms in [179_999, 120_000, 0, -1] {
+        assert_eq!(request(left_ms), (vec![], None, 900_000), "{left_ms}");
+    }
+}
+
+#[test]
+fn the_first_of_its_jobs_to_end_ends_a_token_and_one_that_is_not_in_it_does_not() {
+    let session = session(Role::Driver, &["j1", "j2", "j3"], 600);
+    let waiting = Admission { standing: Standing::Waiting, ..until(5_000) };
+    let refused = Admission { standing: Standing::Refused, ..until(5_000) };
+    let life = |said: [Admission; 3]| {
+        let (jobs, _, life) = seen(&admitted(&session, "", &said).unwrap());
+        (jobs.join(" "), life)
+    };
+    assert_eq!(life([until(400_500), until(300_500), until(999_500)]), ("j1 j2 j3".to_owned(), 301));
+    assert_eq!(life([until(400_500), waiting, refused]), ("j1".to_owned(), 401));
+    assert_eq!(life([until(999_500), until(-1), waiting]), ("j1".to_owned(), 600), "the session ends before");
+}
+
 proptest! {
+    /// Whatever jobs say: a token has the channels of those that admit and no other's, and ends before each of them does.
+    #[test]
+    fn whatever_jobs_say_the_token_keeps_to_it(
+        said in prop::collection::vec(
+            (
+                prop::sample::select(vec![Standing::Admitted, Standing::Admitted, Standing::Waiting, Standing::Refused]),
+                prop::option::of(-2_000_i64..1_200_000),
+            ),
+            3,
+        ),
+        lives_for in 1_u64..2000,
+        query in prop::sample::select(vec!["", "ttl=60000", "format=token-request", "format=token-request&ttl=90000"]),
+    ) {
+        let session = session(Role::Driver, &["j1", "j2", "j3"], lives_for);
+        let said: Vec<_> = said
+            .into_iter()
+            .map(|(standing, left)| Admission { standing, ..left.map_or(says(standing), until) })
+            .collect();
+        let Ok(issued) = admitted(&session, query, &said) else {
+            prop_assert!(ask(&session, query).is_err());
+            return Ok(());
+        };
+        let (jobs, _, life) = seen(&issued);
+        let ends = match issued {
+            Issued::Jwt(_) => (NOW + life) * 1000,
+            Issued::TokenRequest(_) => NOW_MS + 120_000 + life,
+        };
+        prop_assert!(ends <= session.expires_at * 1000);
+        for (job, said) in ["j1", "j2", "j3"].iter().zip(&said) {
+            let until = said.until.unwrap_or(i64::MAX);
+            if jobs.iter().any(|has| has == job) {
+                prop_assert!(said.standing == Standing::Admitted && i64::try_from(ends).unwrap() <= until);
+            } else {
+                prop_assert!(said.standing != Standing::Admitted || until < i64::try_from(NOW_MS).unwrap() + 180_000);
+            }
+        }
+    }
+
     /// Whatever the client sends, a token is the session's user's, lives no longer than the session and the default, and has a
     /// capability that the policy grants.
     #[test]

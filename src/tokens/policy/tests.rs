@@ -143,6 +143,39 @@ fn a_role_without_channels_gets_no_token() {
 }
 
 #[test]
+fn of_the_jobs_that_are_left_out_no_channel_is_left() {
+    let of = |policy: &Policy, role, jobs: &[&str]| {
+        let left: Vec<_> = jobs.iter().map(|id| job(id)).collect();
+        let session = session(role, "u", &["j1", "j2", "j3"]);
+        policy
+            .grant_of(&session, &left.iter().collect::<Vec<_>>())
+            .map(|granted| (granted.capability.to_string(), granted.job.map(String::from)))
+    };
+    let default = Policy::compiled();
+    let both = r#"{"dispatch:job:j1":["subscribe"],"dispatch:job:j3":["subscribe"],"notifications:user:u":["subscribe"]}"#;
+    assert_eq!(of(default, Role::Customer, &["j1", "j3"]), Ok((both.to_owned(), None)));
+    assert_eq!(of(default, Role::Customer, &["j2"]), granted(Role::Customer, &["j1", "j2"], Some("j2")));
+    assert_eq!(of(default, Role::Driver, &[]), granted(Role::Driver, &[], None));
+    let policy =
+        compile("[driver]\n\"a:{jobId}\" = [\"subscribe\"]\n\"a:{jobId}:b\" = [\"publish\"]\n").unwrap();
+    let two = r#"{"a:j1":["subscribe"],"a:j1:b":["publish"]}"#;
+    assert_eq!(of(&policy, Role::Driver, &["j1"]), Ok((two.to_owned(), Some("j1".to_owned()))));
+    assert_eq!(of(&policy, Role::Driver, &[]), Err(Refusal::Nothing));
+}
+
+#[test]
+fn a_policy_names_jobs_for_drivers_and_customers_alone() {
+    let named = |policy: &Policy| {
+        Role::ALL.iter().copied().filter(|role| policy.names_jobs(*role)).collect::<Vec<_>>()
+    };
+    assert_eq!(named(Policy::compiled()), [Role::Driver, Role::Customer]);
+    let policy = compile(
+        "[driver]\n\"a:{jobId}\" = [\"subscribe\"]\n[customer]\n\"b:{userId}\" = [\"subscribe\"]\n[admin]\n\"a:{jobId}\" = [\"subscribe\"]\n",
+    );
+    assert_eq!(named(&policy.unwrap()), [Role::Driver]);
+}
+
+#[test]
 fn narrowing_reaches_every_template_below_a_wildcard() {
     let policy = compile(
         "[driver]\n\"t:{jobId}\" = [\"subscribe\"]\n\"t:{jobId}:crew\" = [\"publish\"]\n[admin]\n\"t:*\" = [\"subscribe\"]\n\"t:info:board\" = [\"history\"]\n",

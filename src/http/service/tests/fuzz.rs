@@ -1,7 +1,7 @@
 //! Bodies, session tokens and URLs that are nearly right, from the request to its answer, with the job's own state machine in the
 //! place of its object. Whatever they are: nothing panics, what gets past a parser keeps its rules, and the fault is the caller's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use jwt_compact::{Algorithm, AlgorithmSignature};
@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{TestError, TestRunner};
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::*;
 use crate::http::step::REQUEST_BODY_MAX;
@@ -32,6 +33,12 @@ const POSTS: &[&str] = &[
 const RANGES: &[&str] = &[r#"{"epoch":1800000000,"fromSeq":1,"seq":2}"#];
 const FORMS: &[&str] =
     &["jobId=a&format=token-request&ttl=60000&clientId=driver-1&capability=%7B%22*%22%3A%5B%22*%22%5D%7D"];
+const ADMISSIONS: &[&str] = &[
+    r#"{"standing":"admitted"}"#,
+    r#"{"standing":"admitted","until":1800000300000,"notBefore":1799999999000}"#,
+    r#"{"standing":"waiting","until":1800000001000,"notBefore":1800000001000}"#,
+    r#"{"standing":"refused","notBefore":1800000000001}"#,
+];
 const HEADERS: &[&str] = &[
     r#"{"alg":"HS256","typ":"JWT"}"#,
     r#"{"alg":"HS256","kid":"../../etc/passwd","jku":"https://a.example/k","cty":"JWT"}"#,
@@ -261,6 +268,12 @@ fn follow(
                 heard = Some((object, serde_json::from_str(&request).unwrap()));
                 then(Ok(reply))
             }
+            Ok(Step::CallAll { calls, then }) => {
+                let jobs: BTreeSet<_> = calls.iter().map(|(job, _)| job.as_str()).collect();
+                assert!(!jobs.is_empty() && jobs.len() == calls.len() && calls.len() <= 50, "{jobs:?}");
+                then(Ok(calls.iter().map(|(job, request)| admit(job, request)).collect()))
+            }
+            Ok(Step::Wait { .. }) => panic!("a job that nobody has closed lets nobody wait"),
         };
     };
     let answer = service.finish(outcome, &visit);
@@ -278,7 +291,14 @@ fn follow(
 /// A job that nobody has written to.
 fn new_job() -> Job<MemoryLog> {
     let limits = Limits { rate: 100, burst: 30_000, unsent: 100_000, trail: 1_000_000, publishes: 40 };
-    let settings = Settings { reference: REF.to_owned(), max_fix_age: 86_400_000, limits };
+    let settings = Settings {
+        reference: REF.to_owned(),
+        max_fix_age: 86_400_000,
+        limits,
+        longest: 259_200_000,
+        token_requests: true,
+        retention: 30 * 86_400_000,
+    };
     Job::wake(MemoryLog::default(), settings).unwrap()
 }
 
@@ -288,6 +308,15 @@ fn reply(job: &mut Job<MemoryLog>, request: &str) -> Reply {
     let reply = job.handle(serde_json::from_str(request).unwrap(), now).unwrap();
     job.next(now).unwrap();
     Reply::from_text(reply.into_text().unwrap()).unwrap()
+}
+
+/// What the object of a job that nobody has written to says of whoever wants a token.
+fn admit(job: &JobId, request: &str) -> Reply {
+    let JobRequest::Admit { job: of, viewer, .. } = serde_json::from_str(request).unwrap() else {
+        panic!("{request}")
+    };
+    assert!(of == *job && matches!(viewer.role, Role::Driver | Role::Customer), "{request}");
+    reply(&mut new_job(), request)
 }
 
 /// It survives the way to the object, and keeps its rules.
@@ -420,6 +449,63 @@ fn no_session_token_does_harm() {
 }
 
 #[test]
+fn nothing_that_a_job_says_does_harm() {
+    let [service, _] = services();
+    let jobs = ["a", "b", "c"];
+    let said = (changed(ADMISSIONS, 2), prop::bool::weighted(0.05));
+    let rounds = prop::collection::vec(prop::collection::vec(said, 3), 3);
+    let queries = ["", "?jobId=b", "?format=token-request", "?ttl=60000"];
+    fuzz((rounds, select(queries.to_vec())), |(rounds, query)| {
+        let asked = ask("GET", &format!("/api/ably-token{query}")).as_("driver", &jobs);
+        let (visit, mut next) = asked.open(&service);
+        let (mut rounds, mut now_ms, mut last) = (rounds.iter(), moment().now_ms, Vec::new());
+        let outcome = loop {
+            next = match next {
+                Ok(Step::Done(answer)) => break Ok(answer),
+                Err(problem) => break Err(problem),
+                Ok(Step::CallAll { calls, then }) => {
+                    let round = rounds.next().expect("no object is asked for ever");
+                    last = calls.iter().map(|(job, _)| job.clone()).zip(round).collect();
+                    then(
+                        last.iter()
+                            .map(|(_, (text, is_refusal))| match is_refusal {
+                                true => Err(Unreachable("why".to_owned())),
+                                false => Ok(Reply::Answer(text.text())),
+                            })
+                            .collect(),
+                    )
+                }
+                Ok(Step::Wait { until_ms, then }) => {
+                    assert!(now_ms < until_ms && until_ms <= now_ms + 2_000, "{until_ms}");
+                    now_ms = until_ms;
+                    then(now_ms)
+                }
+                Ok(_) => panic!("another step"),
+            };
+        };
+        let answer = service.finish(outcome, &visit);
+        assert!([200, 403, 503].contains(&answer.status), "{answer:?}");
+        if answer.status != 200 {
+            return;
+        }
+        let claims = answer.body.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
+        let token = String::from_utf8(claims.unwrap_or(answer.body.into_bytes())).unwrap();
+        for (job, (text, _)) in last {
+            // Read by other eyes.
+            serde_json::from_slice::<IgnoredAny>(&text.0).expect("what is no JSON is no token");
+            // What nobody knows may hold what is no Unicode.
+            let Ok(said) = serde_json::from_slice::<HashMap<String, &RawValue>>(&text.0) else { continue };
+            let value =
+                |name: &str| said.get(name).and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+            let until = value("until").and_then(|until| until.as_i64());
+            let is_admitted = value("standing").is_some_and(|standing| standing == "admitted")
+                && until.is_none_or(|at| at > NOW as i64 * 1000);
+            assert!(is_admitted || !token.contains(&format!("dispatch:job:{job}")), "{token}");
+        }
+    });
+}
+
+#[test]
 fn no_url_does_harm() {
     let [service, _] = services();
     let bearer = |role: &str| format!("Bearer {}", session_of(role, &["a", "job-7.B_c"]));
@@ -455,10 +541,15 @@ fn no_url_does_harm() {
             (
                 Object::Job(of),
                 JobRequest::Post { job, .. }
-                | JobRequest::State { job }
+                | JobRequest::State { job, .. }
+                | JobRequest::Put { job, .. }
+                | JobRequest::Customer { job, .. }
+                | JobRequest::Job { job, .. }
+                | JobRequest::Close { job, .. }
                 | JobRequest::Trail { job, .. }
                 | JobRequest::Outbox { job }
-                | JobRequest::Resend { job, .. },
+                | JobRequest::Resend { job, .. }
+                | JobRequest::Admit { job, .. },
             ) if of == job => ("jobs", job.as_str()),
             _ => panic!("{object:?} is asked {request:?}"),
         };
