@@ -1,5 +1,6 @@
 // `npm run local-ably`: the local Ably alone, under the key that `.dev.vars` has. Its arguments are passed on.
 
+import { revocable } from "./dev/bring-up.mjs";
 import { ABLY_PORT, clone } from "./dev/clone.mjs";
 import { Parts } from "./dev/parts.mjs";
 import { plainWrangler } from "./dev/plain-wrangler.mjs";
@@ -20,7 +21,9 @@ await script(async () => {
   const parts = new Parts();
   try {
     const stop = stopRequest(npm);
-    parts.start("The local Ably", binary, args, { ...environment(), LOCAL_ABLY_KEY: clone().localAblyKey }).show();
+    const key = clone().localAblyKey;
+    args.push(...revocable(key));
+    parts.start("The local Ably", binary, args, { ...environment(), LOCAL_ABLY_KEY: key }).show();
     await Promise.race([stop, parts.ended]);
   } finally {
     await parts.stop();

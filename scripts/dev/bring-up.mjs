@@ -81,7 +81,8 @@ async function startLocalAbly(parts, binary, key, servicePort) {
   let heard = () => {};
   const place = /** @type {Promise<Listening>} */ (new Promise((resolve) => (heard = resolve)));
   const env = { ...environment(), LOCAL_ABLY_KEY: key };
-  const part = parts.start("The local Ably", binary, ["--port", String(port)], env, (line) => {
+  const args = ["--port", String(port), ...revocable(key)];
+  const part = parts.start("The local Ably", binary, args, env, (line) => {
     const said = listening(line);
     if (said !== undefined) heard(said);
   });
@@ -89,6 +90,14 @@ async function startLocalAbly(parts, binary, key, servicePort) {
     throw new Failure(`The local Ably did not say within ${READY_MS / 1000} s that it listens.`);
   });
   return { ...part, ...(await Promise.race([place, late])) };
+}
+
+/**
+ * By these arguments tokens of the key can be revoked, as an account's key has to be set up for the service.
+ * @param {string} key
+ */
+export function revocable(key) {
+  return ["--revocable", key.split(":", 1)[0] ?? ""];
 }
 
 /** @typedef {{ url: string, page?: string }} Listening `page` is the URL of its page, with the secret after the `#` */

@@ -21,10 +21,14 @@ const OPTIONAL = [
   "ABLY_REQUESTS_PER_SECOND",
   "JOB_FIX_BURST",
   "JOB_FIX_RATE",
+  "JOB_MAX_HOURS",
   "JOB_PUBLISH_RATE",
+  "JOB_REGISTRY",
   "JOB_TRAIL_MAX",
   "JOB_UNSENT_MAX",
   "MAX_FIX_AGE_HOURS",
+  "TOKEN_REQUESTS",
+  "TRAIL_RETENTION_DAYS",
 ];
 
 /** What keeps Wrangler from writing down or showing what goes through it; `.env.local` has it for whoever runs Wrangler by hand. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { assertProblem, assertState, assertTaken } from "./support/answers.ts";
 import type { Answer, Headers } from "./support/http.ts";
-import { Service, as, driverOf, newJob } from "./support/service.ts";
+import { Service, as, driverOf, newJob, seconds } from "./support/service.ts";
 
 /** All of an answer that does not differ from request to request. */
 function bytes(answer: Answer): string {
@@ -79,6 +79,17 @@ describe("access to jobs", () => {
     for (const headers of [{}, driverOf(), as("customer"), { ...as("admin"), "towline-user": "eve" }]) {
       assert.ok((await service.state(job, headers)).status >= 400);
     }
+    const tokens: [string, Headers][] = [
+      [`jobId=${job}`, {}],
+      [`jobId=${job}`, driverOf()],
+      [`jobId=${job}`, as("customer", ["other"])],
+      ["jobId=a:b", driverOf(job)],
+      ["clientId=eve", driverOf(job)],
+      ["ttl=1", driverOf(job)],
+      ["", as("service", [job])],
+      ["format=token-request", as("driver", [job], { exp: seconds(150) })],
+    ];
+    for (const [query, headers] of tokens) assert.ok((await service.send("GET", `/api/ably-token?${query}`, { headers })).status >= 400);
     assert.deepEqual(await service.objects(), before);
   });
 

@@ -8,7 +8,7 @@ import { Service, as, bearer, driverOf, session } from "./support/service.ts";
 const PAGE = "https://app.example";
 /** What ably-js, a driver's app, and tracing in a page send. */
 const REQUEST_HEADERS = [
-  "authorization", "content-type", "content-encoding", "accept", "idempotency-key", "towline-user", "x-ably-version", "x-ably-clientid",
+  "authorization", "content-type", "content-encoding", "accept", "idempotency-key", "if-match", "towline-user", "x-ably-version", "x-ably-clientid",
   "ably-agent", "baggage", "sentry-trace", "traceparent", "tracestate",
 ];
 const LOCAL = "http://localhost:3000";
@@ -45,7 +45,7 @@ const words = (list = "") => list.toLowerCase().split(/\s*,\s*/).sort();
 function assertShared(answer: Answer, origin: string): void {
   const { "expose-headers": exposed, ...others } = permissions(answer);
   assert.deepEqual(others, { "allow-origin": origin, "allow-credentials": "true" });
-  assert.deepEqual(words(exposed), ["link", "retry-after", "x-ably-errorcode", "x-request-id"]);
+  assert.deepEqual(words(exposed), ["etag", "link", "retry-after", "x-ably-errorcode", "x-request-id"]);
   assert.equal(answer.header("vary"), "Origin");
 }
 

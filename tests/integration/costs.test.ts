@@ -16,6 +16,7 @@ import { until } from "./support/until.ts";
 const POSTS = 1_000;
 const A_SECOND = 1_000;
 const AN_HOUR = 3_600_000;
+const RETENTION = 30 * 24 * AN_HOUR;
 
 /** What is run once in a job's life, before its first row: it makes the tables, and the one row of the job and of its first life. */
 const BIRTH = /^(CREATE TABLE|INSERT INTO (meta|lives)) /;
@@ -45,13 +46,31 @@ function spent(before: Costs, { rows, alarms }: Costs) {
   return { sum: written.reduce((sum, [, rows]) => sum + rows, set), says };
 }
 
+/** Nothing waits but the end of the trail's time. */
+const isQuiet = ({ due }: Costs) => due !== null && due > Date.now() + AN_HOUR;
+
 const NOTHING: Costs = { rows: {}, alarms: 0, due: null };
 
+test("a token costs the storage of its jobs nothing, whether or not they have any", async (t) => {
+  const service = await Counted.start();
+  t.after(() => service.stop());
+  const jobs = Array.from({ length: 5 }, newJob);
+  const [old = ""] = jobs;
+  assertTaken(await service.post(old, { lat: 48, lng: 16 }), old);
+  await until("the alarm to go off", async () => isQuiet(await service.costs(old)));
+  const before = await Promise.all(jobs.map((job) => service.costs(job)));
+  for (let count = 0; count < 3; count += 1) assert.equal((await service.token(jobs)).status, 200);
+  for (const [index, job] of jobs.entries()) {
+    const { sum, says } = spent(before[index] ?? NOTHING, await service.costs(job));
+    assert.equal(sum, 0, says);
+  }
+});
+
 describe("what a post costs", { concurrency: true, timeout: 120_000 }, () => {
-  test("a fix by itself: its row, the alarm, and that it has arrived", async (t) => {
+  test("a fix by itself: its row, the alarm, that it has arrived, and the alarm for the end of its trail's time", async (t) => {
     const job = await start(t);
     await job.post(1);
-    await until("the alarm to go off", async () => (await job.costs()).due === null);
+    await until("the alarm to go off", async () => isQuiet(await job.costs()));
     const first = await job.costs();
     // The job's second fix, by our clock, an hour later.
     const now = Date.now() + AN_HOUR;
@@ -62,10 +81,13 @@ describe("what a post costs", { concurrency: true, timeout: 120_000 }, () => {
     for (const [before, costs] of [[NOTHING, first], [first, second]] as const) {
       const { sum, says } = spent(before, costs);
       t.diagnostic(says);
-      assert.equal(sum, 3, says);
+      assert.equal(sum, 4, says);
     }
     assert.equal(await job.sent(), 2);
-    assert.equal(second.due, null, "a job that nobody posts to costs nothing");
+    assert.equal(second.due, now + RETENTION, "a job that nobody posts to costs nothing until its trail has had its time");
+    // Then all of it goes, by that alarm, and how far it had come with it.
+    await job.until(now + RETENTION);
+    assert.equal(await job.sent(), 0);
   });
 
   for (const fixes of [1, 10]) {

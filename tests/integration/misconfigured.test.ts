@@ -24,6 +24,7 @@ const WRONG: [variable: string, value: string | undefined][] = [
   ["SESSION_COOKIE", `${ODD}=`],
   ["SESSION_MAX_HOURS", ODD],
   ["SESSION_RENEWAL_SECONDS", `-${ODD}`],
+  ["JOB_REGISTRY", ODD],
   ["MAX_FIX_AGE_HOURS", "0"],
   ["CORS_ORIGINS", "*"],
   ["CORS_ORIGINS", `https://${ODD}.example/`],
@@ -90,7 +91,7 @@ test("several wrong settings are all named at once", async () => {
 test("an empty optional setting is one that is not set", async () => {
   const names = [
     "ABLY_PUBLISH_KEY", "ABLY_REST_URL", "SESSION_SECRET_PREVIOUS", "SESSION_ISSUER", "SESSION_AUDIENCE", "SESSION_COOKIE", "SESSION_MAX_HOURS",
-    "SESSION_RENEWAL_SECONDS", "MAX_FIX_AGE_HOURS", "CORS_ORIGINS", "CORS_HEADERS",
+    "SESSION_RENEWAL_SECONDS", "JOB_REGISTRY", "MAX_FIX_AGE_HOURS", "CORS_ORIGINS", "CORS_HEADERS",
   ];
   const service = await Service.start(Object.fromEntries(names.map((name) => [name, ""])));
   try {

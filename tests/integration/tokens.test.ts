@@ -208,10 +208,23 @@ describe("tokens", () => {
     assert.equal(Object.keys(claims.capability).length, 52);
   });
 
-  test("issuing tokens asks Ably nothing and touches no job", async () => {
+  test("issuing tokens asks Ably nothing", () => {
     assert.deepEqual(service.ably.strays, []);
-    assert.deepEqual(await service.objects(), []);
   });
+});
+
+test("with JOB_REGISTRY=off no job is touched, and the token is the same", async () => {
+  const service = await Service.start({ JOB_REGISTRY: "off" });
+  try {
+    const get = (query: string, headers: Headers) => service.send("GET", `/api/ably-token${query}`, { headers });
+    assert.deepEqual(Object.keys(verified(await get("", LARGEST)).capability).length, 52);
+    assert.equal(verified(await get("?jobId=a", driverOf("a", "b")))["x-ably-revocation-key"], "job:a");
+    verifiedRequest(await get("?format=token-request", driverOf("a", "b")));
+    assertAblyError(await get("?jobId=c", driverOf("a", "b")), 403, 40160);
+    assert.deepEqual(await service.objects(), []);
+  } finally {
+    await service.stop();
+  }
 });
 
 test("a token over 8 KB is refused with the advice to pass jobId, and then fits", async () => {

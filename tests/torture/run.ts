@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { Failure } from "../../scripts/setup/steps.mjs";
+import { Dispatch, type Dispatched } from "./dispatch.ts";
 import { Faults } from "./faults.ts";
 import { type Evidence, isClean, judge, type Trail, type Verdict } from "./judge.ts";
 import { Ledger } from "./ledger.ts";
@@ -51,14 +52,16 @@ export interface Report {
   lapses: string[];
   verdict: Verdict;
   operators: Told;
+  /** What became of the jobs that are registered. */
+  dispatched: Dispatched;
   /** What the runtime said last. */
   log: string[];
 }
 
 /** Whether nothing is wrong with a run. */
-export function passes({ silent, oddities, lapses, verdict, operators, kills, faultsMet, options }: Report): boolean {
+export function passes({ silent, oddities, lapses, verdict, operators, dispatched, kills, faultsMet, options }: Report): boolean {
   const isWhole = kills >= options.kills && faultsMet >= options.faults && lapses.length === 0;
-  const isRight = oddities.length === 0 && operators.findings.length === 0 && isClean(verdict);
+  const isRight = oddities.length === 0 && operators.findings.length === 0 && dispatched.findings.length === 0 && isClean(verdict);
   return isWhole && silent.finished === silent.rounds && isRight;
 }
 
@@ -114,6 +117,7 @@ class Run {
     const start = performance.now();
     const { kills, faults, seed } = this.#options;
     const witness = (this.#witness = await Witness.start(this.#world.ably, this.#jobs));
+    const dispatch = new Dispatch(this.#world, new Random(String(seed)).of("dispatch"), this.#signal);
     let count = 0;
     for (const round of rounds(new Random(String(seed)), this.#options)) {
       const enough = this.#world.kills >= kills && this.#faults.met >= faults;
@@ -124,6 +128,7 @@ class Run {
     }
     await this.#faults.lift();
     await this.#allAnswered();
+    const dispatched = await dispatch.end();
     await witness.until(() => this.#jobs.every((job) => witness.hasHeard(job, this.#ledger.placesOf(job))), PEACE);
     const evidence: Evidence[] = [];
     for (const job of this.#jobs) {
@@ -146,6 +151,7 @@ class Run {
       lapses: [...witness.lapses],
       verdict: judge(evidence),
       operators: judgeOperators(witness.operators, this.#faults.byKind),
+      dispatched,
       log: this.#world.log,
     };
   }

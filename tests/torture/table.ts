@@ -17,7 +17,7 @@ const VERDICTS = [
   ["unheard", "kept by Ably otherwise than the subscriber heard it"],
 ] as const;
 
-export function table({ options, seconds, kills, faults, posts, statuses, messages, together, silent, verdict, operators }: Report): string {
+export function table({ options, seconds, kills, faults, posts, statuses, messages, together, silent, verdict, operators, dispatched }: Report): string {
   const rows: [string, string | number][] = [
     ["publishing", options.publishing],
     ["seed, jobs, seconds", `${options.seed}, ${options.jobs}, ${seconds}`],
@@ -30,6 +30,9 @@ export function table({ options, seconds, kills, faults, posts, statuses, messag
     ["messages", messages],
     ...(options.publishing === "batched" ? [["of them taken by Ably together with another job's", together] satisfies [string, number]] : []),
     ...VERDICTS.map(([name, label]): [string, number] => [label, verdict.counts[name]]),
+    ["registered jobs, reassigned, closed", `${dispatched.jobs}, ${dispatched.reassignments}, ${dispatched.closes}`],
+    ["their fixes accepted, and of those withdrawn", `${dispatched.accepted}, ${dispatched.withdrawn}`],
+    ["seen, heard or posted by who was in no more", dispatched.findings.length],
     ["to operators: messages, and reports in them", `${operators.messages}, ${operators.reports}`],
     ["to operators: twice, too soon after another, or never", operators.findings.length],
   ];
@@ -40,7 +43,7 @@ export function table({ options, seconds, kills, faults, posts, statuses, messag
 }
 
 /** What is wrong with a run, in as many lines as a person reads. */
-export function complaints({ silent, oddities, lapses, verdict, operators }: Report, most = 40): string[] {
+export function complaints({ silent, oddities, lapses, verdict, operators, dispatched }: Report, most = 40): string[] {
   const waiting = silent.rounds - silent.finished;
   const all = [
     ...lapses.map((lapse) => `the witness is none: ${lapse}`),
@@ -48,6 +51,7 @@ export function complaints({ silent, oddities, lapses, verdict, operators }: Rep
     ...oddities,
     ...verdict.findings,
     ...operators.findings,
+    ...dispatched.findings,
   ];
   return all.length > most ? [...all.slice(0, most), `… and ${all.length - most} more`] : all;
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { config } from "../../bench/config.mjs";
-import { listening } from "../../scripts/dev/bring-up.mjs";
+import { listening, revocable } from "../../scripts/dev/bring-up.mjs";
 import { Parts } from "../../scripts/dev/parts.mjs";
 import { freePort, LOOPBACK } from "../../scripts/dev/ports.mjs";
 import { sign } from "../../scripts/dev/session.mjs";
@@ -177,7 +177,7 @@ class Life {
 
 async function startAbly(parts: Parts, binary: string, keys: string[], controlSecret: string): Promise<{ url: string }> {
   // Kept for as long as a run takes, and not for two minutes, so that there is a record to compare with at its end.
-  const args = ["--port", "0", "--namespace", "dispatch=persisted", ...keys.flatMap((key) => ["--key", key])];
+  const args = ["--port", "0", "--namespace", "dispatch=persisted", ...keys.flatMap((key) => ["--key", key]), ...keys.flatMap(revocable)];
   const env = { ...environment(), LOCAL_ABLY_CONTROL_SECRET: controlSecret };
   const heard = new Promise<{ url: string }>((resolve) => {
     parts.start("The local Ably", binary, args, env, (line) => {

@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { ClientOptions } from "ably";
-import { listening as listeningPlace } from "../../../scripts/dev/bring-up.mjs";
+import { listening as listeningPlace, revocable } from "../../../scripts/dev/bring-up.mjs";
 import { ablyAddress } from "../../../scripts/dev/facts.mjs";
 import { Parts } from "../../../scripts/dev/parts.mjs";
 import { environment } from "../../../scripts/setup/environment.mjs";
@@ -117,7 +117,7 @@ export class LocalAbly implements Ably {
     try {
       const env = { ...environment(), LOCAL_ABLY_KEY: this.key, LOCAL_ABLY_CONTROL_SECRET: this.#controlSecret };
       const listening = new Promise<string>((resolve) => {
-        parts.start("The local Ably", binary, ["--port", port, ...this.#options], env, (line) => {
+        parts.start("The local Ably", binary, ["--port", port, ...revocable(this.key), ...this.#options], env, (line) => {
           this.log.push(line);
           const url = listeningPlace(line)?.url;
           if (url !== undefined) resolve(url);

@@ -119,14 +119,19 @@ export class Listener {
     return listener;
   }
 
+  /** Those that tell of fixes; events of a job's life come on the same channel. */
+  get #located() {
+    return this.messages.filter(({ name }) => name?.startsWith("location."));
+  }
+
   /** Every fix told so far, in the order in which it was told. */
   get told(): Told[] {
-    return this.messages.flatMap(told);
+    return this.#located.flatMap(told);
   }
 
   /** Waits until a fix of the job with this seq, or a later one, was told. */
   async hears(seq: number, bound?: number): Promise<void> {
-    const last = () => (this.messages.at(-1)?.data as Event | undefined)?.seq ?? 0;
+    const last = () => (this.#located.at(-1)?.data as Event | undefined)?.seq ?? 0;
     await eventually(`seq ${seq} of the job, after ${last()}`, () => (last() >= seq ? true : undefined), bound);
   }
 }

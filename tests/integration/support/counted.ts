@@ -165,6 +165,11 @@ export class Counted {
     return this.#client.send("POST", `/api/jobs/${job}/location`, { headers: as("driver", [job], lasting()), body: JSON.stringify(body) });
   }
 
+  /** A token for these jobs. */
+  token(jobs: string[]): Promise<Answer> {
+    return this.#client.send("GET", "/api/ably-token", { headers: as("driver", jobs, lasting()) });
+  }
+
   /** What a job has cost, once nothing waits and Ably's last answer is known. */
   costs(job: string): Promise<Costs> {
     return this.#get(job);

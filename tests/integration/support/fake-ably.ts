@@ -34,6 +34,23 @@ export interface Batch {
 /** How a batch request is answered as a whole. */
 export type WholeBehaviour = (batch: Batch) => Response | Promise<Response>;
 
+/** A revocation as it arrived. */
+export interface Revocation {
+  url: string;
+  targets: string[];
+  issuedBefore: number;
+  /** By `performance.now()`. */
+  at: number;
+}
+
+/** How a revocation is answered. */
+export type RevocationBehaviour = (revocation: Revocation) => Response | Promise<Response>;
+
+export const revoked: RevocationBehaviour = ({ targets, issuedBefore }) => {
+  const results = targets.map((target) => ({ target, issuedBefore, appliesAt: Date.now() }));
+  return Response.json({ successCount: targets.length, failureCount: 0, results }, { status: 201 });
+};
+
 /** A refusal of a whole batch, in Ably's shape. */
 export function refusedWhole(status: number, code: number, headers: Record<string, string> = {}): WholeBehaviour {
   return () => refusal(status, code, headers, "refused by the test");
@@ -108,6 +125,8 @@ export class FakeAbly {
   readonly #inFlight = new Map<string, number>();
   readonly #sockets = new Map<string, Socket>();
   readonly #wholePlans: WholeBehaviour[] = [];
+  readonly #revocationPlans = new Map<string, RevocationBehaviour[]>();
+  readonly #revocations: Revocation[] = [];
   /** The batch requests, in the order in which they came. */
   readonly batches: Batch[] = [];
   /** Whatever else the Worker fetched. */
@@ -133,6 +152,16 @@ export class FakeAbly {
   /** What happens to the next batch requests as a whole. Of those after them each message is treated as its job's plan says. */
   planBatches(...behaviours: WholeBehaviour[]): void {
     this.#wholePlans.push(...behaviours);
+  }
+
+  /** What happens to the next revocations that name a target. Those after them are done. */
+  planRevocations(target: string, ...behaviours: RevocationBehaviour[]): void {
+    this.#revocationPlans.set(target, behaviours);
+  }
+
+  /** The revocations that name a target, in the order in which they came. */
+  revocations(target: string): Revocation[] {
+    return this.#revocations.filter(({ targets }) => targets.includes(target));
   }
 
   publishes(jobId: string): Publish[] {
@@ -172,6 +201,7 @@ export class FakeAbly {
 
   async #answer(url: URL, request: Request): Promise<Response> {
     if (url.pathname === "/messages") return this.#answerBatch(url, request);
+    if (/^\/keys\/[^/]+\/revokeTokens$/.test(url.pathname)) return this.#answerRevocation(url, request);
     const channel = /^\/channels\/(?:dispatch%3Ajob%3A([^/]+)|admin%3Aops)\/messages$/.exec(url.pathname);
     const jobId = channel?.[0] === undefined ? undefined : (channel[1] ?? OPERATIONS);
     if (jobId === undefined) {
@@ -184,6 +214,13 @@ export class FakeAbly {
     } finally {
       this.#lands(jobId);
     }
+  }
+
+  async #answerRevocation(url: URL, request: Request): Promise<Response> {
+    const revocation = { ...(JSON.parse(await request.text()) as Pick<Revocation, "targets" | "issuedBefore">), url: url.href, at: performance.now() };
+    this.#revocations.push(revocation);
+    const planned = revocation.targets.map((target) => this.#revocationPlans.get(target)?.shift());
+    return (planned.find((behaviour) => behaviour !== undefined) ?? revoked)(revocation);
   }
 
   // What is in it is written as each message was, so that its bytes can be compared whichever way they came.
