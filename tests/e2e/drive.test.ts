@@ -118,7 +118,7 @@ inBothFormats(world, "a post and its retry at the same time are one", async (_, 
   }
   await listener.hears(fixes.length);
   assertGapless(listener.told, { epoch, to: fixes.length });
-  await assertPublished(clients, job, fixes.length);
+  await assertPublished(clients, job, listener.messages.length);
 });
 
 inBothFormats(world, "who comes late begins with the first state and goes on without a gap", async (_, clients) => {
