@@ -35,6 +35,12 @@ pub enum IdError {
     Fix,
 }
 
+/// Whether a text is of the letters of which a job's id is, and no longer.
+fn is_plain(text: &str) -> bool {
+    (1..=JOB_ID_MAX).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $error:expr, $valid:expr) => {
         $(#[$doc])*
@@ -84,12 +90,7 @@ id!(
     /// One piece of towing work: the unit of access, of ordering and of privacy. It is one segment of a channel name.
     JobId,
     IdError::Job,
-    |text| {
-        (1..=JOB_ID_MAX).contains(&text.len())
-            && text != "."
-            && text != ".."
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-    }
+    |text| is_plain(text) && text != "." && text != ".."
 );
 
 id!(
@@ -109,10 +110,7 @@ id!(
     /// Who hands jobs out: one segment of the channel `presence:dispatch:{dispatchId}`.
     DispatchId,
     IdError::Dispatch,
-    |text| {
-        (1..=JOB_ID_MAX).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-    }
+    is_plain
 );
 
 id!(

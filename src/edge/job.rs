@@ -231,6 +231,13 @@ impl Inner {
         armed.map_err(|error| this.lines.fault("alarm_failed", Some(&describe(&error))))
     }
 
+    /// Ends a turn that began with how something has ended that was waited for.
+    fn go_on(this: &Rc<Self>, noted: Result<(), Line>) {
+        for ended in [noted, Self::turn(this)] {
+            ended.unwrap_or_else(|line| write(&line));
+        }
+    }
+
     /// Sees to it that there is a turn at that time.
     fn turn_at(this: &Rc<Self>, until: Millis) {
         let inner = Rc::clone(this);
@@ -249,9 +256,7 @@ impl Inner {
                 let noted = awake.core.revoked(outcome, now(), Math::random());
                 noted.map_err(|error| this.storage_fault(&error))
             });
-            for ended in [noted, Self::turn(&this)] {
-                ended.unwrap_or_else(|line| write(&line));
-            }
+            Self::go_on(&this, noted);
         });
     }
 
@@ -307,9 +312,7 @@ impl Inner {
             };
             noted.map_err(|error| self.storage_fault(&error))
         });
-        for ended in [noted, Self::turn(self)] {
-            ended.unwrap_or_else(|line| write(&line));
-        }
+        Self::go_on(self, noted);
     }
 
     async fn report(self: Rc<Self>, said: Report) {
@@ -321,9 +324,7 @@ impl Inner {
             }
             Err(_) => Ok(()),
         });
-        for ended in [noted, Self::turn(&self)] {
-            ended.unwrap_or_else(|line| write(&line));
-        }
+        Self::go_on(&self, noted);
     }
 
     async fn tell_operators(&self, said: &Report) -> Result<JsValue, JsValue> {

@@ -251,20 +251,17 @@ impl Registration {
         self.joined.iter().map(|joined| joined.n).fold(self.withdrawn, u64::max)
     }
 
-    /// Sets the time from which those have the channel for whom all that was before is confirmed now, or given up. `sent` is how far
-    /// that is. Says whether anything has changed.
-    pub fn follow(&mut self, sent: u64, now: Millis) -> bool {
-        let waiting =
-            self.joined.iter_mut().filter(|joined| joined.channel_from.is_none() && joined.n <= sent);
-        waiting.fold(false, |_, joined| {
-            joined.channel_from = Some(now + REPLAYED);
-            true
-        })
-    }
-
-    /// Whether [`follow`](Self::follow) would change anything.
-    pub fn is_behind(&self, sent: u64) -> bool {
-        self.joined.iter().any(|joined| joined.channel_from.is_none() && joined.n <= sent)
+    /// The same with the time from which those have the channel for whom all that was before is confirmed now, or given up; nothing where
+    /// it is so already. `sent` is how far that is.
+    pub fn follow(&self, sent: u64, now: Millis) -> Option<Self> {
+        let waits = |joined: &Joined| joined.channel_from.is_none() && joined.n <= sent;
+        if !self.joined.iter().any(waits) {
+            return None;
+        }
+        let mut next = self.clone();
+        let waiting = next.joined.iter_mut().filter(|joined| waits(joined));
+        waiting.for_each(|joined| joined.channel_from = Some(now + REPLAYED));
+        Some(next)
     }
 
     /// Its driver and its customers.

@@ -1,6 +1,6 @@
 //! What was issued to whoever has left is revoked at Ably: until Ably has confirmed that, or it has become pointless.
 
-use ably::rest::{PublishError, RevocationResult, Target, Targets};
+use ably::rest::{PublishError, REVOCATION_TARGETS_MAX, RevocationResult, Target, Targets};
 use serde::{Deserialize, Serialize};
 
 use super::registration::{Change, Event};
@@ -10,9 +10,6 @@ use crate::objects::{Cause, Millis};
 
 /// After so long nothing that was issued before lives any more, and Ably takes no revocation of it either.
 const POINTLESS_AFTER: Millis = 3_600_000;
-
-/// The most targets that Ably takes at once.
-const TARGETS_MAX: usize = 100;
 
 /// A TokenRequest is exchanged within two minutes, or never; a little more, for clocks.
 const EXCHANGED: Millis = 125_000;
@@ -50,7 +47,7 @@ impl Revocation {
         let part =
             |users: &[UserId], job| Self { users: users.to_vec(), job, issued_before: now, due, failures: 0 };
         // One less, since the job is a target too.
-        for users in change.left.chunks(TARGETS_MAX - 1) {
+        for users in change.left.chunks(REVOCATION_TARGETS_MAX - 1) {
             parts.push(part(users, key.take()));
         }
         if key.is_some() {
@@ -61,7 +58,7 @@ impl Revocation {
         // At a whole second: no token that is issued from then on is before it.
         let issued_before = (now + EXCHANGED + 999) / 1_000 * 1_000;
         let again = |users: &[UserId]| Self { issued_before, due: issued_before, ..part(users, None) };
-        parts.extend(later.chunks(TARGETS_MAX).map(again));
+        parts.extend(later.chunks(REVOCATION_TARGETS_MAX).map(again));
         parts
     }
 

@@ -80,6 +80,11 @@ impl Draft {
         Ok(draft)
     }
 
+    /// What the client has asked for.
+    pub fn params(&self) -> &TokenParams {
+        &self.params
+    }
+
     /// The jobs whose channels it has because the session names them.
     pub fn jobs(&self) -> &[JobId] {
         if !self.policy.names_jobs(self.session.role) {

@@ -51,20 +51,18 @@ fn token(
     moment: &Moment,
 ) -> Next {
     let params = TokenParams::parse(query, form)?;
-    let token_request = params.format == Format::TokenRequest;
-    if token_request && !config.token_requests {
+    if params.format == Format::TokenRequest && !config.token_requests {
         return Err(
             ErrorInfo::new(40003, 400, "this service gives no TokenRequests: leave `format` out").into()
         );
     }
-    let is_narrow = params.job.is_some();
     let (key, policy) = (&config.token_key, Policy::compiled());
     let draft = Draft::new(key, policy, Rc::clone(&session), params, moment.now_ms)?;
     if config.job_registry == JobRegistry::Off || draft.jobs().is_empty() {
         return answer(draft.issue(key, moment.now_ms, nonce(moment))?);
     }
     let (config, viewer, moment) = (Rc::clone(config), Viewer::of(&session), moment.clone());
-    Admitting { config, draft, viewer, token_request, is_narrow, moment, rounds: ROUNDS_MORE }.ask()
+    Admitting { config, draft, viewer, moment, rounds: ROUNDS_MORE }.ask()
 }
 
 /// The request's id is 122 random bits of our own that nobody has seen yet.
@@ -84,9 +82,6 @@ struct Admitting {
     config: Rc<Config>,
     draft: Draft,
     viewer: Viewer,
-    token_request: bool,
-    /// Whether one job was asked for.
-    is_narrow: bool,
     /// Its time is the token's `iat`, and comes before the objects are asked: whoever closes a job after its object has said yes revokes
     /// what was issued until then, and so this token too.
     moment: Moment,
@@ -96,11 +91,9 @@ struct Admitting {
 
 impl Admitting {
     fn ask(self) -> Next {
-        let admit = |job: &JobId| JobRequest::Admit {
-            job: job.clone(),
-            viewer: self.viewer.clone(),
-            token_request: self.token_request,
-        };
+        let token_request = self.draft.params().format == Format::TokenRequest;
+        let admit =
+            |job: &JobId| JobRequest::Admit { job: job.clone(), viewer: self.viewer.clone(), token_request };
         let requests = self.draft.jobs().iter().map(|job| (job.clone(), admit(job))).collect();
         Step::call_all(requests, move |replies| self.told(replies?))
     }
@@ -108,7 +101,8 @@ impl Admitting {
     fn told(self, replies: Vec<Reply>) -> Next {
         let admissions = replies.into_iter().map(admission).collect::<Result<Vec<_>, _>>()?;
         // Where the one job that was asked for refuses, that is said at once, as of a foreign one.
-        let is_refused = self.is_narrow && admissions.iter().all(|said| said.standing == Standing::Refused);
+        let is_narrow = self.draft.params().job.is_some();
+        let is_refused = is_narrow && admissions.iter().all(|said| said.standing == Standing::Refused);
         let not_before = admissions.iter().filter_map(|said| said.not_before).max().filter(|_| !is_refused);
         match not_before.and_then(|time| u64::try_from(time).ok()) {
             Some(time) if time > self.moment.now_ms => self.wait(time),

@@ -6,7 +6,7 @@ use crate::http::problem::Problem;
 use crate::http::step::{Asked, Next, Object, Step, Unreachable};
 use crate::ids::{FixId, JobId};
 use crate::jobs::Viewer;
-use crate::locations::{JobRefusal, JobRequest, Post, Reply, Sender};
+use crate::locations::{JobRequest, Post, Reply, Sender};
 
 pub(super) fn post(asked: Asked<'_>, job: JobId) -> Next {
     let driver = access::driver_of(&asked.session, &job)?;
@@ -30,8 +30,6 @@ pub(super) fn get(asked: Asked<'_>, job: JobId) -> Next {
 fn answer(reply: Result<Reply, Unreachable>) -> Next {
     match reply? {
         Reply::Answer(body) => Ok(Step::Done(Answer::json(200, body))),
-        Reply::Refusal(JobRefusal::TooFast { retry_after }) => Err(Problem::TooFast { retry_after }),
-        Reply::Refusal(JobRefusal::Backlog) => Err(Problem::Backlog),
         Reply::Refusal(refusal) => Err(access::refused(refusal)),
     }
 }

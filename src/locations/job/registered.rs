@@ -171,13 +171,11 @@ impl<L: Log> Job<L> {
     /// Notes for whom all that was before them has left by now.
     pub(super) fn follow_outbox(&mut self, now: Millis) -> Result<(), LogError> {
         let sent = self.outbox.position().sent;
-        let Some(registration) = self.registration.as_ref().filter(|it| it.is_behind(sent)) else {
-            return Ok(());
-        };
-        let mut next = registration.clone();
-        next.follow(sent, now);
-        self.log.register(&next)?;
-        self.registration = Some(next);
+        let next = self.registration.as_ref().and_then(|registration| registration.follow(sent, now));
+        if let Some(next) = next {
+            self.log.register(&next)?;
+            self.registration = Some(Box::new(next));
+        }
         Ok(())
     }
 
