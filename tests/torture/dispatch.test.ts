@@ -28,6 +28,15 @@ test("what waits when a job is handed on or closed need not come, and all else h
   assert.equal(judgeRegistered(registered(false), open.slice(0, 3)).findings.length, 1);
 });
 
+test("what came before the job was registered is by claims, and is over then", () => {
+  const claimed = registered(false);
+  claimed.taken.push({ epoch: 5, seq: 1, driver: "b", lat: 0.5 }, { epoch: 5, seq: 2, driver: "a", lat: 0.6 });
+  const rest = [assigned, fix(10, 1, 0.1), fix(10, 2, 0.2), reassigned, fix(20, 1, 0.3)];
+  assert.deepEqual(judgeRegistered(claimed, [fix(5, 1, 0.5), ...rest]), { withdrawn: 1, findings: [] });
+  assert.notDeepEqual(judgeRegistered(claimed, [fix(5, 2, 0.6), ...rest]).findings, []);
+  assert.notDeepEqual(judgeRegistered(claimed, [assigned, fix(5, 1, 0.5), ...rest.slice(1)]).findings, []);
+});
+
 test("each way in which access can outlast its end is found", () => {
   for (const [isClosed, ...history] of [
     [false, assigned, fix(10, 1, 0.1), reassigned, fix(10, 2, 0.2), fix(20, 1, 0.3)],

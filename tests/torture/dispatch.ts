@@ -28,7 +28,7 @@ interface Taken {
 /** A job as its platform knows it. */
 export interface Registered {
   job: string;
-  /** Whose each epoch is. */
+  /** Whose each epoch is, from the first on that began when the job was registered: before that it was whoever's claims said so. */
   epochs: Map<number, string>;
   taken: Taken[];
   isClosed: boolean;
@@ -173,8 +173,9 @@ export function judgeRegistered(registered: Registered, history: readonly Messag
   const findings: string[] = [];
   const found = (what: string) => void findings.push(`${job}: ${what}`);
   const owners = new Map(taken.map((fix) => [fix.lat, fix]));
+  const first = Math.min(...epochs.keys());
   for (const { epoch, seq, driver } of taken) {
-    if (epochs.get(epoch) !== driver) found(`${driver} was told ${epoch}.${seq}, which is an epoch of ${epochs.get(epoch)}`);
+    if (epoch >= first && epochs.get(epoch) !== driver) found(`${driver} was told ${epoch}.${seq}, which is an epoch of ${epochs.get(epoch)}`);
   }
   let [present, last, closed] = [0, 0, 0];
   for (const { name = "", data } of history) {
@@ -186,6 +187,7 @@ export function judgeRegistered(registered: Registered, history: readonly Messag
       if (epoch > present) [present, last] = [epoch, 0];
       continue;
     }
+    if (present === 0 && epoch < first) present = epoch;
     if (epoch !== present) found(`fixes of ${epoch} came in ${present}`);
     // What is sent again after two minutes may come twice, and nothing else does.
     if (fromSeq !== last + 1 && seq > last) found(`${epoch}.${fromSeq} came after ${last}`);
