@@ -21,7 +21,7 @@ export function median(values) {
  * @param {number[]} sorted
  * @param {number} share
  */
-function quantile(sorted, share) {
+export function quantile(sorted, share) {
   const place = (sorted.length - 1) * share;
   const [below, above] = [sorted[Math.floor(place)] ?? NaN, sorted[Math.ceil(place)] ?? NaN];
   return below + (above - below) * (place - Math.floor(place));

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { revocable } from "../../scripts/dev/bring-up.mjs";
 import { freePort, LOOPBACK } from "../../scripts/dev/ports.mjs";
 import { environment, NPM_BIN } from "../../scripts/setup/environment.mjs";
 import { buildLocalAbly } from "../../scripts/setup/local-ably.mjs";
@@ -16,7 +17,7 @@ import { ABLY_API_KEY, SESSION_SECRET } from "../workerd.mjs";
 
 const FIRST_PORT = 18_900;
 
-/** @param {Options} options */
+/** @param {Pick<Options, "towline" | "mode" | "limits"> & Partial<Options>} options */
 export async function setStage({ towline, mode, publishers, requestsPerSecond, limits }) {
   const binary = await buildLocalAbly();
   const bundle = towline ?? (await bundleWorker());
@@ -27,7 +28,7 @@ export async function setStage({ towline, mode, publishers, requestsPerSecond, l
   const ablyPort = await freePort(FIRST_PORT, LOOPBACK);
   const ably = await startProcess({
     command: binary,
-    args: ["--port", String(ablyPort), "--limits", limits],
+    args: ["--port", String(ablyPort), "--limits", limits, ...revocable(ABLY_API_KEY)],
     port: ablyPort,
     path: "/",
     env: { ...environment(), LOCAL_ABLY_KEY: ABLY_API_KEY, LOCAL_ABLY_CONTROL_SECRET: controlSecret },

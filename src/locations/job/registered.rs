@@ -173,6 +173,9 @@ impl<L: Log> Job<L> {
         let sent = self.outbox.position().sent;
         let next = self.registration.as_ref().and_then(|registration| registration.follow(sent, now));
         if let Some(next) = next {
+            // Else whoever wakes would send again, to those who have the channel by then, what was confirmed before them.
+            self.log.confirm(self.outbox.position())?;
+            self.outbox.saved();
             self.log.register(&next)?;
             self.registration = Some(Box::new(next));
         }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::registered::{ask, close, put, user, viewer};
 use super::*;
+use crate::jobs::CloseReason;
 use crate::jobs::revocation::{Outcome, Revocation};
 use crate::sessions::Role;
 
@@ -45,6 +46,7 @@ enum Act {
     },
     Retry(prop::sample::Index),
     Close,
+    Delete,
     Wait(Millis),
     Sleep,
     /// Something leaves; or what is on its way ends, and how.
@@ -79,6 +81,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(driver, fixes)| Act::Post { driver, fixes }),
         4 => any::<prop::sample::Index>().prop_map(Act::Retry),
         1 => Just(Act::Close),
+        1 => Just(Act::Delete),
         8 => ms.prop_map(Act::Wait),
         3 => Just(Act::Sleep),
         14 => failure.prop_map(Act::Outbox),
@@ -231,7 +234,7 @@ impl Both {
                     || JobRequest::Customer { job: job_id(), user: user(who), takes_part, only: None };
                 let answer = both!(self, rig => ask(&mut rig.job, request(), now));
                 match version {
-                    0 => assert_eq!(answer, Err(JobRefusal::NotRegistered)),
+                    0 if !self.model.is_forgotten => assert_eq!(answer, Err(JobRefusal::NotRegistered)),
                     _ => self.check_change(answer, version, writes),
                 }
             }
@@ -251,6 +254,10 @@ impl Both {
                 self.post(driver, fixes);
             }
             Act::Retry(_) => {}
+            Act::Close if self.model.is_forgotten => {
+                let request = || JobRequest::Close { job: job_id(), reason: CloseReason::Done };
+                assert_eq!(both!(self, rig => ask(&mut rig.job, request(), now)), Err(JobRefusal::Forgotten));
+            }
             Act::Close if version > 0 => {
                 self.model.close();
                 let answer = both!(self, rig => close(&mut rig.job, now));
@@ -260,6 +267,11 @@ impl Both {
                 );
             }
             Act::Close => {}
+            Act::Delete => {
+                let answer =
+                    both!(self, rig => ask(&mut rig.job, JobRequest::Forget { job: job_id() }, now)).map(drop);
+                assert_eq!(answer, if self.model.delete() { Ok(()) } else { Err(JobRefusal::NotRegistered) });
+            }
             Act::Wait(ms) => self.model.wait(ms),
             Act::Sleep => {
                 let mut before = both!(self, rig => rig.seen(now));
@@ -268,6 +280,9 @@ impl Both {
                 // What Ably has confirmed may be written down later.
                 for (.., seen) in before.iter_mut().chain(&mut after) {
                     seen.trail.iter_mut().for_each(|page| page["published"] = Value::Null);
+                    // And when a job was forgotten is known as long as anything of it is kept.
+                    let admission = seen.admission.as_object_mut().filter(|_| self.model.is_forgotten);
+                    admission.map(|admission| admission.remove("notBefore"));
                 }
                 assert_eq!(before, after, "waking changes nothing");
             }
@@ -310,7 +325,8 @@ impl Both {
         if let Ok(answer) = answer {
             assert_eq!(answer["epoch"], json!(self.model.epoch()));
         }
-        assert!(self.model.kept.len() > kept || self.writes() == writes, "what is not taken is not written");
+        let is_written = self.model.kept.len() > kept || self.model.is_forgotten;
+        assert!(is_written || self.writes() == writes, "what is not taken is not written");
         self.posts.push((driver, fixes));
     }
 
@@ -350,6 +366,15 @@ impl Both {
         self.act(Act::Alarm);
         self.outbox(None);
         self.act(Act::Wait(126_000));
+        if self.model.is_forgotten {
+            // What operators are to hear nobody takes from it here.
+            self.act(Act::Wait(HOUR));
+            self.act(Act::Alarm);
+            let is_named = both!(self, rig => rig.job.sequence.job().is_some());
+            both!(self, rig => rig.sleep());
+            let is_named = is_named || both!(self, rig => rig.job.sequence.job().is_some());
+            assert!(!is_named, "of a job that is forgotten nothing is kept in the end");
+        }
         for (role, who, seen) in self.memory.seen(self.model.now) {
             let is_in = self.model.visible(role, who).is_ok();
             assert_eq!(seen.admission["standing"], if is_in { "admitted" } else { "refused" }, "{who}");

@@ -42,6 +42,7 @@ pub(super) struct Model {
     ends_at: Millis,
     left_at: Option<Millis>,
     pub(super) is_closed: bool,
+    pub(super) is_forgotten: bool,
     parts: BTreeMap<&'static str, Part>,
     /// Each with its driver, where it has a registered one.
     lives: Vec<(u64, Option<&'static str>)>,
@@ -119,6 +120,23 @@ impl Model {
         }
     }
 
+    /// Whether there is anything that could be forgotten.
+    pub(super) fn delete(&mut self) -> bool {
+        if self.lives.is_empty() {
+            return false;
+        }
+        if self.version > 0 {
+            self.close();
+        } else if !self.is_forgotten {
+            self.owed.push((BTreeSet::new(), true, self.now));
+        }
+        if !self.is_forgotten {
+            self.left_at = Some(self.now);
+        }
+        (self.is_closed, self.is_forgotten) = (true, true);
+        true
+    }
+
     pub(super) fn wait(&mut self, ms: Millis) {
         self.now += ms;
         if self.version > 0 && self.ends_at <= self.now {
@@ -128,6 +146,10 @@ impl Model {
 
     /// The results, or nothing where it is none of this driver's business.
     pub(super) fn post(&mut self, driver: &'static str, fixes: &[Sent]) -> Option<Vec<String>> {
+        if self.is_forgotten {
+            // Nobody knows any more whose it was.
+            return Some((0..fixes.len()).map(|index| format!("rejected:job_closed:null:{index}")).collect());
+        }
         let is_registered = self.version > 0;
         let is_theirs = !is_registered || self.driver == Some(driver);
         if !is_theirs && self.lives.iter().all(|(_, whose)| *whose != Some(driver)) {
@@ -179,6 +201,7 @@ impl Model {
         let is_driver = role == Role::Driver;
         let takes_part = if is_driver { self.driver == Some(who) } else { self.customers.contains(who) };
         match self.version {
+            _ if self.is_forgotten => return Err(JobRefusal::Closed),
             0 => return Ok(self.kept.iter().collect()),
             _ if !takes_part => return Err(JobRefusal::NotAParticipant),
             _ if self.is_closed => return Err(JobRefusal::Closed),
@@ -233,7 +256,7 @@ impl Model {
         let told =
             seen.job.as_ref().map(|job| (job["state"].clone(), job["version"].clone(), job["epoch"].clone()));
         let expected = match (visible, self.version) {
-            (_, 0) => Err(&JobRefusal::NotRegistered),
+            (_, 0) if !self.is_forgotten => Err(&JobRefusal::NotRegistered),
             (Ok(_), version) => Ok((json!("open"), json!(version), json!(self.epoch()))),
             (Err(refusal), _) => Err(refusal),
         };
@@ -245,6 +268,10 @@ impl Model {
     }
 
     fn check_admission(&self, who: &str, may_see: bool, admission: &Value) {
+        if self.is_forgotten {
+            let said = (&admission["standing"], &admission["until"]);
+            return assert_eq!(said, (&json!("refused"), &Value::Null), "to {who}");
+        }
         if self.version == 0 {
             return assert_eq!(*admission, json!({"standing": "admitted"}));
         }
@@ -285,7 +312,7 @@ impl Model {
         };
         if message.name.starts_with("job.") {
             let version = data["version"].as_u64().unwrap();
-            assert!(version == self.version || version < self.version && !self.is_closed);
+            assert!(version == self.version.max(1) || version < self.version && !self.is_closed);
             assert!(!is_new || self.is_closed || epoch > self.last.0, "first of all the event");
             self.last = if epoch > self.last.0 { (epoch, 0) } else { self.last };
             return;
