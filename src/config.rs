@@ -59,6 +59,8 @@ pub struct JobConfig {
     pub longest_job_ms: u64,
     /// How long what a job keeps stays after its end, in milliseconds; where it is not registered, after its last fix.
     pub trail_retention_ms: u64,
+    /// How long nothing is heard of the driver of a registered job until that is told, in milliseconds. Nothing where it never is.
+    pub silent_after_ms: Option<u64>,
     /// How its messages leave.
     pub publishing: Publishing,
     /// How often one of the publishers asks Ably, where there are some.
@@ -210,6 +212,7 @@ impl JobConfig {
         let token_requests = reader.optional("TOKEN_REQUESTS", on_or_off).unwrap_or(true);
         let max_job_hours = reader.number("JOB_MAX_HOURS", 1..=8_760, 72);
         let trail_retention_days = reader.number("TRAIL_RETENTION_DAYS", 1..=3_650, 30);
+        let silent_after_seconds = reader.number("SILENT_AFTER_SECONDS", 0..=86_400, 60);
         let is_batched = reader.optional("ABLY_PUBLISHING", is_batched).unwrap_or_default();
         let publishers = reader.number("ABLY_PUBLISHERS", 1..=64, 4);
         let requests = reader.number("ABLY_REQUESTS_PER_SECOND", 1..=10_000, 50);
@@ -238,6 +241,7 @@ impl JobConfig {
             token_requests,
             longest_job_ms: max_job_hours * 3_600_000,
             trail_retention_ms: trail_retention_days * 86_400_000,
+            silent_after_ms: Some(silent_after_seconds * 1_000).filter(|ms| *ms > 0),
             publishing,
             pace,
         })

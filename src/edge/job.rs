@@ -165,6 +165,7 @@ impl Inner {
                 longest: config.longest_job_ms as Millis,
                 token_requests: config.token_requests,
                 retention: config.trail_retention_ms as Millis,
+                silent_after: config.silent_after_ms.map(|ms| ms as Millis),
             };
             let issuer = match config.token_key == config.publish_key {
                 true => Rc::clone(&ably),

@@ -7,15 +7,20 @@
 //! - [`sight`] says what somebody may see of it, and [`standing`] what a token may have.
 //! - [`told`] is what the platform and who takes part are told of it.
 //! - [`revocation`] ends what was issued to whoever has left.
+//! - [`vitals`] says whether its driver is heard of, and [`figures`] what has become of their fixes.
 
+pub mod figures;
+mod heartbeat;
 pub mod registration;
 pub mod revocation;
 pub mod sight;
 pub mod standing;
 pub mod told;
 mod viewer;
+pub mod vitals;
 pub mod wanted;
 
+pub use self::heartbeat::Heartbeat;
 pub use self::registration::{Ended, Registration};
 pub use self::sight::Sight;
 pub use self::standing::{Admission, Standing};

@@ -130,6 +130,16 @@ pub enum Event {
     Reassigned,
     /// It has ended.
     Closed(EndReason),
+    /// Nothing is heard of its driver.
+    Silent {
+        /// Since then, Unix milliseconds.
+        since: Millis,
+    },
+    /// Its driver is heard of again.
+    Heard {
+        /// Nothing was since then, Unix milliseconds.
+        since: Millis,
+    },
 }
 
 /// Whether somebody's fixes are taken.

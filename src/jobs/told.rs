@@ -1,9 +1,13 @@
 //! What the platform, and who takes part, are told of a job.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::figures::Figures;
 use super::registration::{EndReason, Ended, Event, Registration};
 use super::viewer::Viewer;
+use super::vitals::{Pulse, Vitals};
 use super::wanted::Spot;
 use crate::ids::{DispatchId, JobId, UserId};
 use crate::objects::Millis;
@@ -44,6 +48,18 @@ pub struct Told {
     /// When it has, Unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Millis>,
+    /// Of the driver's phone.
+    #[serde(flatten)]
+    pub pulse: Pulse,
+    /// When the driver's last fix was accepted, Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_fix_at: Option<Millis>,
+    /// Since when all of their fixes are refused, Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_since: Option<Millis>,
+    /// What has become of each driver's fixes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figures: Option<BTreeMap<UserId, Figures>>,
 }
 
 /// Whether a job goes on.
@@ -69,11 +85,22 @@ pub enum Outcome {
 }
 
 impl Told {
-    /// The job as somebody is told it who may see it.
-    pub fn to(viewer: &Viewer, job: &JobId, epoch: Option<u64>, registration: &Registration) -> Self {
-        let all = Self::to_platform(job, epoch, registration);
+    /// The job as somebody is told it who may see it, with what is known of its driver.
+    pub fn to(
+        viewer: &Viewer,
+        job: &JobId,
+        epoch: Option<u64>,
+        registration: &Registration,
+        (vitals, pulse): (&Vitals, Pulse),
+    ) -> Self {
+        let all =
+            Self { pulse, last_fix_at: vitals.fixed_at(), ..Self::to_platform(job, epoch, registration) };
         match viewer.role {
-            Role::Dispatcher | Role::Admin | Role::Service => all,
+            Role::Dispatcher | Role::Admin | Role::Service => Self {
+                refused_since: vitals.refused_since(),
+                figures: Some(vitals.figures().by_driver()),
+                ..all
+            },
             Role::Driver => Self { driver: Some(Some(viewer.user.clone())), customers: None, ..all },
             Role::Customer => {
                 Self { driver: None, customers: Some(vec![viewer.user.clone()]), place: None, ..all }
@@ -97,6 +124,10 @@ impl Told {
             dispatch_id: wanted.dispatch_id.clone(),
             reason: registration.ended.map(|ended| ended.reason),
             closed_at: registration.ended.map(|Ended { at, .. }| at),
+            pulse: Pulse::default(),
+            last_fix_at: None,
+            refused_since: None,
+            figures: None,
         }
     }
 }
@@ -110,6 +141,8 @@ struct Happened<'a> {
     version: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<EndReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Millis>,
     ts: Millis,
 }
 
@@ -120,6 +153,8 @@ impl Event {
             Self::Assigned => "job.assigned",
             Self::Reassigned => "job.reassigned",
             Self::Closed(_) => "job.closed",
+            Self::Silent { .. } => "driver.silent",
+            Self::Heard { .. } => "driver.heard",
         }
     }
 
@@ -129,6 +164,10 @@ impl Event {
     /// Where it cannot be serialised; with these types that does not happen.
     pub fn data(self, job: &JobId, epoch: u64, version: u64, ts: Millis) -> serde_json::Result<String> {
         let reason = if let Self::Closed(reason) = self { Some(reason) } else { None };
-        serde_json::to_string(&Happened { job_id: job, epoch, version, reason, ts })
+        let since = match self {
+            Self::Silent { since } | Self::Heard { since } => Some(since),
+            Self::Assigned | Self::Reassigned | Self::Closed(_) => None,
+        };
+        serde_json::to_string(&Happened { job_id: job, epoch, version, reason, since, ts })
     }
 }

@@ -106,6 +106,7 @@ fn rule(field: &str) -> &'static str {
         "place" => "is {\"lat\", \"lng\"} in degrees",
         "startsAt" => "is a time before `endsAt`: ISO 8601 with an offset, or Unix milliseconds",
         "endsAt" => "is a time to come, within a year: ISO 8601 with an offset, or Unix milliseconds",
+        "state" => "is `parked`, `no_permission`, `no_fix` or `off_duty`",
         "dispatchId" => "is 1 to 64 of the characters A-Z a-z 0-9 . _ -",
         _ => "is `done`, `cancelled` or `failed`",
     }
@@ -114,9 +115,9 @@ fn rule(field: &str) -> &'static str {
 /// The members of a body, each as its own text, so that the one that is wrong can be named. What else there is is ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Members<'a> {
+pub(super) struct Members<'a> {
     #[serde(borrow, default, deserialize_with = "there")]
-    driver: Option<&'a RawValue>,
+    pub(super) driver: Option<&'a RawValue>,
     #[serde(borrow)]
     customers: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -129,6 +130,8 @@ struct Members<'a> {
     dispatch_id: Option<&'a RawValue>,
     #[serde(borrow)]
     reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) state: Option<&'a RawValue>,
 }
 
 /// A member that is there, be it `null`.
@@ -183,22 +186,22 @@ impl CloseReason {
     }
 }
 
-fn members(body: &[u8]) -> Result<Members<'_>, JobError> {
+pub(super) fn members(body: &[u8]) -> Result<Members<'_>, JobError> {
     // A list of values is an object as well, to serde.
     let body = str::from_utf8(body).ok().filter(|body| body.trim_ascii_start().starts_with('{'));
     body.and_then(|body| serde_json::from_str(body).ok()).ok_or(JobError::NotAnObject)
 }
 
-fn wrong(field: &'static str, reason: Reason) -> JobError {
+pub(super) fn wrong(field: &'static str, reason: Reason) -> JobError {
     JobError::Member { field, reason }
 }
 
 /// A value of this type and no other.
-fn read<'a, T: Deserialize<'a>>(field: &'static str, text: &'a str) -> Result<T, JobError> {
+pub(super) fn read<'a, T: Deserialize<'a>>(field: &'static str, text: &'a str) -> Result<T, JobError> {
     serde_json::from_str(text).map_err(|_| wrong(field, Reason::WrongType))
 }
 
-fn user(field: &'static str, id: String) -> Result<UserId, JobError> {
+pub(super) fn user(field: &'static str, id: String) -> Result<UserId, JobError> {
     UserId::parse(id).map_err(|_| wrong(field, Reason::InvalidId))
 }
 

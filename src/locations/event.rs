@@ -7,6 +7,7 @@ use super::clock::{Clock, Measured};
 use super::log::{Content, Kept, Row};
 use super::{Fix, Millis};
 use crate::ids::JobId;
+use crate::jobs::vitals::Pulse;
 
 /// `[seq, effective time, lat, lng]`.
 pub type Backfill = (u64, Millis, f64, f64);
@@ -60,6 +61,9 @@ pub struct Updated {
     /// first state alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_ms: Option<Millis>,
+    /// Of the driver's phone; in a first state alone.
+    #[serde(flatten)]
+    pub pulse: Pulse,
 }
 
 impl Updated {
@@ -83,12 +87,13 @@ impl Updated {
             backfill: Vec::new(),
             now: None,
             age_ms: None,
+            pulse: Pulse::default(),
         }
     }
 
-    /// The same as a first state, told at `now`.
-    pub fn told_at(self, now: Millis) -> Self {
-        Self { now: Some(now), age_ms: Some((now - self.captured_at).max(0)), ..self }
+    /// The same as a first state, told at `now`, with what is known of the driver's phone.
+    pub fn told_at(self, now: Millis, pulse: Pulse) -> Self {
+        Self { now: Some(now), age_ms: Some((now - self.captured_at).max(0)), pulse, ..self }
     }
 }
 

@@ -29,7 +29,9 @@ use super::protocol::{Identity, JobAnswer, JobRefusal, JobRequest, NoState, Outc
 use super::sequence::{Alive, Before, Mark, Markers, Sequence, ahead_after};
 use super::trail::{Page, Scope, Wanted};
 use crate::ids::JobId;
+use crate::jobs::figures::Figures;
 use crate::jobs::revocation::TokenRequests;
+use crate::jobs::vitals::Vitals;
 use crate::jobs::{Registration, Viewer};
 use crate::operations::Queue;
 
@@ -38,6 +40,7 @@ mod notice;
 mod registered;
 mod revoking;
 mod sending;
+mod watching;
 
 #[cfg(test)]
 pub(in crate::locations) mod tests;
@@ -64,6 +67,8 @@ pub struct Settings {
     pub token_requests: bool,
     /// So long after its end, or after its last fix where it is not registered, what is kept of a job goes.
     pub retention: Millis,
+    /// So long nothing is heard of the driver of a registered job until that is told. Nothing where it never is.
+    pub silent_after: Option<Millis>,
 }
 
 /// One job: its sequence, what it keeps, and its outbox.
@@ -86,6 +91,7 @@ pub struct Job<L> {
     forgotten: Option<Forgotten>,
     revocations: Revocations,
     token_requests: TokenRequests,
+    vitals: Vitals,
 }
 
 impl<L: Log> Job<L> {
@@ -110,6 +116,14 @@ impl<L: Log> Job<L> {
         let forgotten = match &waking {
             Waking::Forgotten { epoch, held } => Some(Forgotten::resume(*epoch, held.as_deref())),
             Waking::Untouched | Waking::Begun { .. } | Waking::Emptied { .. } => None,
+        };
+        let vitals = match &waking {
+            Waking::Begun { life, last, vitals, .. } => {
+                let last_fix = last.as_ref().filter(|last| last.epoch == life.epoch);
+                let last_fix = last_fix.filter(|last| last.accepted().is_some()).map(|last| last.ts);
+                Vitals::resume(vitals.as_deref().cloned(), life.epoch, last_fix, sequence.last_n())
+            }
+            Waking::Untouched | Waking::Emptied { .. } | Waking::Forgotten { .. } => Vitals::default(),
         };
         let (tasks, registration) = match waking {
             Waking::Begun { tasks, registration, .. } => (tasks, registration),
@@ -136,6 +150,7 @@ impl<L: Log> Job<L> {
             forgotten,
             revocations,
             token_requests,
+            vitals,
         })
     }
 
@@ -147,6 +162,7 @@ impl<L: Log> Job<L> {
         // Whoever asks after its time was over finds it closed, whenever the alarm goes off.
         self.token_requests.awake(now);
         self.expire(now)?;
+        self.watch(now)?;
         self.go_on_forgetting(now)?;
         if let Some(forgotten) = &self.forgotten {
             let answered = self.answer_forgotten(forgotten, request, now)?;
@@ -155,6 +171,7 @@ impl<L: Log> Job<L> {
         let answered = match request {
             JobRequest::Post { job, post } => self.post(job, post, now)?.map(JobAnswer::Post),
             JobRequest::State { job, viewer } => self.state(job, viewer.as_ref(), now)?,
+            JobRequest::Heartbeat { job, driver, state } => self.heartbeat(job, &driver, state, now)?,
             JobRequest::Trail { job, after, limit, names, viewer } => {
                 let wanted = Wanted { after, limit, names, scope: Scope::All };
                 self.trail(job, wanted, viewer.as_ref())?.map(JobAnswer::Trail)
@@ -169,7 +186,7 @@ impl<L: Log> Job<L> {
             JobRequest::Customer { job, user, takes_part, only } => {
                 self.customer(&job, &user, takes_part, only.as_ref(), now)?
             }
-            JobRequest::Job { job, viewer } => self.registered(&job, &viewer)?,
+            JobRequest::Job { job, viewer } => self.registered(&job, &viewer, now)?,
             JobRequest::Close { job, reason } => self.close(&job, reason, now)?,
             JobRequest::Forget { job } => self.forget(&job, now)?,
             JobRequest::Admit { job, viewer, token_request } => {
@@ -215,11 +232,12 @@ impl<L: Log> Job<L> {
         let live = alive.and_then(|alive| Some((alive, alive.live.as_ref()?)));
         let Some((alive, live)) = live.filter(|(_, live)| live.is_within(sight)) else {
             let epoch = self.sequence.epoch();
-            return Ok(Ok(JobAnswer::NoState(NoState { job_id: job, epoch, seq: 0, now })));
+            let pulse = self.pulse(now);
+            return Ok(Ok(JobAnswer::NoState(NoState { job_id: job, epoch, seq: 0, now, pulse })));
         };
         let epoch = alive.life.epoch;
         let updated = Updated::of(&job, epoch, live.seq, &live.fix, live.measured, live.ts);
-        Ok(Ok(JobAnswer::State(Box::new(updated.told_at(now)))))
+        Ok(Ok(JobAnswer::State(Box::new(updated.told_at(now, self.pulse(now))))))
     }
 
     fn post(
@@ -228,14 +246,21 @@ impl<L: Log> Job<L> {
         post: Post,
         now: Millis,
     ) -> Result<Result<PostAnswer, JobRefusal>, LogError> {
-        let alive = self.sequence.of_job(&job)?;
+        self.sequence.of_job(&job)?;
         let terms = match self.terms(&post.driver)? {
             Ok(terms) => terms,
             Err(NotTaken::Refused(refusal)) => return Ok(Err(refusal)),
             Err(NotTaken::Reassigned) => {
-                return Ok(Ok(self.none_taken(job, self.sequence.epoch(), &post, Rejection::reassigned())));
+                let answer = self.none_taken(job, self.sequence.epoch(), &post, Rejection::reassigned());
+                self.count(&post.driver, Figures::of(&answer.results), false, now);
+                return Ok(Ok(answer));
             }
         };
+        let is_present = !terms.is_closed;
+        if is_present {
+            self.hear(now)?;
+        }
+        let alive = self.sequence.of_job(&job)?;
         // Our clock goes back, a little where the object moves to another machine, and acceptance does not.
         let ts = self.sequence.ts().map_or(now, |ts| ts.max(now));
         let at = if ts - now <= TOLERANCE { ts } else { now };
@@ -323,15 +348,12 @@ impl<L: Log> Job<L> {
             let fixes: Vec<Fix> = fresh.into_iter().map(|(_, fix, _)| fix).collect();
             let pointers = Pointers { live, right, ahead, ..pointers.times_after(&fixes, at) };
             let (at, offset) = (Some(at).filter(|at| *at != ts), clocks.offset());
-            let accepted = Accepted { at, offset, driver: post.driver, fixes, times, late };
+            let accepted = Accepted { at, offset, driver: driver.clone(), fixes, times, late };
             self.write(&job, Fresh { n, seq, ts, pointers, accepted, prints }, now)?;
         }
-        Ok(Ok(PostAnswer {
-            ok: true,
-            job_id: job,
-            epoch: self.sequence.epoch(),
-            results: results.into_iter().flatten().collect(),
-        }))
+        let results: Vec<Outcome> = results.into_iter().flatten().collect();
+        self.count(driver, Figures::of(&results), is_present, now);
+        Ok(Ok(PostAnswer { ok: true, job_id: job, epoch: self.sequence.epoch(), results }))
     }
 
     /// How many more fixes the trail takes.

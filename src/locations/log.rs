@@ -11,6 +11,7 @@ use self::past::Past;
 use super::print::Print;
 use crate::ids::{JobId, UserId};
 use crate::jobs::Registration;
+use crate::jobs::vitals::Vitals;
 use crate::objects::Millis;
 use crate::objects::sql::{StorageError, Unreadable};
 
@@ -63,6 +64,8 @@ pub enum Waking {
         tasks: Vec<(u64, Task)>,
         /// What is registered, where the job is.
         registration: Option<Box<Registration>>,
+        /// What is known of its driver beside the log, where that was ever written down.
+        vitals: Option<Box<Vitals>>,
     },
     /// Its trail has gone with its time. The job goes on, and nothing is known of it but the epoch of its last life.
     Emptied {
@@ -157,6 +160,12 @@ pub trait Log: Past {
     /// # Errors
     /// [`LogError`]
     fn register(&mut self, registration: &Registration) -> Result<(), LogError>;
+
+    /// Writes down what is known of the driver beside the log, once a life has begun.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn keep_vitals(&mut self, vitals: &Vitals) -> Result<(), LogError>;
 
     /// The epochs of the lives that are registered as this driver's.
     ///

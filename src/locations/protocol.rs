@@ -18,7 +18,8 @@ use super::trail::Page;
 use super::trail::Wanted;
 use crate::ids::{JobId, UserId};
 use crate::jobs::told::Told;
-use crate::jobs::{self, Admission, CloseReason, Viewer};
+use crate::jobs::vitals::Pulse;
+use crate::jobs::{self, Admission, CloseReason, Heartbeat, Viewer};
 use crate::objects::Cause;
 
 /// What the Worker asks of a job's object, once it has checked that the caller may.
@@ -39,6 +40,15 @@ pub enum JobRequest {
         /// Who asks; nothing where a build asks that knows of no registered jobs.
         #[serde(default)]
         viewer: Option<Viewer>,
+    },
+    /// Note that the driver is heard of.
+    Heartbeat {
+        /// The job whose object this is.
+        job: JobId,
+        /// Who is.
+        driver: UserId,
+        /// What their phone says of itself.
+        state: Heartbeat,
     },
     /// Tell a page of the trail.
     Trail {
@@ -224,6 +234,8 @@ pub enum JobAnswer {
     State(Box<Updated>),
     /// To [`JobRequest::State`], where there is no fix to show.
     NoState(NoState),
+    /// To [`JobRequest::Heartbeat`].
+    Heard(Heard),
     /// To [`JobRequest::Trail`].
     Trail(Page),
     /// To [`JobRequest::Outbox`].
@@ -319,6 +331,33 @@ pub struct NoState {
     pub seq: u64,
     /// Our clock, Unix milliseconds.
     pub now: Millis,
+    /// Of the driver's phone.
+    #[serde(flatten)]
+    pub pulse: Pulse,
+}
+
+/// `{ok, jobId, status}`: what a heartbeat was to the job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Heard {
+    /// Always true.
+    pub ok: bool,
+    /// The job.
+    pub job_id: JobId,
+    /// What it was.
+    pub status: HeardAs,
+}
+
+/// What a heartbeat was to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeardAs {
+    /// The driver's.
+    Heard,
+    /// That of one who has the job no more.
+    Reassigned,
+    /// The job has ended.
+    JobClosed,
 }
 
 /// How the outbox of a job is doing.

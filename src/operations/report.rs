@@ -22,6 +22,13 @@ impl Kind {
     /// What was reported as held or delayed leaves again.
     pub const RESUMED: Self = Self(Cow::Borrowed("outbox.resumed"));
 
+    /// Nothing is heard of a job's driver.
+    pub const DRIVER_SILENT: Self = Self(Cow::Borrowed("driver.silent"));
+    /// A driver of whose silence that was told is heard of again.
+    pub const DRIVER_HEARD: Self = Self(Cow::Borrowed("driver.heard"));
+    /// All fixes of a job's driver are refused.
+    pub const DRIVER_REFUSED: Self = Self(Cow::Borrowed("driver.refused"));
+
     /// The key's tokens cannot be revoked: whoever leaves a job keeps theirs until they expire.
     pub const NOT_REVOCABLE: Self = Self(Cow::Borrowed("tokens.not_revocable"));
 

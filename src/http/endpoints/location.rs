@@ -27,7 +27,7 @@ pub(super) fn get(asked: Asked<'_>, job: JobId) -> Next {
 }
 
 /// The object's answer is ours, as it is.
-fn answer(reply: Result<Reply, Unreachable>) -> Next {
+pub(super) fn answer(reply: Result<Reply, Unreachable>) -> Next {
     match reply? {
         Reply::Answer(body) => Ok(Step::Done(Answer::json(200, body))),
         Reply::Refusal(refusal) => Err(access::refused(refusal)),

@@ -2,6 +2,7 @@
 
 mod ably_token;
 mod healthz;
+mod heartbeat;
 mod job;
 mod location;
 mod locations;
@@ -43,6 +44,11 @@ static ENDPOINTS: &[Endpoint] = &[
         path: "/api/jobs/{jobId}/customers/{userId}",
         problems: Shape::Details,
         handlers: Handlers::JobUser(&[("PUT", job::put_customer), ("DELETE", job::delete_customer)]),
+    },
+    Endpoint {
+        path: "/api/jobs/{jobId}/heartbeat",
+        problems: Shape::Details,
+        handlers: Handlers::Job(&[("POST", heartbeat::post)]),
     },
     Endpoint {
         path: "/api/jobs/{jobId}/location",

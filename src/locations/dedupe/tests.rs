@@ -41,6 +41,9 @@ impl Log for Counting {
     fn register(&mut self, registration: &crate::jobs::Registration) -> Result<(), LogError> {
         self.log.register(registration)
     }
+    fn keep_vitals(&mut self, vitals: &crate::jobs::vitals::Vitals) -> Result<(), LogError> {
+        self.log.keep_vitals(vitals)
+    }
     fn lives_of(&self, driver: &crate::ids::UserId) -> Result<Vec<u64>, LogError> {
         self.log.lives_of(driver)
     }

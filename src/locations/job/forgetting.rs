@@ -16,9 +16,10 @@ use super::{
 use crate::ids::JobId;
 use crate::jobs::Admission;
 use crate::jobs::registration::{Change, EndReason, Event};
+use crate::jobs::vitals::Vitals;
 use crate::locations::fix::Rejection;
 use crate::locations::log::{Content, Forgetting, Held, Pointers, Task};
-use crate::locations::protocol::Forgotten as Told;
+use crate::locations::protocol::{Forgotten as Told, Heard, HeardAs};
 use crate::sessions::Role;
 
 /// So long what is needed for a revocation is kept after the job is forgotten: then nothing lives any more that could be revoked.
@@ -135,6 +136,7 @@ impl<L: Log> Job<L> {
         let last_n = last.as_ref().map_or(self.sequence.last_n(), |last| last.n);
         self.sequence = Sequence::over(self.sequence.job().cloned(), epoch, last_n);
         self.registration = None;
+        self.vitals = Vitals::default();
         self.index = Index::default();
         self.reports = Queue::default();
         let forgetting = Forgetting { last, ..forgetting };
@@ -153,6 +155,7 @@ impl<L: Log> Job<L> {
         self.is_trouble_kept = false;
         self.reports = Queue::default();
         self.revocations = Revocations::resume(&[]);
+        self.vitals = Vitals::default();
         if let Some(forgotten) = &mut self.forgotten {
             forgotten.held = None;
         }
@@ -206,6 +209,9 @@ impl<L: Log> Job<L> {
             ))),
             JobRequest::State { viewer, .. } | JobRequest::Trail { viewer, .. } => {
                 Err(hidden(viewer.as_ref()))
+            }
+            JobRequest::Heartbeat { job, .. } => {
+                Ok(JobAnswer::Heard(Heard { ok: true, job_id: job, status: HeardAs::JobClosed }))
             }
             JobRequest::Job { viewer, .. } => Err(hidden(Some(&viewer))),
             JobRequest::Outbox { job } => Ok(JobAnswer::Outbox(Box::new(self.outbox_seen(job, now)?))),

@@ -46,6 +46,21 @@ pub enum Notice {
     },
     /// It cannot be: whoever has left keeps what was issued until that expires.
     NotRevocable,
+    /// Nothing is heard of the driver.
+    DriverSilent {
+        /// Since then, Unix milliseconds.
+        since: Millis,
+    },
+    /// The driver is heard of again.
+    DriverHeard {
+        /// Nothing was since then, Unix milliseconds.
+        since: Millis,
+    },
+    /// All fixes of the driver are refused.
+    DriverRefused {
+        /// Since then, Unix milliseconds.
+        since: Millis,
+    },
 }
 
 /// What a line says beside its code. Ably's own words stay out: they name the channel.
@@ -66,6 +81,8 @@ struct Said {
 impl Notice {
     /// Its line in the log: an error where somebody has to act, or where a message is lost to subscribers.
     pub fn line(self, lines: &Lines) -> Line {
+        let driver =
+            |code, since| (Level::Info, code, Said { since: Some(since), next: "Report", ..Said::default() });
         let (level, code, said) = match self {
             Self::Waits { n, cause, retry_at } => {
                 let level = if cause.holds() { Level::Error } else { Level::Warn };
@@ -88,6 +105,9 @@ impl Notice {
                 let cause = Some(cause);
                 (Level::Warn, "revocation_failed", Said { cause, next: "Retry", ..Said::default() })
             }
+            Self::DriverSilent { since } => driver("driver_silent", since),
+            Self::DriverHeard { since } => driver("driver_heard", since),
+            Self::DriverRefused { since } => driver("driver_refused", since),
             Self::NotRevocable => (Level::Error, "not_revocable", Said { next: "Expire", ..Said::default() }),
             Self::Resumed { since, .. } => (
                 Level::Info,
@@ -106,6 +126,9 @@ impl Notice {
             Self::GivenUp { cause, .. } => Some((Kind::SET_ASIDE, None, Some(cause))),
             Self::Resumed { since, is_told: true } => Some((Kind::RESUMED, Some(since), None)),
             Self::NotRevocable => Some((Kind::NOT_REVOCABLE, None, None)),
+            Self::DriverSilent { since } => Some((Kind::DRIVER_SILENT, Some(since), None)),
+            Self::DriverHeard { since } => Some((Kind::DRIVER_HEARD, Some(since), None)),
+            Self::DriverRefused { since } => Some((Kind::DRIVER_REFUSED, Some(since), None)),
             Self::Waits { .. } | Self::Resumed { .. } | Self::Unrevoked { .. } => None,
         }
     }

@@ -87,12 +87,13 @@ impl<L: Log> Job<L> {
     }
 
     /// What is registered, as somebody is told it.
-    pub(super) fn registered(&self, job: &JobId, viewer: &Viewer) -> Answered {
+    pub(super) fn registered(&mut self, job: &JobId, viewer: &Viewer, now: Millis) -> Answered {
         self.sequence.of_job(job)?;
+        self.count_rows()?;
         let Some(registration) = &self.registration else { return Ok(Err(JobRefusal::NotRegistered)) };
-        Ok(self
-            .sight(Some(viewer))
-            .map(|_| JobAnswer::Job(Box::new(Told::to(viewer, job, self.sequence.epoch(), registration)))))
+        let vitals = (&self.vitals, self.pulse(now));
+        let told = || Told::to(viewer, job, self.sequence.epoch(), registration, vitals);
+        Ok(self.sight(Some(viewer)).map(|_| JobAnswer::Job(Box::new(told()))))
     }
 
     /// What a token of somebody's may have of the job, by whose claim they take part; whether that is a TokenRequest.
@@ -231,6 +232,14 @@ impl<L: Log> Job<L> {
         }
         self.registration = Some(Box::new(next));
         self.alarm.stands_anew();
+        if change.begins {
+            self.vitals.begin();
+        }
+        if self.registration.as_ref().is_some_and(|registration| registration.ended.is_some()) {
+            self.vitals.end();
+            // The event that follows is no fix: so its row does not say when the last one was.
+            self.keep_vitals(now)?;
+        }
         if let Some((event, version)) = event.filter(|_| !change.begins) {
             self.append_event(job, event, version, now)?;
         }
@@ -248,7 +257,7 @@ impl<L: Log> Job<L> {
         let ts = self.sequence.ts().map_or(now, |ts| ts.max(now));
         let (epoch, n) = (self.sequence.next_epoch(ts), self.sequence.last_n() + 1);
         let content = match event {
-            Some((event, version)) => Content::Message(ready(job, epoch, event, version, ts)?),
+            Some((event, version)) => Content::Message(ready(job, epoch, event, version, n, ts)?),
             None => Content::Life,
         };
         let life = Life { job: job.clone(), epoch };
@@ -263,7 +272,13 @@ impl<L: Log> Job<L> {
     }
 
     /// Adds an event to the present life, or begins one with it.
-    fn append_event(&mut self, job: &JobId, event: Event, version: u64, now: Millis) -> Result<(), LogError> {
+    pub(super) fn append_event(
+        &mut self,
+        job: &JobId,
+        event: Event,
+        version: u64,
+        now: Millis,
+    ) -> Result<(), LogError> {
         let Some(row) = self.event_row(job, event, version, now)? else {
             let driver = self.registration.as_ref().and_then(|it| it.wanted.driver.clone());
             return self.begin_life(job, driver.as_ref(), Some((event, version)), now);
@@ -288,7 +303,7 @@ impl<L: Log> Job<L> {
     ) -> Result<Option<Row>, LogError> {
         let Sequence::Alive(alive) = &self.sequence else { return Ok(None) };
         let (n, epoch, ts) = (alive.n + 1, alive.life.epoch, alive.ts.max(now));
-        let content = Content::Message(ready(job, epoch, event, version, ts)?);
+        let content = Content::Message(ready(job, epoch, event, version, n, ts)?);
         Ok(Some(Row { n, epoch, seq: alive.seq, ts, pointers: alive.pointers.clone(), content }))
     }
 
@@ -309,9 +324,13 @@ impl<L: Log> Job<L> {
     }
 }
 
-/// An event as it is to be sent. By its id Ably recognises a retry: a job's versions count up, and no fix has a `v`.
-fn ready(job: &JobId, epoch: u64, event: Event, version: u64, ts: Millis) -> Result<Ready, LogError> {
+/// An event as it is to be sent. By its id Ably recognises a retry: a job's versions count up, and so does `n`; no fix has a letter.
+fn ready(job: &JobId, epoch: u64, event: Event, version: u64, n: u64, ts: Millis) -> Result<Ready, LogError> {
     let data = event.data(job, epoch, version, ts).map_err(|_| LogError::Damaged("an event"))?;
     let (channel, name) = (event::channel(job), event.name().to_owned());
-    Ok(Ready { channel, name, id: format!("{job}/{epoch}.v{version}"), data })
+    let id = match event {
+        Event::Assigned | Event::Reassigned | Event::Closed(_) => format!("{job}/{epoch}.v{version}"),
+        Event::Silent { .. } | Event::Heard { .. } => format!("{job}/{epoch}.n{n}"),
+    };
+    Ok(Ready { channel, name, id, data })
 }

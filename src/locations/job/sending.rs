@@ -144,10 +144,14 @@ impl<L: Log> Job<L> {
         // Those who are cut off have heard why.
         let is_over =
             self.forgotten.is_some() || self.registration.as_ref().is_some_and(|it| it.ended.is_some());
-        if is_over && self.outbox.waiting() == 0 {
+        let over = if is_over && self.outbox.waiting() == 0 {
             self.revocations.hasten(now);
-        }
-        told.and(reached).and(self.forget_trouble())
+            // No row follows by which this would be known, and who wakes before the alarm would tell the end again.
+            self.log.confirm(self.outbox.position()).map(|()| self.outbox.saved())
+        } else {
+            Ok(())
+        };
+        told.and(reached).and(over).and(self.forget_trouble())
     }
 
     /// Notes that a publication has failed; `jitter` is random, from 0 to 1.
@@ -200,7 +204,9 @@ impl<L: Log> Job<L> {
         // First: whatever fails here, it is armed again.
         let is_quiet = self.alarm.went_off(now);
         self.expire(now)?;
+        self.watch(now)?;
         self.go_on_forgetting(now)?;
+        self.keep_if_due(is_quiet, now)?;
         // As long as posts come, the next row takes the position along.
         if is_quiet && let Some(position) = self.outbox.unsaved() {
             self.log.confirm(position)?;
@@ -212,8 +218,10 @@ impl<L: Log> Job<L> {
     /// To be called at the end of each turn: for when the alarm is to be set, where it is to be set now.
     pub fn arm(&mut self, now: Millis) -> Option<Millis> {
         let due = self.outbox.due().into_iter().chain(self.reports.due(now)).chain(self.revocations.due());
+        let due = due.chain(self.vitals.keep_due());
         let open = self.registration.as_ref().filter(|registration| registration.ended.is_none());
-        let stands = open.map(|open| open.ends_at()).or_else(|| self.retained_until());
+        let stands = open.map(|open| open.ends_at());
+        let stands = stands.into_iter().chain(self.watch_due()).min().or_else(|| self.retained_until());
         self.alarm.arm(due.chain(self.holds_until()).min(), stands, now)
     }
 

@@ -20,6 +20,7 @@ mod registered;
 mod registry_faults;
 mod registry_model;
 mod reports;
+mod watching;
 
 const NOW: Millis = 1_700_000_000_000;
 const MINUTE: Millis = 60_000;
@@ -44,6 +45,7 @@ pub(in crate::locations) fn settings() -> Settings {
         longest: 72 * HOUR,
         token_requests: false,
         retention: 30 * DAY,
+        silent_after: None,
     }
 }
 
@@ -89,13 +91,17 @@ fn brief(answer: &Value) -> Vec<String> {
     answer["results"].as_array().unwrap().iter().map(brief).collect()
 }
 
-/// The first state, less how old it is, which is looked at here.
+/// The first state, less how old it is, which is looked at here, and when the driver was heard of.
 fn state<L: Log>(job: &mut Job<L>) -> Value {
     let mut state = answer(job.handle(JobRequest::State { job: job_id(), viewer: None }, NOW).unwrap());
     let told = state.as_object_mut().unwrap();
     assert_eq!(told.remove("now"), Some(NOW.into()));
     let age = told.get("capturedAt").map(|time| (NOW - time.as_i64().unwrap()).max(0).into());
     assert_eq!(told.remove("ageMs"), age);
+    // See `watching`.
+    for of_the_phone in ["lastHeard", "fixMissingSince"] {
+        told.remove(of_the_phone);
+    }
     state
 }
 

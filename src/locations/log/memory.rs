@@ -10,6 +10,7 @@ use super::past::{Beginning, Past};
 use super::{FORGET_TASK, Forgetting, Held, Life, Log, LogError, Position, Row, SetAside, Task, Waking};
 use crate::ids::UserId;
 use crate::jobs::Registration;
+use crate::jobs::vitals::Vitals;
 use crate::locations::place::Place;
 use crate::locations::print::Print;
 
@@ -30,6 +31,7 @@ struct InMemory {
     ever: Vec<SetAside>,
     tasks: BTreeMap<u64, Task>,
     registration: Option<Registration>,
+    vitals: Option<Vitals>,
     drivers: Vec<(u64, Option<UserId>)>,
     position: Position,
     writes: usize,
@@ -40,6 +42,7 @@ impl InMemory {
         self.rows.clear();
         self.set_aside.clear();
         self.registration = None;
+        self.vitals = None;
         let epoch = self.life.as_ref().map(|life| life.epoch);
         self.lives = epoch.iter().map(|epoch| Beginning { epoch: *epoch, first_n: 1 }).collect();
         self.drivers = epoch.iter().map(|epoch| (*epoch, None)).collect();
@@ -95,6 +98,7 @@ impl Log for MemoryLog {
                 position: kept.position,
                 tasks: kept.tasks.clone().into_iter().collect(),
                 registration: kept.registration.clone().map(Box::new),
+                vitals: kept.vitals.clone().map(Box::new),
             },
         })
     }
@@ -112,6 +116,15 @@ impl Log for MemoryLog {
     fn register(&mut self, registration: &Registration) -> Result<(), LogError> {
         let mut kept = self.0.borrow_mut();
         kept.registration = Some(registration.clone());
+        kept.writes += 1;
+        Ok(())
+    }
+
+    fn keep_vitals(&mut self, vitals: &Vitals) -> Result<(), LogError> {
+        let mut kept = self.0.borrow_mut();
+        // As it is read again.
+        let text = serde_json::to_string(vitals).map_err(|_| LogError::Damaged("vitals"))?;
+        kept.vitals = serde_json::from_str(&text).ok();
         kept.writes += 1;
         Ok(())
     }

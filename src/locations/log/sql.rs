@@ -15,6 +15,7 @@ use super::{
 };
 use crate::ids::{JobId, UserId};
 use crate::jobs::Registration;
+use crate::jobs::vitals::Vitals;
 use crate::locations::print::Print;
 use crate::objects::Cause;
 use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
@@ -25,6 +26,7 @@ pub(in crate::locations) mod tests;
 const META: Statement = "SELECT needs, state, job, sent, infl, (SELECT max(epoch) FROM lives), \
     (SELECT driver FROM lives ORDER BY epoch DESC LIMIT 1) FROM meta";
 const REGISTERED: Statement = "SELECT body FROM registration";
+const VITALS: Statement = "SELECT body FROM vitals";
 const LIVES_OF: Statement = "SELECT epoch FROM lives WHERE driver = ? ORDER BY epoch";
 const LAST: Statement = select!("ORDER BY n DESC LIMIT 1");
 const AFTER: Statement = select!("WHERE n > ? ORDER BY n LIMIT ?");
@@ -109,14 +111,21 @@ impl<S: Sql> Log for SqlLog<S> {
             true => registered(first(REGISTERED)?)?,
             false => None,
         };
+        // What cannot be read any more is as nothing: the driver is heard of again.
+        let vitals = match tables.has_vitals {
+            true => first(VITALS)?.map(|row| Record::new(row).text("vitals.body")).transpose()?,
+            false => None,
+        };
+        let vitals = vitals.and_then(|body| serde_json::from_str(&body).ok());
         let Some(last) = first(LAST)? else {
-            return Ok(Waking::Begun { life, driver, last: None, position: confirmed, tasks, registration });
+            let (last, position) = (None, confirmed);
+            return Ok(Waking::Begun { life, driver, last, position, tasks, registration, vitals });
         };
         let mut record = Record::new(last);
         let last = record::row(&mut record)?;
         let ridden = record::position(&mut record)?;
         let (last, position) = (Some(Box::new(last)), confirmed.max(ridden));
-        Ok(Waking::Begun { life, driver, last, position, tasks, registration })
+        Ok(Waking::Begun { life, driver, last, position, tasks, registration, vitals })
     }
 
     fn begin(&mut self, life: &Life, first_n: u64, driver: Option<&UserId>) -> Result<(), LogError> {
@@ -127,6 +136,11 @@ impl<S: Sql> Log for SqlLog<S> {
     fn register(&mut self, registration: &Registration) -> Result<(), LogError> {
         let body = serde_json::to_string(registration).map_err(|_| LogError::Damaged("a registration"))?;
         schema::register(&self.0, body, registration.ended.is_some())
+    }
+
+    fn keep_vitals(&mut self, vitals: &Vitals) -> Result<(), LogError> {
+        let body = serde_json::to_string(vitals).map_err(|_| LogError::Damaged("vitals"))?;
+        schema::keep_vitals(&self.0, body)
     }
 
     fn lives_of(&self, driver: &UserId) -> Result<Vec<u64>, LogError> {

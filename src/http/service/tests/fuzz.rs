@@ -298,6 +298,7 @@ fn new_job() -> Job<MemoryLog> {
         longest: 259_200_000,
         token_requests: true,
         retention: 30 * 86_400_000,
+        silent_after: None,
     };
     Job::wake(MemoryLog::default(), settings).unwrap()
 }

@@ -11,9 +11,15 @@ use crate::sessions::Role;
 
 /// A database that refuses one statement, so many from now.
 #[derive(Debug, Clone)]
-struct Refusing {
+pub(super) struct Refusing {
     sqlite: Sqlite,
-    after: Rc<Cell<Option<u32>>>,
+    pub(super) after: Rc<Cell<Option<u32>>>,
+}
+
+impl Refusing {
+    pub(super) fn new() -> Self {
+        Self { sqlite: Sqlite::new(), after: Rc::default() }
+    }
 }
 
 impl Sql for Refusing {
@@ -44,7 +50,7 @@ fn whatever_is_refused(
     for sleeps in [false, true] {
         for after in 0.. {
             assert!(after < 50, "it never comes to an end");
-            let sql = Refusing { sqlite: Sqlite::new(), after: Rc::default() };
+            let sql = Refusing::new();
             let mut job = wake(SqlLog::new(sql.clone()));
             before(&mut job);
             sql.after.set(Some(after));
@@ -162,7 +168,7 @@ fn that_a_job_is_closed_is_told_in_the_end_and_once() {
 
 #[test]
 fn a_job_whose_next_life_came_to_nothing_is_closed_like_any_other() {
-    let sql = Refusing { sqlite: Sqlite::new(), after: Rc::default() };
+    let sql = Refusing::new();
     let mut job = wake(SqlLog::new(sql.clone()));
     put(&mut job, Some("a"), &["c"], NOW).unwrap();
     told(&mut job, NOW);
@@ -182,7 +188,7 @@ fn an_alarm_in_which_the_storage_refuses_something_is_set_again_however_little_e
     let end = NOW + 72 * HOUR;
     for sleeps in [false, true] {
         for after in 0.. {
-            let sql = Refusing { sqlite: Sqlite::new(), after: Rc::default() };
+            let sql = Refusing::new();
             let mut job = wake(SqlLog::new(sql.clone()));
             put(&mut job, Some("a"), &["c"], NOW).unwrap();
             told(&mut job, NOW);

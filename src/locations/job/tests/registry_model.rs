@@ -268,8 +268,8 @@ impl Both {
             }
             Act::Close => {}
             Act::Delete => {
-                let answer =
-                    both!(self, rig => ask(&mut rig.job, JobRequest::Forget { job: job_id() }, now)).map(drop);
+                let answer = both!(self, rig => ask(&mut rig.job, JobRequest::Forget { job: job_id() }, now))
+                    .map(drop);
                 assert_eq!(answer, if self.model.delete() { Ok(()) } else { Err(JobRefusal::NotRegistered) });
             }
             Act::Wait(ms) => self.model.wait(ms),
@@ -280,6 +280,11 @@ impl Both {
                 // What Ably has confirmed may be written down later.
                 for (.., seen) in before.iter_mut().chain(&mut after) {
                     seen.trail.iter_mut().for_each(|page| page["published"] = Value::Null);
+                    // And so is when the driver was heard of last.
+                    for told in [&mut seen.state, &mut seen.job] {
+                        let told = told.as_mut().ok().and_then(Value::as_object_mut);
+                        told.map(|told| ["lastHeard", "fixMissingSince"].map(|what| told.remove(what)));
+                    }
                     // And when a job was forgotten is known as long as anything of it is kept.
                     let admission = seen.admission.as_object_mut().filter(|_| self.model.is_forgotten);
                     admission.map(|admission| admission.remove("notBefore"));

@@ -49,7 +49,7 @@ const CREATE: [Statement; 5] = [
 ];
 
 /// SQLite's own table: reading `meta` where there is none is an error.
-const TABLES: Statement = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('meta', 'meta_1', 'log_1', 'registration')";
+const TABLES: Statement = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('meta', 'meta_1', 'log_1', 'registration', 'vitals')";
 const META_VERSION: Statement = "SELECT version FROM meta";
 
 /// Makes the tables that are not there.
@@ -61,6 +61,8 @@ pub(super) fn create(sql: &impl Sql) -> Result<(), LogError> {
 pub(super) struct Tables {
     /// Whether the one of registered jobs is among them, which is made when it is needed first.
     pub(super) are_registered: bool,
+    /// And the one of what is known of the driver, likewise.
+    pub(super) has_vitals: bool,
 }
 
 /// Brings the tables into today's form. Nothing where there are none with a job in them.
@@ -83,7 +85,7 @@ pub(super) fn climb(sql: &impl Sql) -> Result<Option<Tables>, LogError> {
         VERSION.. => {}
         _ => return Err(LogError::Damaged("meta.version")),
     }
-    Ok(Some(Tables { are_registered: has("registration") }))
+    Ok(Some(Tables { are_registered: has("registration"), has_vitals: has("vitals") }))
 }
 
 /// Whether this build may touch a storage, by what that says of itself; and whether the job is forgotten.
@@ -177,6 +179,16 @@ pub(super) fn register(sql: &impl Sql, body: String, has_ended: bool) -> Result<
     Ok(())
 }
 
+/// Writes down what is known of the driver.
+pub(super) fn keep_vitals(sql: &impl Sql, body: String) -> Result<(), LogError> {
+    const TABLE: Statement =
+        "CREATE TABLE IF NOT EXISTS vitals (id INTEGER PRIMARY KEY CHECK (id = 0), body TEXT NOT NULL)";
+    const BODY: Statement = "INSERT OR REPLACE INTO vitals (id, body) VALUES (0, ?)";
+    sql.exec(TABLE, vec![])?;
+    sql.exec(BODY, vec![SqlValue::Text(body)])?;
+    Ok(())
+}
+
 /// Writes down that the job is closed for ever and forgotten, and that nothing up to this `n` leaves any more. No build touches it that does
 /// not know what that means.
 pub(super) fn forget(sql: &impl Sql, sent: u64) -> Result<(), LogError> {
@@ -189,10 +201,11 @@ pub(super) fn forget(sql: &impl Sql, sent: u64) -> Result<(), LogError> {
 /// Deletes what is kept of a job beside its tasks: all but the epoch of its last life. A statement that deletes all rows takes a third of
 /// the time of one that leaves a row, at a million of them.
 pub(super) fn strip(sql: &impl Sql) -> Result<(), LogError> {
-    const STRIP: [Statement; 5] = [
+    const STRIP: [Statement; 6] = [
         "DELETE FROM log",
         "DELETE FROM set_aside",
         "DROP TABLE IF EXISTS registration",
+        "DROP TABLE IF EXISTS vitals",
         "DELETE FROM lives WHERE epoch < (SELECT max(epoch) FROM lives)",
         "UPDATE lives SET first_n = 1, driver = NULL, since = NULL, until = NULL",
     ];

@@ -86,7 +86,8 @@ fn a_life_that_got_no_row_is_told_all_the_same() {
             last: None,
             position: Position::default(),
             tasks: vec![],
-            registration: None
+            registration: None,
+            vitals: None
         })
     );
     sqlite.run("DELETE FROM meta");
@@ -116,7 +117,15 @@ fn what_was_appended_is_found_again() {
     let last = Some(Box::new(second.clone()));
     assert_eq!(
         log.wake(),
-        Ok(Waking::Begun { life: life(), driver: None, last, position, tasks: vec![], registration: None })
+        Ok(Waking::Begun {
+            life: life(),
+            driver: None,
+            last,
+            position,
+            tasks: vec![],
+            registration: None,
+            vitals: None
+        })
     );
     assert_eq!(log.rows_after(0, 10), Ok(vec![first.clone(), second.clone()]));
     assert_eq!(log.rows_after(0, 1), Ok(vec![first.clone()]));
@@ -177,7 +186,8 @@ fn a_new_life_goes_on_in_the_same_log() {
             last: old,
             position: at(0),
             tasks: vec![],
-            registration: None
+            registration: None,
+            vitals: None
         })
     );
     let first = Row { n: 2, epoch: next.epoch, ..row(1, &[PLAIN]) };
@@ -190,7 +200,8 @@ fn a_new_life_goes_on_in_the_same_log() {
             last: Some(Box::new(first)),
             position: at(1),
             tasks: vec![],
-            registration: None
+            registration: None,
+            vitals: None
         })
     );
     let lives = sqlite.exec("SELECT epoch, first_n FROM lives ORDER BY epoch", vec![]).unwrap();

@@ -45,6 +45,7 @@ impl Story {
     fn first_state(&self, now: Millis) -> Value {
         let mut state = self.state.clone();
         state["now"] = now.into();
+        state["lastHeard"] = state["ts"].clone();
         state["ageMs"] = (now - state["capturedAt"].as_i64().unwrap()).into();
         state
     }
@@ -211,7 +212,8 @@ fn a_life_that_the_storage_refuses_can_begin_again() {
                 last,
                 position: at(0),
                 tasks: vec![],
-                registration: None
+                registration: None,
+                vitals: None
             })
         );
     }

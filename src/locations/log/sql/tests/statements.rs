@@ -113,6 +113,7 @@ fn what_each_statement_gives_is_written_down() {
     log.put_task(REVOKE_TASKS + 1, &Task::Revoke(revocation)).unwrap();
     log.register(&registration).unwrap();
     log.register(&registration).unwrap();
+    log.keep_vitals(&crate::jobs::vitals::Vitals::default()).unwrap();
     log.wake().unwrap();
     log.end_task(REVOKE_TASKS + 1).unwrap();
     log.lives_of(&driver()).unwrap();

@@ -1,0 +1,191 @@
+//! How a job hears of its driver, and what it tells where it does not.
+//!
+//! What it keeps to:
+//!
+//! - **Once.** `driver.silent` and `driver.heard` come in turns, each in order with the fixes, whatever fails: see [`Owed`].
+//! - **No row a post.** The row of an accepted post says when the driver was heard of. What no row says, a refusal or a retry, is written down
+//!   within some 15 s, by the alarm.
+//! - **Only while somebody waits for it.** A job that is not registered ends by nobody's word, so of its driver's silence nobody is told; and
+//!   one that is planned for later is not waited for before.
+
+use super::registered::{Answered, NotTaken};
+use super::{Job, JobAnswer, Log, LogError, Millis, Notice};
+use crate::ids::{JobId, UserId};
+use crate::jobs::Heartbeat;
+use crate::jobs::figures::{AllFigures, Figures};
+use crate::jobs::registration::{Event, Registration};
+use crate::jobs::vitals::{Owed, Pulse, Vitals};
+use crate::locations::protocol::{Heard, HeardAs};
+
+/// A fix that is older than this is missing, where no silence is watched for.
+const MISSING_AFTER: Millis = 60_000;
+
+/// How many rows are counted at once.
+const ROWS_AT_ONCE: u32 = 500;
+
+impl<L: Log> Job<L> {
+    /// Takes a heartbeat.
+    pub(super) fn heartbeat(
+        &mut self,
+        job: JobId,
+        driver: &UserId,
+        state: Heartbeat,
+        now: Millis,
+    ) -> Answered {
+        self.sequence.of_job(&job)?;
+        let status = match self.terms(driver)? {
+            Err(NotTaken::Refused(refusal)) => return Ok(Err(refusal)),
+            Err(NotTaken::Reassigned) => HeardAs::Reassigned,
+            Ok(terms) if terms.is_closed => HeardAs::JobClosed,
+            Ok(_) => {
+                self.hear(now)?;
+                let is_new = self.vitals.beat(state, now);
+                if is_new || self.vitals.is_to_keep(now) {
+                    self.keep_vitals(now)?;
+                } else {
+                    self.vitals.unkept(now);
+                }
+                HeardAs::Heard
+            }
+        };
+        Ok(Ok(JobAnswer::Heard(Heard { ok: true, job_id: job, status })))
+    }
+
+    /// Notes that the driver whose fixes are taken was heard of. Whoever was told of their silence is told that first.
+    pub(super) fn hear(&mut self, now: Millis) -> Result<(), LogError> {
+        self.vitals.hear(now);
+        match self.vitals.silent_since() {
+            Some(since) => self.owe(since, true, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes what has become of a driver's fixes; whether it is the driver who has the job.
+    pub(super) fn count(&mut self, driver: &UserId, figures: Figures, is_present: bool, now: Millis) {
+        let has_changed = is_present && self.vitals.follow(&figures, now);
+        if self.registration.is_some() && (has_changed || figures.are_unwritten()) {
+            self.vitals.unkept(now);
+        }
+        self.vitals.count(driver, figures);
+    }
+
+    /// Tells what there is to tell of the driver by now.
+    pub(super) fn watch(&mut self, now: Millis) -> Result<(), LogError> {
+        if self.vitals.owed().is_some() {
+            self.pay(now)?;
+        }
+        if let Some(due) = self.silence_due().filter(|due| *due <= now) {
+            self.owe(due - self.settings.silent_after.unwrap_or_default(), false, now)?;
+        }
+        if let Some(since) = self.vitals.untold_refusal().filter(|_| self.refusal_due() <= Some(now)) {
+            self.vitals.refusal_is_told();
+            self.keep_vitals(now)?;
+            self.tell(Notice::DriverRefused { since }, now)?;
+        }
+        Ok(())
+    }
+
+    /// When there is something to tell of the driver, if nothing is heard before.
+    pub(super) fn watch_due(&self) -> Option<Millis> {
+        self.silence_due().into_iter().chain(self.refusal_due()).min()
+    }
+
+    /// Writes down what no row of the log says, where it is time, or `is_quiet`.
+    pub(super) fn keep_if_due(&mut self, is_quiet: bool, now: Millis) -> Result<(), LogError> {
+        let is_due = self.vitals.keep_due().is_some_and(|due| is_quiet || due <= now);
+        let are_many = is_quiet && self.registration.is_some();
+        if is_due || are_many && self.vitals.are_many_unkept(self.sequence.last_n()) {
+            self.keep_vitals(now)?;
+        }
+        Ok(())
+    }
+
+    /// Writes down what is known of the driver. Where nothing was ever written there is no place for it, and it is forgotten with sleep.
+    pub(super) fn keep_vitals(&mut self, now: Millis) -> Result<(), LogError> {
+        if self.sequence.job().is_none() || self.forgotten.is_some() {
+            return Ok(());
+        }
+        self.count_rows()?;
+        let mut kept = self.vitals.clone();
+        kept.keep(self.sequence.epoch(), self.sequence.last_n(), now);
+        self.log.keep_vitals(&kept)?;
+        self.vitals = kept;
+        Ok(())
+    }
+
+    /// Counts what of the log the figures do not count yet.
+    pub(super) fn count_rows(&mut self) -> Result<(), LogError> {
+        let Some((mut after, to)) = self.vitals.uncounted() else { return Ok(()) };
+        let mut earlier = AllFigures::default();
+        while after < to {
+            let page = self.log.rows_after(after, ROWS_AT_ONCE)?;
+            let Some(last) = page.last() else { break };
+            after = last.n;
+            page.iter().filter(|row| row.n <= to).for_each(|row| earlier.count_row(row));
+        }
+        self.vitals.counted(earlier);
+        Ok(())
+    }
+
+    /// What everybody who takes part is told of the driver's phone.
+    pub(super) fn pulse(&self, now: Millis) -> Pulse {
+        let since = match &self.registration {
+            Some(registration) if registration.ended.is_none() => Some(waited_for_since(registration)),
+            Some(_) => None,
+            None => self.vitals.fixed_at(),
+        };
+        self.vitals.pulse(since, self.settings.silent_after.unwrap_or(MISSING_AFTER), now)
+    }
+
+    /// When the driver has been silent for too long, if nothing is heard before.
+    fn silence_due(&self) -> Option<Millis> {
+        let registration = self.watched().filter(|_| self.vitals.silent_since().is_none())?;
+        let since = waited_for_since(registration);
+        let heard = self.vitals.heard_at().map_or(since, |at| at.max(since));
+        Some(heard + self.settings.silent_after?)
+    }
+
+    fn refusal_due(&self) -> Option<Millis> {
+        self.watched()?;
+        let since = self.vitals.untold_refusal()?;
+        Some(since + self.settings.silent_after.unwrap_or(MISSING_AFTER))
+    }
+
+    /// The job, where it is open and has a driver.
+    fn watched(&self) -> Option<&Registration> {
+        let registration = self.registration.as_deref()?;
+        (registration.ended.is_none() && registration.wanted.driver.is_some()).then_some(registration)
+    }
+
+    /// Writes down that something is to be told, and tells it.
+    fn owe(&mut self, since: Millis, is_heard: bool, now: Millis) -> Result<(), LogError> {
+        let before: Vitals = self.vitals.clone();
+        self.vitals.owe(Owed { n: self.sequence.last_n() + 1, since, is_heard });
+        if let Err(error) = self.keep_vitals(now) {
+            self.vitals = before;
+            return Err(error);
+        }
+        self.pay(now)
+    }
+
+    fn pay(&mut self, now: Millis) -> Result<(), LogError> {
+        let Some(Owed { n, since, is_heard }) = self.vitals.owed() else { return Ok(()) };
+        let version = self.watched().map(|registration| registration.version);
+        let (Some(version), Some(job)) = (version, self.sequence.job().cloned()) else {
+            self.vitals.paid();
+            return Ok(());
+        };
+        let event = if is_heard { Event::Heard { since } } else { Event::Silent { since } };
+        if self.sequence.last_n() < n {
+            self.append_event(&job, event, version, now)?;
+        }
+        self.vitals.paid();
+        self.alarm.stands_anew();
+        self.tell(if is_heard { Notice::DriverHeard { since } } else { Notice::DriverSilent { since } }, now)
+    }
+}
+
+/// Since when a job's driver is waited for.
+fn waited_for_since(registration: &Registration) -> Millis {
+    registration.wanted.starts_at.map_or(registration.assigned_at, |at| at.max(registration.assigned_at))
+}
