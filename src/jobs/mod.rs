@@ -5,9 +5,11 @@
 //! - [`wanted`] reads what the platform says of a job, at the border.
 //! - [`registration`] is what is kept of it, and how it changes: put, join, leave, close.
 //! - [`sight`] says what somebody may see of it, and [`standing`] what a token may have.
+//! - [`listed`] is what a list tells of it, and who has to hear that it has changed.
 //! - [`told`] is what the platform and who takes part are told of it.
 //! - [`revocation`] ends what was issued to whoever has left.
 
+pub mod listed;
 pub mod registration;
 pub mod revocation;
 pub mod sight;

@@ -34,6 +34,7 @@ use crate::jobs::{Registration, Viewer};
 use crate::operations::Queue;
 
 mod forgetting;
+mod listing;
 mod notice;
 mod registered;
 mod revoking;
@@ -43,9 +44,11 @@ mod sending;
 pub(in crate::locations) mod tests;
 
 use self::forgetting::Forgotten;
+use self::listing::Listing;
 use self::registered::NotTaken;
 use self::revoking::Revocations;
 
+pub use self::listing::Telling;
 pub use self::notice::Notice;
 pub use self::sending::{Need, Publication, Ticket};
 
@@ -64,6 +67,8 @@ pub struct Settings {
     pub token_requests: bool,
     /// So long after its end, or after its last fix where it is not registered, what is kept of a job goes.
     pub retention: Millis,
+    /// Whether there are lists of jobs.
+    pub lists: bool,
 }
 
 /// One job: its sequence, what it keeps, and its outbox.
@@ -85,6 +90,7 @@ pub struct Job<L> {
     /// Nothing is registered any more then.
     forgotten: Option<Forgotten>,
     revocations: Revocations,
+    listing: Listing,
     token_requests: TokenRequests,
 }
 
@@ -118,7 +124,7 @@ impl<L: Log> Job<L> {
                 (Vec::new(), None)
             }
         };
-        let revocations = Revocations::resume(&tasks);
+        let (revocations, listing) = (Revocations::resume(&tasks), Listing::resume(&tasks));
         let reports = Queue::resume(tasks.into_iter().filter_map(|(_, task)| task.report()).collect());
         let (notices, token_requests) = (Vec::new(), TokenRequests::new(settings.token_requests));
         Ok(Self {
@@ -135,6 +141,7 @@ impl<L: Log> Job<L> {
             registration,
             forgotten,
             revocations,
+            listing,
             token_requests,
         })
     }
@@ -354,9 +361,10 @@ impl<L: Log> Job<L> {
                 row
             }
             Sequence::Unborn(Before { n, .. }) => {
-                let life = Life { job: job.clone(), epoch };
+                let (life, first_n) = (Life { job: job.clone(), epoch }, *n + 1);
+                self.list_anew(now)?;
                 let driver = self.registration.as_ref().and_then(|it| it.wanted.driver.as_ref());
-                self.log.begin(&life, *n + 1, driver)?;
+                self.log.begin(&life, first_n, driver)?;
                 let row = row(epoch);
                 self.log.append(&row, &prints, position)?;
                 self.sequence = Sequence::Alive(Box::new(Alive::from_last(&self.log, life, &row)?));

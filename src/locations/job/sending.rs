@@ -212,6 +212,7 @@ impl<L: Log> Job<L> {
     /// To be called at the end of each turn: for when the alarm is to be set, where it is to be set now.
     pub fn arm(&mut self, now: Millis) -> Option<Millis> {
         let due = self.outbox.due().into_iter().chain(self.reports.due(now)).chain(self.revocations.due());
+        let due = due.chain(self.listing.due().filter(|_| self.settings.lists));
         let open = self.registration.as_ref().filter(|registration| registration.ended.is_none());
         let stands = open.map(|open| open.ends_at()).or_else(|| self.retained_until());
         self.alarm.arm(due.chain(self.holds_until()).min(), stands, now)

@@ -44,6 +44,7 @@ pub(in crate::locations) fn settings() -> Settings {
         longest: 72 * HOUR,
         token_requests: false,
         retention: 30 * DAY,
+        lists: false,
     }
 }
 
