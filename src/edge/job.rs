@@ -347,7 +347,7 @@ impl Inner {
         let heard = heard.await;
         let noted = self.awake().and_then(|mut awake| {
             let noted = match &heard {
-                Ok(_) => awake.core.listed(&list, change.rev).map(|()| false),
+                Ok(_) => awake.core.listed(&list, change.rev, now()).map(|()| false),
                 Err(_) => awake.core.not_listed(&list, change.rev, now(), Math::random()),
             };
             let is_news = noted.map_err(|error| self.storage_fault(&error))?;

@@ -22,7 +22,7 @@ const AT_ONCE: usize = 6;
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     /// Counts the changes of what is listed: no less than our clock, so that it counts on also where what was written down is lost.
-    rev: u64,
+    pub(super) rev: u64,
     waiting: Vec<Waiting>,
 }
 
@@ -132,14 +132,14 @@ impl<L: Log> Job<L> {
     ///
     /// # Errors
     /// [`LogError`], where that cannot be written down: then it is told once more, at no harm.
-    pub fn listed(&mut self, list: &List, rev: u64) -> Result<(), LogError> {
+    pub fn listed(&mut self, list: &List, rev: u64, now: Millis) -> Result<(), LogError> {
         if self.listing.landed(list, rev).is_none() {
             return Ok(());
         }
         if rev == self.listing.rev {
             self.listing.waiting.retain(|waiting| waiting.list != *list);
         }
-        self.keep_listing()
+        self.keep_listing(now)
     }
 
     /// Notes that a list may not know: it is told again. `jitter` is random, from 0 to 1. Says whether that is worth a line, since it went
@@ -162,7 +162,7 @@ impl<L: Log> Job<L> {
             waiting.due = now + OBJECT.delay(waiting.failures, jitter);
         }
         waiting.failures = waiting.failures.saturating_add(1);
-        self.keep_listing().map(|()| is_news)
+        self.keep_listing(now).map(|()| is_news)
     }
 
     /// Has the list of open jobs told how the job is now. To be called before what is listed of it changes in any other way than that
@@ -206,10 +206,9 @@ impl<L: Log> Job<L> {
         Ok(Some(Entry { ends_at: registration.ends_at(), dispatch_id, told }))
     }
 
-    /// Writes down which lists know, once none is being told: so it is one row, however many there are.
-    fn keep_listing(&mut self) -> Result<(), LogError> {
-        // All that was kept of the job has gone, and this with it.
-        if self.listing.is_in_flight() || self.listing.rev == 0 {
+    /// Writes down which lists know, once none is being told and none is to be: so it is one row, however many there are.
+    fn keep_listing(&mut self, now: Millis) -> Result<(), LogError> {
+        if self.listing.is_in_flight() || self.listing.waiting.iter().any(|waiting| waiting.is_due(now)) {
             return Ok(());
         }
         let goes_on = self.registration.as_ref().is_some_and(|registration| registration.ended.is_none());

@@ -17,7 +17,7 @@ import { ABLY_KEY, SESSION_SECRET, as, seconds } from "./service.ts";
 // `GET /counted/<job>/<time>` waits until the job's outbox is idle, puts the clock on to that time, and tells the costs; without a time it
 // does the first and the last.
 const ENTRY = `
-import towline, { Job as Plain, Operations } from "./towline.js";
+import towline, { Job as Plain, Index as PlainIndex, Operations } from "./towline.js";
 export { Operations };
 
 const IDLE_MS = 20_000;

@@ -11,9 +11,9 @@ use crate::sessions::Role;
 
 /// A database that refuses one statement, so many from now.
 #[derive(Debug, Clone)]
-struct Refusing {
-    sqlite: Sqlite,
-    after: Rc<Cell<Option<u32>>>,
+pub(super) struct Refusing {
+    pub(super) sqlite: Sqlite,
+    pub(super) after: Rc<Cell<Option<u32>>>,
 }
 
 impl Sql for Refusing {

@@ -8,6 +8,7 @@ use crate::locations::log::{Accepted, Content, PUBLISH_TASK, Pointers, Time, Tro
 use crate::objects::Class;
 use crate::objects::sql::StorageError;
 use crate::objects::sql::sqlite::Sqlite;
+use crate::index::lists::tests as lists;
 use crate::operations::desk::tests as desk;
 use crate::operations::queue::Queued;
 use crate::operations::{Kind, Report};
