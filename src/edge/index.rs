@@ -37,9 +37,9 @@ impl Index {
     /// Takes the JSON of a [`Change`]. It is on disk before the caller hears that it was taken.
     pub fn change(&self, change: &str) -> Result<(), JsValue> {
         let change: Change = self.read(change)?;
-        let changed = self.awake().and_then(|mut lists| {
-            lists.change(&change, now()).map_err(|error| self.storage_fault(&error))
-        });
+        let changed = self
+            .awake()
+            .and_then(|mut lists| lists.change(&change, now()).map_err(|error| self.storage_fault(&error)));
         changed.map_err(fault)?;
         // What was taken stays so, and the next alarm that can be set sees to it too.
         self.arm().unwrap_or_else(|line| write(&line));
@@ -62,9 +62,8 @@ impl Index {
     /// Where it cannot be armed: then all that is left is that the runtime tries again.
     pub fn alarm(&self) -> Result<(), JsValue> {
         self.armed.set(None);
-        let swept = self
-            .awake()
-            .and_then(|mut lists| lists.sweep(now()).map_err(|error| self.storage_fault(&error)));
+        let swept =
+            self.awake().and_then(|mut lists| lists.sweep(now()).map_err(|error| self.storage_fault(&error)));
         let Err(line) = swept.and_then(|()| self.arm()) else { return Ok(()) };
         write(&line);
         set_alarm(&self.storage, now() + LATER)
@@ -73,7 +72,8 @@ impl Index {
 
 impl Index {
     fn read<'a, T: serde::Deserialize<'a>>(&self, text: &'a str) -> Result<T, JsValue> {
-        serde_json::from_str(text).map_err(|error| fault(self.lines.fault("request_unreadable", Some(&error))))
+        serde_json::from_str(text)
+            .map_err(|error| fault(self.lines.fault("request_unreadable", Some(&error))))
     }
 
     /// The list, woken from its storage if it is not awake.
@@ -93,7 +93,8 @@ impl Index {
         else {
             return Ok(());
         };
-        set_alarm(&self.storage, at).map_err(|error| self.lines.fault("alarm_failed", Some(&describe(&error))))?;
+        set_alarm(&self.storage, at)
+            .map_err(|error| self.lines.fault("alarm_failed", Some(&describe(&error))))?;
         self.armed.set(Some(at));
         Ok(())
     }

@@ -13,7 +13,8 @@ const BYTES: usize = 12;
 pub(super) fn answer(answer: Answer, if_none_match: Option<&str>) -> Answer {
     let hash = Sha256::digest(&answer.body);
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash.get(..BYTES).unwrap_or_default()));
-    let answer = if if_none_match.is_some_and(|tags| matches(tags, &etag)) { Answer::empty(304) } else { answer };
+    let answer =
+        if if_none_match.is_some_and(|tags| matches(tags, &etag)) { Answer::empty(304) } else { answer };
     answer.with("etag", etag)
 }
 
@@ -39,7 +40,10 @@ mod tests {
         assert_eq!((first.status, first.body.as_str(), etag.len()), (200, "{}", 18));
         for tags in [&etag, &format!("W/{etag}"), &format!("\"x\" , W/\"y\",{etag}"), " * "] {
             let again = ask("{}", Some(tags));
-            assert_eq!((again.status, again.body.as_str(), again.header("etag")), (304, "", Some(etag.as_str())));
+            assert_eq!(
+                (again.status, again.body.as_str(), again.header("etag")),
+                (304, "", Some(etag.as_str()))
+            );
         }
         let bare = etag.trim_matches('"');
         for tags in ["", "\"x\"", bare, &format!("w/{etag}"), "**", &format!("W/ {etag}")] {

@@ -189,7 +189,8 @@ impl Problem {
                 Facts::new(403, "not_a_dispatcher", title)
             }
             Self::OwnJobsOnly => {
-                let title = "Only a dispatcher, an admin or the back end sees all jobs: ask for your own, with ?mine";
+                let title =
+                    "Only a dispatcher, an admin or the back end sees all jobs: ask for your own, with ?mine";
                 Facts::new(403, "own_jobs_only", title)
             }
             Self::NoOwnJobs => {

@@ -88,7 +88,9 @@ impl TrailQuery {
     pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
         let value = |name| only(query, name);
         let after = value("after")?.map(|text| Place::parse(&text).ok_or(QueryError::After)).transpose()?;
-        let limit = value("limit")?.map(|text| limit(&text, LIMIT_MAX).ok_or(QueryError::Limit(LIMIT_MAX))).transpose()?;
+        let limit = value("limit")?
+            .map(|text| limit(&text, LIMIT_MAX).ok_or(QueryError::Limit(LIMIT_MAX)))
+            .transpose()?;
         let format =
             value("format")?.map(|text| Format::of_name(&text).ok_or(QueryError::Format)).transpose()?;
         Ok(Self { after, limit: limit.unwrap_or(LIMIT_MAX), format })

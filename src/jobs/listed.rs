@@ -50,8 +50,12 @@ pub fn concerned(before: Option<&Registration>, after: &Registration) -> Vec<Use
         let ends_alike = before.is_some_and(|before| before.ends_at() == after.ends_at());
         ends_alike && was_in.contains(user) && is_in.contains(user)
     };
-    let mut users: Vec<UserId> =
-        was_in.iter().chain(&is_in).filter(|user| !stays_the_same(user)).map(|user| (*user).clone()).collect();
+    let mut users: Vec<UserId> = was_in
+        .iter()
+        .chain(&is_in)
+        .filter(|user| !stays_the_same(user))
+        .map(|user| (*user).clone())
+        .collect();
     users.sort();
     users.dedup();
     users

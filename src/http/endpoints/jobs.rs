@@ -37,7 +37,8 @@ fn mine(asked: &Asked<'_>, wanted: &Wanted, known: Option<String>) -> Next {
     let (session, viewer) = (asked.session.clone(), Viewer::of(&asked.session));
     let registry = asked.config.job_registry;
     Step::list(List::Of(session.user.clone()), wanted, move |reply| {
-        let Page { mut jobs, next } = serde_json::from_str(&listed(reply?)?).map_err(|_| Problem::Internal)?;
+        let Page { mut jobs, next } =
+            serde_json::from_str(&listed(reply?)?).map_err(|_| Problem::Internal)?;
         jobs.retain(|job| match registry {
             JobRegistry::On => session.jobs.contains(job),
             JobRegistry::Off => false,

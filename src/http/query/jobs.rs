@@ -33,7 +33,8 @@ impl JobsQuery {
             return Err(QueryError::State);
         }
         let (max, default) = if is_mine { (OWN_LIMIT_MAX, OWN_LIMIT_MAX) } else { (LIMIT_MAX, LIMIT) };
-        let limit = value("limit")?.map(|text| limit(&text, max).ok_or(QueryError::Limit(max))).transpose()?;
+        let limit =
+            value("limit")?.map(|text| limit(&text, max).ok_or(QueryError::Limit(max))).transpose()?;
         let after = value("after")?.map(|text| JobId::parse(text).map_err(|_| QueryError::AfterJob));
         let dispatch_id =
             value("dispatchId")?.map(|text| DispatchId::parse(text).map_err(|_| QueryError::Dispatch));

@@ -10,8 +10,8 @@
 
 use super::registered::Answered;
 use super::{
-    Index, Job, JobAnswer, JobRefusal, JobRequest, Listing, Log, LogError, Millis, Outbox, Queue, Revocations, Row,
-    Sequence, Viewer,
+    Index, Job, JobAnswer, JobRefusal, JobRequest, Listing, Log, LogError, Millis, Outbox, Queue,
+    Revocations, Row, Sequence, Viewer,
 };
 use crate::ids::JobId;
 use crate::jobs::Admission;
@@ -55,11 +55,9 @@ impl Forgotten {
         };
         let by = tasks.iter().find_map(|(_, task)| match task {
             Task::Forget { by } => Some(*by),
-            Task::Publish(_)
-            | Task::Report(_)
-            | Task::Resend { .. }
-            | Task::Revoke(_)
-            | Task::List(_) => None,
+            Task::Publish(_) | Task::Report(_) | Task::Resend { .. } | Task::Revoke(_) | Task::List(_) => {
+                None
+            }
         });
         // What Ably has confirmed does not leave again, and what is no event never does.
         let last = last.as_deref().filter(|last| last.n > position.sent && is_event(last)).cloned();

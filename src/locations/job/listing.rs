@@ -147,13 +147,7 @@ impl<L: Log> Job<L> {
     ///
     /// # Errors
     /// [`LogError`], where that cannot be written down: then it is told sooner, at no harm.
-    pub fn not_listed(
-        &mut self,
-        list: &List,
-        rev: u64,
-        now: Millis,
-        jitter: f64,
-    ) -> Result<bool, LogError> {
+    pub fn not_listed(&mut self, list: &List, rev: u64, now: Millis, jitter: f64) -> Result<bool, LogError> {
         let is_latest = rev == self.listing.rev;
         let Some(waiting) = self.listing.landed(list, rev) else { return Ok(false) };
         let is_news = waiting.failures == 0;

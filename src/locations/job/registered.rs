@@ -2,9 +2,9 @@
 
 use super::{Alive, Job, JobAnswer, JobRefusal, Life, Log, LogError, Millis, Post, PostAnswer, Sequence};
 use crate::ids::{JobId, UserId};
+use crate::jobs::listed;
 use crate::jobs::registration::{Change, EndReason, Event, Past, Registration, Takes};
 use crate::jobs::sight::{Blind, Sight};
-use crate::jobs::listed;
 use crate::jobs::told::{self, Told};
 use crate::jobs::{Admission, CloseReason, Standing, Viewer, Wanted};
 use crate::locations::dedupe::Terms;

@@ -53,10 +53,12 @@ const PAGE: &str = r#"{"jobs":[{"jobId":"a","state":"open"}],"next":"a"}"#;
 #[test]
 fn who_hands_jobs_out_is_told_the_list_as_it_is() {
     for role in ["dispatcher", "admin", "service"] {
-        let (answer, list, _) = go(&jobs("?state=open&dispatchId=west&after=b&limit=7", role, &[]), PAGE, nobody);
+        let (answer, list, _) =
+            go(&jobs("?state=open&dispatchId=west&after=b&limit=7", role, &[]), PAGE, nobody);
         assert_eq!((answer.status, answer.body.as_str()), (200, PAGE), "{role}");
         let (list, wanted) = list.unwrap();
-        let brief = (wanted.after.unwrap().to_string(), wanted.limit, wanted.dispatch_id.unwrap().to_string());
+        let brief =
+            (wanted.after.unwrap().to_string(), wanted.limit, wanted.dispatch_id.unwrap().to_string());
         assert_eq!((list, brief), (List::Open, ("b".to_owned(), 7, "west".to_owned())));
         for query in ["?mine", "?mine=true&limit=1"] {
             let (answer, list, _) = go(&jobs(query, role, &[]), PAGE, nobody);
@@ -124,7 +126,9 @@ fn without_a_registry_there_are_no_lists() {
 
 #[test]
 fn a_parameter_that_is_wrong_is_named() {
-    for (query, field) in [("?state=closed", "state"), ("?limit=0", "limit"), ("?after=", "after"), ("?mine=1", "mine")] {
+    for (query, field) in
+        [("?state=closed", "state"), ("?limit=0", "limit"), ("?after=", "after"), ("?mine=1", "mine")]
+    {
         let (answer, ..) = go(&jobs(query, "dispatcher", &[]), PAGE, nobody);
         assert_eq!((answer.status, body(&answer)["field"].as_str()), (400, Some(field)));
     }

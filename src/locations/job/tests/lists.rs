@@ -125,7 +125,11 @@ fn whoever_comes_or_goes_has_it_in_their_list_or_not_any_more() {
     assert_eq!(deliver(&mut job, &mut world, NOW), 0);
 
     put(&mut job, Some("a"), &["c", "d"], NOW + 1_000).unwrap();
-    assert_eq!(deliver(&mut job, &mut world, NOW + 1_000), 3, "that of everybody, of one who goes and one who comes");
+    assert_eq!(
+        deliver(&mut job, &mut world, NOW + 1_000),
+        3,
+        "that of everybody, of one who goes and one who comes"
+    );
     let lists = |world: &World| USERS.map(|name| world.of(name, NOW + 1_000).len());
     assert_eq!((lists(&world), world.open(NOW + 1_000)[0]["version"].as_u64()), ([1, 0, 1, 1], Some(2)));
     // A life of the object later `rev` counts on, also where our clock has gone back.
@@ -351,12 +355,15 @@ fn a_list_hears_of_every_change_whatever_the_storage_refuses() {
     whatever_is_refused(|job| drop(post_as(job, "a", None, &fix(), NOW)), || put_as("a", &["b"]));
     whatever_is_refused(registered, || put_as("d", &["b"]));
     whatever_is_refused(registered, || put_as("a", &["d"]));
-    let leaves = |takes_part, name: &'static str| move || {
-        JobRequest::Customer { job: job_id(), user: user(name), takes_part, only: None }
+    let leaves = |takes_part, name: &'static str| {
+        move || JobRequest::Customer { job: job_id(), user: user(name), takes_part, only: None }
     };
     whatever_is_refused(registered, leaves(false, "b"));
     whatever_is_refused(registered, leaves(true, "d"));
-    whatever_is_refused(registered, || JobRequest::Close { job: job_id(), reason: crate::jobs::CloseReason::Done });
+    whatever_is_refused(registered, || JobRequest::Close {
+        job: job_id(),
+        reason: crate::jobs::CloseReason::Done,
+    });
     whatever_is_refused(registered, || JobRequest::Forget { job: job_id() });
     let closed = |job: &mut Job<SqlLog<Refusing>>| {
         registered(job);
@@ -368,15 +375,27 @@ fn a_list_hears_of_every_change_whatever_the_storage_refuses() {
 /// Something that happens to one of three jobs, or to what it has told.
 #[derive(Debug, Clone)]
 enum Act {
-    Put { driver: Option<usize>, customers: Vec<usize> },
-    Customer { user: usize, takes_part: bool },
+    Put {
+        driver: Option<usize>,
+        customers: Vec<usize>,
+    },
+    Customer {
+        user: usize,
+        takes_part: bool,
+    },
     Close,
     Forget,
-    Post { user: usize },
+    Post {
+        user: usize,
+    },
     Changes,
     Sleep,
     /// Lists are told: which of the tellings arrive, whose answers arrive, and which arrive once more much later.
-    Tell { arrive: u8, answer: u8, again: u8 },
+    Tell {
+        arrive: u8,
+        answer: u8,
+        again: u8,
+    },
     /// What has been on its way arrives, the last first.
     Arrive,
     Alarm,

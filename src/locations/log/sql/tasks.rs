@@ -12,7 +12,8 @@ use crate::operations::queue::Queued;
 
 const ALL: Statement = "SELECT kind, id, due, failures, body FROM tasks ORDER BY id";
 const PUT: Statement = "INSERT OR REPLACE INTO tasks (id, kind, due, failures, body) VALUES (?, ?, ?, ?, ?)";
-const END: Statement = "DELETE FROM tasks WHERE id = ? AND kind IN ('publish', 'report', 'resend', 'revoke', 'list')";
+const END: Statement =
+    "DELETE FROM tasks WHERE id = ? AND kind IN ('publish', 'report', 'resend', 'revoke', 'list')";
 const KEEP_THOSE_OF_FORGETTING: Statement =
     "DELETE FROM tasks WHERE kind NOT IN ('publish', 'revoke', 'forget', 'list')";
 

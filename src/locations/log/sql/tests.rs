@@ -2,13 +2,13 @@ use std::rc::Rc;
 
 use super::*;
 use crate::ids::UserId;
+use crate::index::lists::tests as lists;
 use crate::locations::clock::Ahead;
 use crate::locations::clock::Clock;
 use crate::locations::log::{Accepted, Content, PUBLISH_TASK, Pointers, Time, Trouble};
 use crate::objects::Class;
 use crate::objects::sql::StorageError;
 use crate::objects::sql::sqlite::Sqlite;
-use crate::index::lists::tests as lists;
 use crate::operations::desk::tests as desk;
 use crate::operations::queue::Queued;
 use crate::operations::{Kind, Report};
