@@ -22,6 +22,7 @@ const OBJECTS = {
   JOBS: { name: "Job", key: "bench" },
   OPERATIONS: { name: "Operations", key: "bench-operations" },
   PUBLISHERS: { name: "Publisher", key: "bench-publishers" },
+  INDEXES: { name: "Index", key: "bench-indexes" },
 };
 
 /**

@@ -53,6 +53,8 @@ pub struct JobConfig {
     pub max_fix_age_ms: u64,
     /// What a job takes.
     pub limits: Limits,
+    /// Whether jobs can be registered, and are listed.
+    pub job_registry: JobRegistry,
     /// Whether anybody is given a TokenRequest.
     pub token_requests: bool,
     /// When a job ends by itself where nobody says when, in milliseconds after it was registered.
@@ -147,7 +149,6 @@ impl Config {
         let issuer = reader.optional("SESSION_ISSUER", any_text);
         let audience = reader.optional("SESSION_AUDIENCE", any_text);
         let cookie_name = reader.optional("SESSION_COOKIE", cookie_name);
-        let job_registry = reader.optional("JOB_REGISTRY", job_registry).unwrap_or_default();
         let max_hours = reader.number("SESSION_MAX_HOURS", 1..=24 * 30, 24);
         let renewal_seconds = reader.number("SESSION_RENEWAL_SECONDS", 0..=86_400, 300);
 
@@ -173,7 +174,7 @@ impl Config {
                 session_cookie: cookie_name
                     .map(|name| CookieRules { name, origins: pages.origins.as_slice().to_vec() }),
                 token_key,
-                job_registry,
+                job_registry: job.job_registry,
                 token_requests: job.token_requests,
                 pages,
             }),
@@ -209,6 +210,7 @@ impl JobConfig {
             trail: reader.number("JOB_TRAIL_MAX", 100..=2_000_000, 1_000_000),
             publishes: reader.number("JOB_PUBLISH_RATE", 1..=1_000, PUBLISHES),
         };
+        let job_registry = reader.optional("JOB_REGISTRY", job_registry).unwrap_or_default();
         let token_requests = reader.optional("TOKEN_REQUESTS", on_or_off).unwrap_or(true);
         let max_job_hours = reader.number("JOB_MAX_HOURS", 1..=8_760, 72);
         let trail_retention_days = reader.number("TRAIL_RETENTION_DAYS", 1..=3_650, 30);
@@ -238,6 +240,7 @@ impl JobConfig {
             ably,
             max_fix_age_ms: max_fix_age_hours * 3_600_000,
             limits,
+            job_registry,
             token_requests,
             longest_job_ms: max_job_hours * 3_600_000,
             trail_retention_ms: trail_retention_days * 86_400_000,

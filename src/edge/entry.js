@@ -74,6 +74,22 @@ export class Operations extends DurableObject {
   }
 }
 
+export class Index extends DurableObject {
+  constructor(state, env) {
+    super(state, env);
+    this.rust = new Kept(rust.Index, state);
+  }
+  change(change) {
+    return this.rust.call("change", change);
+  }
+  page(wanted) {
+    return this.rust.call("page", wanted);
+  }
+  alarm() {
+    return this.rust.call("alarm");
+  }
+}
+
 export class Publisher extends DurableObject {
   constructor(state, env) {
     super(state, env);

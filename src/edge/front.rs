@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Promise, Reflect};
+use js_sys::Promise;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -21,7 +21,7 @@ const BETWEEN: &str = "\0";
 #[wasm_bindgen(module = "/src/edge/runtime.js")]
 extern "C" {
     /// Waits for what each step of a course waits for, and resolves to the response.
-    fn follow(course: Course, request: &Request, body_max: u32, jobs: &JsValue) -> Promise;
+    fn follow(course: Course, request: &Request, body_max: u32, env: &JsValue) -> Promise;
 }
 
 /// What the runtime's `fetch` handler is: one for all requests of an isolate. It keeps settings and nothing of any request.
@@ -30,8 +30,8 @@ pub struct Front(Rc<Inner>);
 
 struct Inner {
     service: Service,
-    /// The namespace of the jobs' objects.
-    jobs: JsValue,
+    /// The bindings, by which objects are found.
+    env: JsValue,
 }
 
 #[wasm_bindgen]
@@ -44,8 +44,7 @@ impl Front {
             let (variable, rule) = (Some(bad.variable), Some(bad.rule.as_str()));
             Fault { code: "misconfigured", variable, rule, ..Fault::default() }.write();
         }
-        let jobs = Reflect::get(&env, &"JOBS".into()).unwrap_or_default();
-        Self(Rc::new(Inner { service, jobs }))
+        Self(Rc::new(Inner { service, env }))
     }
 
     /// Answers a request: with a response where nothing has to be waited for, else with the promise of one.
@@ -66,7 +65,7 @@ impl Front {
             moment,
             step: Some(step),
         };
-        follow(course, &request, REQUEST_BODY_MAX as u32, &self.0.jobs).into()
+        follow(course, &request, REQUEST_BODY_MAX as u32, &self.0.env).into()
     }
 }
 
@@ -89,9 +88,14 @@ impl Course {
     pub fn asked(&mut self) -> Option<String> {
         match self.step.as_mut()? {
             Step::Call { object, request, .. } => {
+                let list;
                 let (found_by, id) = match object {
                     Object::Job(job) => ("job ", job.as_str()),
                     Object::Ref(reference) => ("ref ", reference.as_str()),
+                    Object::List(of) => {
+                        list = of.name();
+                        ("list ", list.as_str())
+                    }
                 };
                 Some([found_by, id, "\n", &std::mem::take(request)].concat())
             }

@@ -11,14 +11,15 @@ use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
 use super::runtime::{
     ObjectSql, PublisherStub, Request, Runtime, Timer, client, describe, fault, now, report, response,
-    set_alarm, settings, write,
+    set_alarm, settings, tell, write,
 };
+use crate::config::JobRegistry;
 use crate::http::answer::Answer;
 use crate::jobs::revocation::{Outcome as Revoked, Revocation};
 use crate::locations::alarm::TIMER_MAX;
 use crate::locations::log::LogError;
 use crate::locations::log::sql::SqlLog;
-use crate::locations::{Job as Core, JobRequest, Need, Publication, Settings, Ticket};
+use crate::locations::{Job as Core, JobRequest, Need, Publication, Settings, Telling, Ticket};
 use crate::objects::lines::{Line, Lines};
 use crate::objects::{Cause, Failure, Millis};
 use crate::operations::Report;
@@ -166,6 +167,7 @@ impl Inner {
                 token_requests: config.token_requests,
                 retention: config.trail_retention_ms as Millis,
                 silent_after: config.silent_after_ms.map(|ms| ms as Millis),
+                lists: config.job_registry != JobRegistry::Off,
             };
             let issuer = match config.token_key == config.publish_key {
                 true => Rc::clone(&ably),
@@ -209,7 +211,8 @@ impl Inner {
         awake.core.notices().into_iter().for_each(|notice| write(&notice.line(&this.lines)));
         let report = awake.core.report(now);
         let revoking = awake.core.next_revocation(now).map_err(|error| this.storage_fault(&error));
-        let revocation_due = awake.core.revocation_due();
+        let tellings = awake.core.next_tellings(now).map_err(|error| this.storage_fault(&error));
+        let due = awake.core.revocation_due().into_iter().chain(awake.core.telling_due(now)).min();
         let (route, issuer) = (awake.route.clone(), Rc::clone(&awake.issuer));
         drop(awake);
         match revoking {
@@ -217,7 +220,14 @@ impl Inner {
             Ok(Some(revocation)) => Self::revoke(this, issuer, revocation),
             Err(line) => write(&line),
         }
-        if let Some(due) = revocation_due.filter(|due| *due <= now + TIMER_MAX) {
+        for telling in tellings.unwrap_or_else(|line| {
+            write(&line);
+            Vec::new()
+        }) {
+            let this = Rc::clone(this);
+            spawn_local(async move { this.tell(telling).await });
+        }
+        if let Some(due) = due.filter(|due| *due <= now + TIMER_MAX) {
             Self::turn_at(this, due);
         }
         if let Some(report) = report {
@@ -324,6 +334,28 @@ impl Inner {
                 Err(self.lines.fault("report_failed", Some(&describe(&error))))
             }
             Err(_) => Ok(()),
+        });
+        Self::go_on(&self, noted);
+    }
+
+    /// Tells a list how the job is.
+    async fn tell(self: Rc<Self>, Telling { list, change }: Telling) {
+        let heard = async {
+            let text =
+                serde_json::to_string(&change).map_err(|error| JsValue::from_str(&error.to_string()))?;
+            JsFuture::from(tell(&Reflect::get(&self.env, &"INDEXES".into())?, &list.name(), &text)?).await
+        };
+        let heard = heard.await;
+        let noted = self.awake().and_then(|mut awake| {
+            let noted = match &heard {
+                Ok(_) => awake.core.listed(&list, change.rev, now()).map(|()| false),
+                Err(_) => awake.core.not_listed(&list, change.rev, now(), Math::random()),
+            };
+            let is_news = noted.map_err(|error| self.storage_fault(&error))?;
+            match heard {
+                Err(error) if is_news => Err(self.lines.warning("list_failed", &describe(&error))),
+                _ => Ok(()),
+            }
         });
         Self::go_on(&self, noted);
     }

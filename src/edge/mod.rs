@@ -2,11 +2,13 @@
 //!
 //! - [`front`]: every request enters here.
 //! - [`job`]: the Durable Object of a job.
+//! - [`index`]: that of a list of jobs.
 //! - [`operations`]: the Durable Object that tells operators.
 //! - [`publisher`]: the Durable Object that publishes for many jobs.
 //! - [`runtime`]: the few calls of the runtime that all of them use.
 
 mod front;
+mod index;
 mod job;
 mod operations;
 mod publisher;

@@ -44,7 +44,7 @@ async function drain(reader) {
 
 // Waits for what each step of a request waits for, and hands it over, until there is a response. A course that comes to no end is freed by
 // the garbage collector: after a trap it must not be freed here, since its address is another's by then.
-export async function follow(course, request, bodyMax, jobs) {
+export async function follow(course, request, bodyMax, env) {
   let asked = course.asked;
   let response;
   if (asked === undefined) {
@@ -63,7 +63,7 @@ export async function follow(course, request, bodyMax, jobs) {
     }
     let text;
     try {
-      text = await (asked.startsWith("all ") ? callAll(jobs, asked.slice(4)) : call(jobs, asked));
+      text = await (asked.startsWith("all ") ? callAll(env, asked.slice(4)) : call(env, asked));
     } catch (error) {
       response = course.failed(error);
       continue;
@@ -78,18 +78,20 @@ export async function follow(course, request, bodyMax, jobs) {
 
 // Sends several objects a request each, at once; what they reply, in their order. Both are separated by a NUL. The first failure ends it,
 // and no other is left unhandled: neither a rejection that comes later, nor, since the call is async, what is thrown at once.
-async function callAll(jobs, asked) {
-  const replies = await Promise.all(asked.split("\0").map(async (one) => call(jobs, one)));
+async function callAll(env, asked) {
+  const replies = await Promise.all(asked.split("\0").map(async (one) => call(env, one)));
   return replies.map(String).join("\0");
 }
 
-// Sends a job's object a request: null where no object of a job can have the id that it is found by. Each call makes a new stub: after an
-// exception a stub stays broken. `asked` has a line that says by what it is found, `job` or `ref` and the id, and then the request.
-function call(jobs, asked) {
+// Sends an object a request: null where no object of a job can have the id that it is found by. Each call makes a new stub: after an
+// exception a stub stays broken. `asked` has a line that says by what it is found, `job` or `ref` and the id, or `list` and the name, and
+// then the request.
+function call({ JOBS: jobs, INDEXES: indexes }, asked) {
   const end = asked.indexOf("\n");
   const name = asked.slice(4, end);
   let id;
   if (asked.startsWith("job ")) id = jobs.idFromName(name);
+  else if (asked.startsWith("list ")) return indexes.get(indexes.idFromName(asked.slice(5, end))).page(asked.slice(end + 1));
   else {
     try {
       id = jobs.idFromString(name);
@@ -100,21 +102,29 @@ function call(jobs, asked) {
   return jobs.get(id).call(asked.slice(end + 1));
 }
 
-// How long the operations object may take to answer, in milliseconds.
-const REPORT_MS = 10_000;
+// How long an object may take to say that it has heard, in milliseconds.
+const HEAR_MS = 10_000;
 
-// Hands a report to the one object that merges them.
-export async function report(operations, text) {
+async function inTime(heard) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer in time")), REPORT_MS);
+    timer = setTimeout(() => reject(new Error("no answer in time")), HEAR_MS);
   });
-  const heard = operations.get(operations.idFromName("operations")).report(text);
   try {
     await Promise.race([heard, late]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+// Hands a report to the one object that merges them.
+export async function report(operations, text) {
+  await inTime(operations.get(operations.idFromName("operations")).report(text));
+}
+
+// Tells the list of a name how a job is.
+export async function tell(indexes, list, change) {
+  await inTime(indexes.get(indexes.idFromName(list)).change(change));
 }
 
 // The way from a job to its publisher.

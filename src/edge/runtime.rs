@@ -49,6 +49,9 @@ extern "C" {
     /// Hands the operations object a report; resolves once that has taken it.
     #[wasm_bindgen(js_name = report, catch)]
     pub fn report(operations: &JsValue, report: &str) -> Result<Promise, JsValue>;
+    /// Tells the list of this name how a job is; resolves once that knows.
+    #[wasm_bindgen(js_name = tell, catch)]
+    pub fn tell(indexes: &JsValue, list: &str, change: &str) -> Result<Promise, JsValue>;
     /// The way from a job to its publisher.
     #[wasm_bindgen(js_name = Publisher)]
     pub type PublisherStub;

@@ -43,6 +43,19 @@ pub(super) fn manager(session: &Session) -> Result<(), Problem> {
     }
 }
 
+/// Refuses a session of one who sees no jobs but their own.
+pub(super) fn lister(session: &Session) -> Result<(), Problem> {
+    manager(session).map_err(|_| Problem::OwnJobsOnly)
+}
+
+/// Refuses a session of one who takes part in no job.
+pub(super) fn taking_part(session: &Session) -> Result<(), Problem> {
+    match session.role {
+        Role::Driver | Role::Customer => Ok(()),
+        Role::Dispatcher | Role::Admin | Role::Service => Err(Problem::NoOwnJobs),
+    }
+}
+
 /// What it means that an object does not do what it is asked.
 pub(super) fn refused(refusal: JobRefusal) -> Problem {
     match refusal {

@@ -5,13 +5,14 @@ use crate::config::{Origins, Pages};
 
 /// The request headers that a page may send: what ably-js and a driver's web app need, and what tracing in the page adds to every
 /// request (W3C Trace Context and Baggage, and Sentry).
-const REQUEST_HEADERS: [&str; 14] = [
+const REQUEST_HEADERS: [&str; 15] = [
     "authorization",
     "content-type",
     "content-encoding",
     "accept",
     "idempotency-key",
     "if-match",
+    "if-none-match",
     "towline-user",
     "x-ably-version",
     "x-ably-clientid",

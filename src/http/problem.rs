@@ -55,6 +55,10 @@ pub enum Problem {
     IfMatch,
     /// A role that hands no jobs out.
     NotADispatcher,
+    /// A role that sees no jobs but its own, and asks for all.
+    OwnJobsOnly,
+    /// A role that takes part in no job, and asks for its own.
+    NoOwnJobs,
     /// No session.
     Session(SessionError),
     /// A session of another user than `Towline-User` names.
@@ -183,6 +187,15 @@ impl Problem {
             Self::NotADispatcher => {
                 let title = "Only a dispatcher, an admin or the back end hands jobs out";
                 Facts::new(403, "not_a_dispatcher", title)
+            }
+            Self::OwnJobsOnly => {
+                let title =
+                    "Only a dispatcher, an admin or the back end sees all jobs: ask for your own, with ?mine";
+                Facts::new(403, "own_jobs_only", title)
+            }
+            Self::NoOwnJobs => {
+                let title = "Only a driver or a customer has jobs of their own: leave ?mine out";
+                Facts::new(403, "no_own_jobs", title)
             }
             Self::Session(error) => {
                 let (status, name) = (error.status(), error.name());

@@ -1,9 +1,12 @@
 //! What the query of a URL asks for.
 
+mod jobs;
+
 use std::borrow::Cow;
 
 use thiserror::Error;
 
+pub(super) use self::jobs::JobsQuery;
 use crate::locations::place::Place;
 use crate::locations::trail::LIMIT_MAX;
 use crate::locations::trail::format::Format;
@@ -25,12 +28,27 @@ pub enum QueryError {
     /// It is no place in a job's order.
     #[error("`after` is a place in the trail, <epoch>.<seq>, as in `next`")]
     After,
-    /// It is no number of fixes.
-    #[error("`limit` is a whole number from 1 to {LIMIT_MAX}")]
-    Limit,
+    /// It is no number of fixes, or of jobs, of which there may be so many.
+    #[error("`limit` is a whole number from 1 to {0}")]
+    Limit(u32),
     /// It is no format.
     #[error("`format` is one of json, geojson, geojson-line and gpx")]
     Format,
+    /// It is no job.
+    #[error("`after` is the id of a job, as in `next`")]
+    AfterJob,
+    /// It is no state of which there is a list.
+    #[error("`state` is `open`: other jobs are not listed")]
+    State,
+    /// It is no dispatch.
+    #[error("`dispatchId` is 1 to 64 of the characters A-Z a-z 0-9 . _ -")]
+    Dispatch,
+    /// It says neither yes nor nothing.
+    #[error("`mine` has no value, or `true`")]
+    Mine,
+    /// One's own jobs are not listed by dispatch.
+    #[error("`dispatchId` is not for one's own jobs: leave it out, or `mine`")]
+    NotOfMine,
     /// Two values, and only one can be meant.
     #[error("`{0}` is there twice with different values")]
     Repeated(&'static str),
@@ -40,8 +58,11 @@ impl QueryError {
     /// The parameter that is to blame.
     pub(super) fn parameter(self) -> &'static str {
         match self {
-            Self::After => "after",
-            Self::Limit => "limit",
+            Self::After | Self::AfterJob => "after",
+            Self::Limit(_) => "limit",
+            Self::State => "state",
+            Self::Dispatch | Self::NotOfMine => "dispatchId",
+            Self::Mine => "mine",
             Self::Format => "format",
             Self::Repeated(name) => name,
         }
@@ -51,7 +72,11 @@ impl QueryError {
     pub(super) fn reason(self) -> &'static str {
         match self {
             Self::After => "not_a_place",
-            Self::Limit => "out_of_range",
+            Self::Limit(_) => "out_of_range",
+            Self::AfterJob | Self::Dispatch => "invalid_id",
+            Self::State => "unknown_state",
+            Self::Mine => "not_true",
+            Self::NotOfMine => "not_of_mine",
             Self::Format => "unknown_format",
             Self::Repeated(_) => "repeated",
         }
@@ -63,17 +88,19 @@ impl TrailQuery {
     pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
         let value = |name| only(query, name);
         let after = value("after")?.map(|text| Place::parse(&text).ok_or(QueryError::After)).transpose()?;
-        let limit = value("limit")?.map(|text| limit(&text).ok_or(QueryError::Limit)).transpose()?;
+        let limit = value("limit")?
+            .map(|text| limit(&text, LIMIT_MAX).ok_or(QueryError::Limit(LIMIT_MAX)))
+            .transpose()?;
         let format =
             value("format")?.map(|text| Format::of_name(&text).ok_or(QueryError::Format)).transpose()?;
         Ok(Self { after, limit: limit.unwrap_or(LIMIT_MAX), format })
     }
 }
 
-fn limit(text: &str) -> Option<u32> {
+fn limit(text: &str, max: u32) -> Option<u32> {
     // Digits alone: `u32` would also take a `+`.
     let digits = text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|limit| digits && (1..=LIMIT_MAX).contains(limit))
+    text.parse().ok().filter(|limit| digits && (1..=max).contains(limit))
 }
 
 /// The value of a parameter, which may be there more than once with the same one.
@@ -116,13 +143,13 @@ mod tests {
             ("after=1", QueryError::After),
             ("after=1.2.3", QueryError::After),
             ("after=1.2&after=1.3", QueryError::Repeated("after")),
-            ("limit=", QueryError::Limit),
-            ("limit=0", QueryError::Limit),
-            ("limit=1001", QueryError::Limit),
-            ("limit=%2B1", QueryError::Limit),
-            ("limit=-1", QueryError::Limit),
-            ("limit=1e2", QueryError::Limit),
-            ("limit=99999999999", QueryError::Limit),
+            ("limit=", QueryError::Limit(LIMIT_MAX)),
+            ("limit=0", QueryError::Limit(LIMIT_MAX)),
+            ("limit=1001", QueryError::Limit(LIMIT_MAX)),
+            ("limit=%2B1", QueryError::Limit(LIMIT_MAX)),
+            ("limit=-1", QueryError::Limit(LIMIT_MAX)),
+            ("limit=1e2", QueryError::Limit(LIMIT_MAX)),
+            ("limit=99999999999", QueryError::Limit(LIMIT_MAX)),
             ("limit=1&limit=2", QueryError::Repeated("limit")),
             ("format=", QueryError::Format),
             ("format=GPX", QueryError::Format),

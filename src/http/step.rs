@@ -6,6 +6,7 @@ use super::answer::Answer;
 use super::problem::{Problem, json};
 use crate::config::Config;
 use crate::ids::{JobId, JobRef, UserId};
+use crate::index::{List, Wanted};
 use crate::locations::post::BODY_MAX;
 use crate::locations::{JobRequest, Reply};
 use crate::sessions::Session;
@@ -73,6 +74,18 @@ impl Step {
         Ok(Self::Call { object, request: json(request)?, then: Box::new(then) })
     }
 
+    /// Asks a list for a page of it, then goes on.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn list(
+        list: List,
+        wanted: &Wanted,
+        then: impl FnOnce(Result<Reply, Unreachable>) -> Next + 'static,
+    ) -> Next {
+        Ok(Self::Call { object: Object::List(list), request: json(wanted)?, then: Box::new(then) })
+    }
+
     /// Asks the objects of several jobs at once, then goes on.
     ///
     /// # Errors
@@ -98,6 +111,8 @@ pub enum Object {
     Job(JobId),
     /// The job's whose reference this is. Where no object can have it, it is one that has kept nothing.
     Ref(JobRef),
+    /// That of a list of jobs.
+    List(List),
 }
 
 /// Why there is no whole body.

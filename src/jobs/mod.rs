@@ -5,12 +5,14 @@
 //! - [`wanted`] reads what the platform says of a job, at the border.
 //! - [`registration`] is what is kept of it, and how it changes: put, join, leave, close.
 //! - [`sight`] says what somebody may see of it, and [`standing`] what a token may have.
+//! - [`listed`] is what a list tells of it, and who has to hear that it has changed.
 //! - [`told`] is what the platform and who takes part are told of it.
 //! - [`revocation`] ends what was issued to whoever has left.
 //! - [`vitals`] says whether its driver is heard of, and [`figures`] what has become of their fixes.
 
 pub mod figures;
 mod heartbeat;
+pub mod listed;
 pub mod registration;
 pub mod revocation;
 pub mod sight;

@@ -274,6 +274,11 @@ impl Registration {
         Some(next)
     }
 
+    /// Who takes part as long as it goes on.
+    pub fn participants(&self) -> impl Iterator<Item = &UserId> {
+        self.everybody().filter(|_| self.ended.is_none())
+    }
+
     /// Its driver and its customers.
     fn everybody(&self) -> impl Iterator<Item = &UserId> {
         self.wanted.everybody()

@@ -90,6 +90,21 @@ pub struct Pulse {
     pub fix_missing_since: Option<Millis>,
 }
 
+/// What the list of open jobs tells of the driver's phone; times are Unix milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signs {
+    /// What it has said since its last position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
+    /// Since when nothing was heard of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<Millis>,
+    /// Since when all of its fixes are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_since: Option<Millis>,
+}
+
 impl Vitals {
     /// Goes on with what was written down, where it is of this life. `last_fix` is when the last row of that life was accepted, where it
     /// holds fixes, and `last_n` the last `n` of all.
@@ -132,17 +147,17 @@ impl Vitals {
         self.figures.count(driver, figures);
     }
 
-    /// Notes what that says of the present driver. Says whether it has changed whether their fixes are taken.
+    /// Notes what that says of the present driver. Says whether that changes their [`signs`](Self::signs).
     pub fn follow(&mut self, figures: &Figures, now: Millis) -> bool {
+        let before = self.signs();
         if figures.are_taken() {
             self.fixed_at = self.fixed_at.max(Some(now));
-            return self.refused.take().is_some();
-        }
-        if figures.are_refused() && self.refused.is_none() {
+            self.heartbeat = None;
+            self.refused = None;
+        } else if figures.are_refused() && self.refused.is_none() {
             self.refused = Some(Refused { since: now, is_told: false });
-            return true;
         }
-        false
+        before != self.signs()
     }
 
     /// What the phone has said since its last position.
@@ -184,6 +199,15 @@ impl Vitals {
     pub fn owe(&mut self, owed: Owed) {
         self.silent_since = (!owed.is_heard).then_some(owed.since);
         self.owed = Some(owed);
+    }
+
+    /// What the list of open jobs tells.
+    pub fn signs(&self) -> Signs {
+        Signs {
+            heartbeat: self.heartbeat(),
+            silent_since: self.silent_since,
+            refused_since: self.refused_since(),
+        }
     }
 
     /// The event that has to be told, if one has.

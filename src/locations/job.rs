@@ -36,6 +36,7 @@ use crate::jobs::{Registration, Viewer};
 use crate::operations::Queue;
 
 mod forgetting;
+mod listing;
 mod notice;
 mod registered;
 mod revoking;
@@ -46,9 +47,11 @@ mod watching;
 pub(in crate::locations) mod tests;
 
 use self::forgetting::Forgotten;
+use self::listing::Listing;
 use self::registered::NotTaken;
 use self::revoking::Revocations;
 
+pub use self::listing::Telling;
 pub use self::notice::Notice;
 pub use self::sending::{Need, Publication, Ticket};
 
@@ -69,6 +72,8 @@ pub struct Settings {
     pub retention: Millis,
     /// So long nothing is heard of the driver of a registered job until that is told. Nothing where it never is.
     pub silent_after: Option<Millis>,
+    /// Whether there are lists of jobs.
+    pub lists: bool,
 }
 
 /// One job: its sequence, what it keeps, and its outbox.
@@ -90,6 +95,7 @@ pub struct Job<L> {
     /// Nothing is registered any more then.
     forgotten: Option<Forgotten>,
     revocations: Revocations,
+    listing: Listing,
     token_requests: TokenRequests,
     vitals: Vitals,
 }
@@ -132,7 +138,7 @@ impl<L: Log> Job<L> {
                 (Vec::new(), None)
             }
         };
-        let revocations = Revocations::resume(&tasks);
+        let (revocations, listing) = (Revocations::resume(&tasks), Listing::resume(&tasks));
         let reports = Queue::resume(tasks.into_iter().filter_map(|(_, task)| task.report()).collect());
         let (notices, token_requests) = (Vec::new(), TokenRequests::new(settings.token_requests));
         Ok(Self {
@@ -149,6 +155,7 @@ impl<L: Log> Job<L> {
             registration,
             forgotten,
             revocations,
+            listing,
             token_requests,
             vitals,
         })
@@ -252,7 +259,7 @@ impl<L: Log> Job<L> {
             Err(NotTaken::Refused(refusal)) => return Ok(Err(refusal)),
             Err(NotTaken::Reassigned) => {
                 let answer = self.none_taken(job, self.sequence.epoch(), &post, Rejection::reassigned());
-                self.count(&post.driver, Figures::of(&answer.results), false, now);
+                self.count(&post.driver, Figures::of(&answer.results), false, now)?;
                 return Ok(Ok(answer));
             }
         };
@@ -352,7 +359,7 @@ impl<L: Log> Job<L> {
             self.write(&job, Fresh { n, seq, ts, pointers, accepted, prints }, now)?;
         }
         let results: Vec<Outcome> = results.into_iter().flatten().collect();
-        self.count(driver, Figures::of(&results), is_present, now);
+        self.count(driver, Figures::of(&results), is_present, now)?;
         Ok(Ok(PostAnswer { ok: true, job_id: job, epoch: self.sequence.epoch(), results }))
     }
 
@@ -376,9 +383,10 @@ impl<L: Log> Job<L> {
                 row
             }
             Sequence::Unborn(Before { n, .. }) => {
-                let life = Life { job: job.clone(), epoch };
+                let (life, first_n) = (Life { job: job.clone(), epoch }, *n + 1);
+                self.list_anew(now)?;
                 let driver = self.registration.as_ref().and_then(|it| it.wanted.driver.as_ref());
-                self.log.begin(&life, *n + 1, driver)?;
+                self.log.begin(&life, first_n, driver)?;
                 let row = row(epoch);
                 self.log.append(&row, &prints, position)?;
                 self.sequence = Sequence::Alive(Box::new(Alive::from_last(&self.log, life, &row)?));

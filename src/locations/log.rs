@@ -23,7 +23,9 @@ pub mod sql;
 #[cfg(test)]
 pub(crate) mod memory;
 
-pub use self::pending::{FORGET_TASK, PUBLISH_TASK, RESEND_TASKS, REVOKE_TASKS, SetAside, Task, Trouble};
+pub use self::pending::{
+    FORGET_TASK, LIST_TASK, PUBLISH_TASK, RESEND_TASKS, REVOKE_TASKS, SetAside, Task, Trouble, Untold,
+};
 pub use self::row::{Accepted, Content, Kept, Pointers, Ready, Row, Time};
 
 /// Which life of which job's sequence.
@@ -174,7 +176,7 @@ pub trait Log: Past {
     fn lives_of(&self, driver: &UserId) -> Result<Vec<u64>, LogError>;
 
     /// Closes the job for ever and forgets it, but for what may not be forgotten yet: that it is, the row that has to leave, what is to be
-    /// revoked, and why nothing leaves, where nothing does.
+    /// revoked, which lists have yet to be told, and why nothing leaves, where nothing does.
     ///
     /// # Errors
     /// [`LogError`]; whatever was done until then stays done, and is done again at no harm.

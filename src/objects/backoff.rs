@@ -8,6 +8,8 @@ use super::Millis;
 const TRANSIENT: Backoff = Backoff { first: 500, longest: 30_000 };
 /// Key, token or account are refused, until somebody mends it: from between 1 and 2 s up to 5 minutes.
 pub const ACCESS: Backoff = Backoff { first: 2_000, longest: 300_000 };
+/// Another of our objects does not answer: it is on the move, or has too much to do. From between 250 and 500 ms up to 5 minutes.
+pub const OBJECT: Backoff = Backoff { first: 500, longest: 300_000 };
 /// A refusal that nobody knows holds the queue for so long.
 const UNKNOWN: Millis = 600_000;
 

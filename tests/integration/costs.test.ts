@@ -66,6 +66,36 @@ test("a token costs the storage of its jobs nothing, whether or not they have an
   }
 });
 
+test("what a job's registration, a change and its close cost, and that lists know", async (t) => {
+  const service = await Counted.start();
+  t.after(() => service.stop());
+  const job = newJob();
+  const lists = ["open", "user:d", "user:c", "user:e"];
+  const all = async () => [await service.costs(job), ...(await Promise.all(lists.map((name) => service.list(name))))];
+  const steps = [
+    { name: "PUT with a driver and a customer", told: 3, listed: 3, send: () => service.change("PUT", job, { driver: "d", customers: ["c"] }) },
+    { name: "one customer more", told: 2, listed: 2, send: () => service.change("PUT", `${job}/customers/e`, {}) },
+    // Each of the lists sets an alarm, by which the job's name goes. What is revoked this Ably never confirms, so the job is not quiet.
+    { name: "close", told: 4, listed: 8, send: () => service.change("POST", `${job}/close`, { reason: "done" }) },
+  ];
+  let before = await all();
+  for (const { name, told, listed, send } of steps) {
+    assert.ok((await send()).status < 300, name);
+    const changes = ({ rows }: Costs) => Object.entries(rows).find(([statement]) => statement.startsWith("INSERT INTO jobs "))?.[1] ?? 0;
+    const sum = (costs: Costs[]) => costs.slice(1).reduce((sum, one) => sum + changes(one), 0);
+    await until(`${name}: lists to know`, async () => sum(await all()) === sum(before) + told);
+    await until(`${name}: that to be written down`, async () => {
+      const costs = await service.costs(job);
+      return isQuiet(costs) || Object.entries(costs.rows).some(([statement, rows]) => statement.startsWith("DELETE FROM tasks ") && rows > 0);
+    });
+    const costs = await all();
+    const [own, ...others] = costs.map((one, index) => spent(before[index] ?? NOTHING, one));
+    t.diagnostic(`${name}: the job ${own?.sum}: ${own?.says}; the lists ${others.reduce((sum, one) => sum + one.sum, 0)}`);
+    assert.equal(others.reduce((sum, one) => sum + one.sum, 0), listed, name);
+    before = costs;
+  }
+});
+
 describe("what a post costs", { concurrency: true, timeout: 120_000 }, () => {
   test("a fix by itself: its row, the alarm, that it has arrived, and the alarm for the end of its trail's time", async (t) => {
     const job = await start(t);

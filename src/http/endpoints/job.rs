@@ -90,7 +90,7 @@ fn customer(asked: &Asked<'_>, job: JobId, user: UserId, takes_part: bool) -> Ne
 }
 
 /// Without a registry there are no such routes.
-fn is_there(asked: &Asked<'_>) -> Result<(), Problem> {
+pub(super) fn is_there(asked: &Asked<'_>) -> Result<(), Problem> {
     match asked.config.job_registry {
         JobRegistry::On => Ok(()),
         JobRegistry::Off => Err(Problem::Path(PathError::NotFound)),

@@ -4,6 +4,7 @@ mod ably_token;
 mod healthz;
 mod heartbeat;
 mod job;
+mod jobs;
 mod location;
 mod locations;
 mod outbox;
@@ -29,6 +30,11 @@ static ENDPOINTS: &[Endpoint] = &[
         path: "/api/ably-token",
         problems: Shape::Ably,
         handlers: Handlers::Plain(&[("GET", ably_token::get), ("POST", ably_token::post)]),
+    },
+    Endpoint {
+        path: "/api/jobs",
+        problems: Shape::Details,
+        handlers: Handlers::Plain(&[("GET", jobs::get)]),
     },
     Endpoint {
         path: "/api/jobs/{jobId}",

@@ -57,6 +57,7 @@ fn a_method_that_there_is_not_changes_nothing_about_the_path() {
 fn the_routes() {
     assert_eq!(place("/healthz"), Ok(("/healthz", None)));
     assert_eq!(place("/api/ably-token"), Ok(("/api/ably-token", None)));
+    assert_eq!(place("/api/jobs"), Ok(("/api/jobs", None)));
     assert_eq!(place("/api/jobs/j-1/location"), Ok((LOCATION, Some("j-1".to_owned()))));
     let trail = "/api/jobs/{jobId}/locations";
     assert_eq!(place("/api/jobs/j-1/locations"), Ok((trail, Some("j-1".to_owned()))));
@@ -72,7 +73,7 @@ fn nothing_else_is_a_route() {
         "/healthz/",
         "/HEALTHZ",
         "/api/ably-token/",
-        "/api/jobs",
+        "/api/jobs/a/b",
         "/api/jobs/a/location/",
         "/api/jobs/a/b/location",
         "/api/jobs//a/location",

@@ -14,6 +14,7 @@ use jwt_compact::{AlgorithmExt, Claims, Header};
 
 mod admission;
 mod fuzz;
+mod lists;
 
 const NOW: u64 = 1_800_000_000;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -4,14 +4,14 @@
 //!
 //! - **Written down first.** From the moment at which a job is to be forgotten it is closed for ever, and nothing of it is shown, whatever of
 //!   the rest fails; and each turn goes on with what was begun, which the alarm sees to.
-//! - **Two steps.** At once goes all but what still has to leave: the event that closes the job, and what is to be revoked. That goes once it
-//!   has left, or when its time is over. A tombstone stays: the state, and the epoch, so that none comes twice.
+//! - **Two steps.** At once goes all but what still has to leave: the event that closes the job, what is to be revoked, and which lists are to be told. That goes once
+//!   it has left, or when its time is over. A tombstone stays: the state, and the epoch, so that none comes twice.
 //! - **A job that claims alone decide on is not closed by time.** Its trail goes, and the next fix begins an epoch.
 
 use super::registered::Answered;
 use super::{
-    Index, Job, JobAnswer, JobRefusal, JobRequest, Log, LogError, Millis, Outbox, Queue, Revocations, Row,
-    Sequence, Viewer,
+    Index, Job, JobAnswer, JobRefusal, JobRequest, Listing, Log, LogError, Millis, Outbox, Queue,
+    Revocations, Row, Sequence, Viewer,
 };
 use crate::ids::JobId;
 use crate::jobs::Admission;
@@ -56,7 +56,9 @@ impl Forgotten {
         };
         let by = tasks.iter().find_map(|(_, task)| match task {
             Task::Forget { by } => Some(*by),
-            Task::Publish(_) | Task::Report(_) | Task::Resend { .. } | Task::Revoke(_) => None,
+            Task::Publish(_) | Task::Report(_) | Task::Resend { .. } | Task::Revoke(_) | Task::List(_) => {
+                None
+            }
         });
         // What Ably has confirmed does not leave again, and what is no event never does.
         let last = last.as_deref().filter(|last| last.n > position.sent && is_event(last)).cloned();
@@ -156,6 +158,7 @@ impl<L: Log> Job<L> {
         self.reports = Queue::default();
         self.revocations = Revocations::resume(&[]);
         self.vitals = Vitals::default();
+        self.listing = Listing::default();
         if let Some(forgotten) = &mut self.forgotten {
             forgotten.held = None;
         }
@@ -164,14 +167,20 @@ impl<L: Log> Job<L> {
 
     /// Whether anything is on its way: it names the job, and whoever sends it comes back with what has become of it.
     fn is_away(&self) -> bool {
-        self.outbox.is_in_flight() || self.revocations.are_in_flight() || self.reports.in_flight().is_some()
+        self.outbox.is_in_flight()
+            || self.revocations.are_in_flight()
+            || self.listing.is_in_flight()
+            || self.reports.in_flight().is_some()
     }
 
     /// Until when what is still kept of a job that is forgotten stays: nothing where nothing is, and a time that is past where nothing
     /// holds it any more.
     pub(super) fn holds_until(&self) -> Option<Millis> {
         let Holding { forgetting, is_stripped } = self.forgotten.as_ref()?.held.as_ref()?;
-        let is_out = self.outbox.waiting() == 0 && self.revocations.is_empty() && self.reports.is_empty();
+        let is_out = self.outbox.waiting() == 0
+            && self.revocations.is_empty()
+            && self.listing.is_empty()
+            && self.reports.is_empty();
         Some(if is_out || !is_stripped { Millis::MIN } else { forgetting.by })
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Alive, Job, JobAnswer, JobRefusal, Life, Log, LogError, Millis, Post, PostAnswer, Sequence};
 use crate::ids::{JobId, UserId};
+use crate::jobs::listed;
 use crate::jobs::registration::{Change, EndReason, Event, Past, Registration, Takes};
 use crate::jobs::sight::{Blind, Sight};
 use crate::jobs::told::{self, Told};
@@ -209,8 +210,8 @@ impl<L: Log> Job<L> {
         Ok(self.told(job, told::Outcome::Done))
     }
 
-    /// Writes a change down. The order is by what a failure on the way may leave behind: somebody revoked who is still in, or a life
-    /// that nobody needed, and never somebody who is still in unnoticed.
+    /// Writes a change down. The order is by what a failure on the way may leave behind: somebody revoked who is still in, a life that
+    /// nobody needed, or lists that are told what they know; and never somebody who is still in unnoticed, or a list that is not told.
     pub(super) fn carry_out(
         &mut self,
         job: &JobId,
@@ -223,7 +224,9 @@ impl<L: Log> Job<L> {
         if change.begins {
             self.begin_life(job, next.wanted.driver.as_ref(), event, now)?;
         }
-        if let Err(error) = self.log.register(&next) {
+        let concerned = listed::concerned(self.registration.as_deref(), &next);
+        let written = self.list(&concerned, now).and_then(|()| self.log.register(&next));
+        if let Err(error) = written {
             // Whose life has begun did not get the job: in it there is to be nobody else's fix.
             if change.begins {
                 self.sequence.end_life();

@@ -19,7 +19,11 @@ impl Revocations {
     pub(super) fn resume(tasks: &[(u64, Task)]) -> Self {
         let revocation = |(id, task): &(u64, Task)| match task {
             Task::Revoke(revocation) => Some((*id, revocation.clone())),
-            Task::Publish(_) | Task::Report(_) | Task::Resend { .. } | Task::Forget { .. } => None,
+            Task::Publish(_)
+            | Task::Report(_)
+            | Task::Resend { .. }
+            | Task::Forget { .. }
+            | Task::List(_) => None,
         };
         let waiting: Vec<_> = tasks.iter().filter_map(revocation).collect();
         let last_id = waiting.iter().map(|(id, _)| *id).max().unwrap_or(REVOKE_TASKS);

@@ -14,6 +14,7 @@ use crate::objects::{Cause, Class};
 mod clocks;
 mod faults;
 mod forgetting;
+mod lists;
 mod model;
 mod outbox;
 mod registered;
@@ -46,6 +47,7 @@ pub(in crate::locations) fn settings() -> Settings {
         token_requests: false,
         retention: 30 * DAY,
         silent_after: None,
+        lists: false,
     }
 }
 

@@ -40,6 +40,9 @@ impl<L: Log> Job<L> {
             Ok(_) => {
                 self.hear(now)?;
                 let is_new = self.vitals.beat(state, now);
+                if is_new {
+                    self.list_anew(now)?;
+                }
                 if is_new || self.vitals.is_to_keep(now) {
                     self.keep_vitals(now)?;
                 } else {
@@ -61,12 +64,23 @@ impl<L: Log> Job<L> {
     }
 
     /// Notes what has become of a driver's fixes; whether it is the driver who has the job.
-    pub(super) fn count(&mut self, driver: &UserId, figures: Figures, is_present: bool, now: Millis) {
+    pub(super) fn count(
+        &mut self,
+        driver: &UserId,
+        figures: Figures,
+        is_present: bool,
+        now: Millis,
+    ) -> Result<(), LogError> {
         let has_changed = is_present && self.vitals.follow(&figures, now);
-        if self.registration.is_some() && (has_changed || figures.are_unwritten()) {
+        if self.registration.is_some() && figures.are_unwritten() {
             self.vitals.unkept(now);
         }
         self.vitals.count(driver, figures);
+        if has_changed && self.registration.is_some() {
+            self.list_anew(now)?;
+            self.keep_vitals(now)?;
+        }
+        Ok(())
     }
 
     /// Tells what there is to tell of the driver by now.
@@ -160,6 +174,7 @@ impl<L: Log> Job<L> {
     /// Writes down that something is to be told, and tells it.
     fn owe(&mut self, since: Millis, is_heard: bool, now: Millis) -> Result<(), LogError> {
         let before: Vitals = self.vitals.clone();
+        self.list_anew(now)?;
         self.vitals.owe(Owed { n: self.sequence.last_n() + 1, since, is_heard });
         if let Err(error) = self.keep_vitals(now) {
             self.vitals = before;

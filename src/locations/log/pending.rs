@@ -1,5 +1,6 @@
 //! What is kept beside the log: what has not reached Ably, why, and what must still be done.
 
+use crate::index::List;
 use crate::jobs::revocation::Revocation;
 use crate::objects::{Cause, Millis};
 use crate::operations::queue::Queued;
@@ -18,7 +19,7 @@ pub struct SetAside {
 }
 
 /// What must still be done, and is written down beside the log. Each kind has ids of its own: 0 for the one of the outbox, from 1
-/// on for reports, as many as one of a kind, from [`RESEND_TASKS`] on for what is sent again, from [`REVOKE_TASKS`] on, and [`FORGET_TASK`].
+/// on for reports, as many as one of a kind, from [`RESEND_TASKS`] on for what is sent again, from [`REVOKE_TASKS`] on, [`FORGET_TASK`], and [`LIST_TASK`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// Publish again, and no sooner.
@@ -39,6 +40,8 @@ pub enum Task {
         /// When, Unix milliseconds.
         by: Millis,
     },
+    /// Tell lists how the job is now.
+    List(Untold),
 }
 
 impl Task {
@@ -46,7 +49,11 @@ impl Task {
     pub fn report(self) -> Option<Queued> {
         match self {
             Self::Report(queued) => Some(queued),
-            Self::Publish(_) | Self::Resend { .. } | Self::Revoke(_) | Self::Forget { .. } => None,
+            Self::Publish(_)
+            | Self::Resend { .. }
+            | Self::Revoke(_)
+            | Self::Forget { .. }
+            | Self::List(_) => None,
         }
     }
 }
@@ -62,6 +69,22 @@ pub const REVOKE_TASKS: u64 = 1 << 41;
 
 /// The task that is [`Task::Forget`].
 pub const FORGET_TASK: u64 = 1 << 42;
+
+/// The task that is [`Task::List`].
+pub const LIST_TASK: u64 = FORGET_TASK + 1;
+
+/// Which lists have yet to be told how the job is. It stays when none has, as long as the job goes on: by it `rev` counts on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untold {
+    /// Counts the changes of what is listed, from 1.
+    pub rev: u64,
+    /// Which have not said that they know.
+    pub lists: Vec<List>,
+    /// When they are told next, Unix milliseconds.
+    pub due: Millis,
+    /// How often that was in vain.
+    pub failures: u32,
+}
 
 /// Why the outbox waits.
 #[derive(Debug, Clone, PartialEq, Eq)]

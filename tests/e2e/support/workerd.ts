@@ -26,14 +26,15 @@ export async function startWorkerd(
   const file = join(folder, "config.capnp");
   writeFileSync(file, config(folder, { towline: 0 }, settings));
   const log: string[] = [];
+  let pid: number | undefined;
   const listening = new Promise<string>((resolve) => {
     // It says at which port it listens.
-    parts.start("workerd", join(NPM_BIN, "workerd"), ["serve", file, "--control-fd=1"], environment(), (line) => {
+    ({ pid } = parts.start("workerd", join(NPM_BIN, "workerd"), ["serve", file, "--control-fd=1"], environment(), (line) => {
       log.push(line);
       const [, port] = /"event":"listen".*"port":(\d+)/.exec(line) ?? [];
       if (port !== undefined) resolve(`http://${LOOPBACK}:${port}`);
-    });
+    }));
   });
   const url = await within("workerd to listen", Promise.race([listening, parts.ended as Promise<never>]));
-  return { url, log };
+  return { url, log, pid };
 }

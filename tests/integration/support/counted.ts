@@ -15,9 +15,9 @@ import { ABLY_KEY, SESSION_SECRET, as, seconds } from "./service.ts";
 // A cursor knows how many rows were written once it is read to its end, as the service reads each before it runs another.
 //
 // `GET /counted/<job>/<time>` waits until the job's outbox is idle, puts the clock on to that time, and tells the costs; without a time it
-// does the first and the last.
+// does the first and the last. `GET /list/<name>` tells those of a list of jobs.
 const ENTRY = `
-import towline, { Job as Plain, Operations } from "./towline.js";
+import towline, { Index as PlainIndex, Job as PlainJob, Operations } from "./towline.js";
 export { Operations };
 
 const IDLE_MS = 20_000;
@@ -26,7 +26,7 @@ const runtimes = Date.now.bind(Date);
 let clock;
 Date.now = () => clock ?? runtimes();
 
-export class Job extends Plain {
+const counting = (Plain) => class extends Plain {
   constructor(state, env) {
     const { storage } = state;
     const counted = { rows: {}, alarms: 0, due: null, read() {}, heard() {} };
@@ -80,7 +80,10 @@ export class Job extends Plain {
   sent() {
     return this.counted.exec("SELECT sent FROM meta").one().sent;
   }
-}
+};
+
+export class Job extends counting(PlainJob) {}
+export class Index extends counting(PlainIndex) {}
 
 async function idle(request, env, job) {
   const outbox = new Request(new URL("/api/jobs/" + job + "/outbox", request.url), request);
@@ -96,6 +99,7 @@ async function idle(request, env, job) {
 export default {
   async fetch(request, env) {
     const [, what, job, wanted] = new URL(request.url).pathname.split("/");
+    if (what === "list") return Response.json(await env.INDEXES.get(env.INDEXES.idFromName(job)).costs());
     if (what !== "counted") return towline.fetch(request, env);
     const object = env.JOBS.get(env.JOBS.idFromName(job));
     if (wanted === "sent") return Response.json(await object.sent());
@@ -165,9 +169,19 @@ export class Counted {
     return this.#client.send("POST", `/api/jobs/${job}/location`, { headers: as("driver", [job], lasting()), body: JSON.stringify(body) });
   }
 
+  /** Registers a job, changes or closes it. */
+  change(method: string, path: string, body: object): Promise<Answer> {
+    return this.#client.send(method, `/api/jobs/${path}`, { headers: as("dispatcher", [], lasting()), body: JSON.stringify(body) });
+  }
+
   /** A token for these jobs. */
   token(jobs: string[]): Promise<Answer> {
     return this.#client.send("GET", "/api/ably-token", { headers: as("driver", jobs, lasting()) });
+  }
+
+  /** What a list of jobs has cost. */
+  async list(name: string): Promise<Costs> {
+    return (await this.#client.send("GET", `/list/${name}`)).json;
   }
 
   /** What a job has cost, once nothing waits and Ably's last answer is known. */

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::http::step::REQUEST_BODY_MAX;
 use crate::ids::{FixId, UserId};
+use crate::index::List;
 use crate::locations::limits::Limits;
 use crate::locations::log::memory::MemoryLog;
 use crate::locations::post::{FIXES_MAX, Post};
@@ -51,6 +52,8 @@ const CLAIMS: &[&str] = &[
 const PATHS: &[&str] = &[
     "/healthz",
     "/api/ably-token?jobId=a&format=token-request&ttl=60000&clientId=driver-1&rnd=0.5",
+    "/api/jobs?state=open&dispatchId=west&after=a&limit=10",
+    "/api/jobs?mine&limit=20",
     "/api/jobs/a/location",
     "/api/jobs/job-7.B_c/location?rnd=0.5#top",
     "/api/jobs/a/locations?after=1800000000.1&limit=10&format=geojson",
@@ -263,6 +266,14 @@ fn follow(
             Err(problem) => break Err(problem),
             Ok(Step::ReadBody(then)) if sent.len() > REQUEST_BODY_MAX => then(Err(NoBody::TooLong)),
             Ok(Step::ReadBody(then)) => then(Ok(sent)),
+            Ok(Step::Call { object: Object::List(list), request, then }) => {
+                let wanted: crate::index::Wanted = serde_json::from_str(&request).unwrap();
+                assert!((1..=100).contains(&wanted.limit), "{request}");
+                let jobs = if list == List::Open { vec!["{}"] } else { vec!["\"a\"", "\"z\""] };
+                let jobs = jobs.into_iter().map(str::to_owned).collect();
+                let page = crate::index::Listed { jobs, next: Some("z".to_owned()) };
+                then(Ok(Reply::Answer(page.into_text().unwrap())))
+            }
             Ok(Step::Call { object, request, then }) => {
                 let reply = reply(job, &request);
                 heard = Some((object, serde_json::from_str(&request).unwrap()));
@@ -299,6 +310,7 @@ fn new_job() -> Job<MemoryLog> {
         token_requests: true,
         retention: 30 * 86_400_000,
         silent_after: None,
+        lists: true,
     };
     Job::wake(MemoryLog::default(), settings).unwrap()
 }
@@ -311,9 +323,11 @@ fn reply(job: &mut Job<MemoryLog>, request: &str) -> Reply {
     Reply::from_text(reply.into_text().unwrap()).unwrap()
 }
 
-/// What the object of a job that nobody has written to says of whoever wants a token.
+/// What the object of a job that nobody has written to says of whoever wants a token, or their own jobs.
 fn admit(job: &JobId, request: &str) -> Reply {
-    let JobRequest::Admit { job: of, viewer, .. } = serde_json::from_str(request).unwrap() else {
+    let (JobRequest::Admit { job: of, viewer, .. } | JobRequest::Job { job: of, viewer }) =
+        serde_json::from_str(request).unwrap()
+    else {
         panic!("{request}")
     };
     assert!(of == *job && matches!(viewer.role, Role::Driver | Role::Customer), "{request}");

@@ -12,7 +12,7 @@ use crate::sessions::Role;
 /// A database that refuses one statement, so many from now.
 #[derive(Debug, Clone)]
 pub(super) struct Refusing {
-    sqlite: Sqlite,
+    pub(super) sqlite: Sqlite,
     pub(super) after: Rc<Cell<Option<u32>>>,
 }
 

@@ -323,7 +323,7 @@ impl Both {
     }
 
     fn post(&mut self, driver: &'static str, fixes: Vec<Sent>) {
-        let (now, kept, writes) = (self.model.now, self.model.kept.len(), self.writes());
+        let (now, kept, rows) = (self.model.now, self.model.kept.len(), self.written.0.all());
         let expected = self.model.post(driver, &fixes);
         let answer = both!(self, rig => rig.post(driver, &fixes, now));
         assert_eq!(answer.as_ref().map(brief), expected.ok_or(&JobRefusal::NotAParticipant));
@@ -331,7 +331,7 @@ impl Both {
             assert_eq!(answer["epoch"], json!(self.model.epoch()));
         }
         let is_written = self.model.kept.len() > kept || self.model.is_forgotten;
-        assert!(is_written || self.writes() == writes, "what is not taken is not written");
+        assert!(is_written || self.written.0.all() == rows, "what is not taken is not written");
         self.posts.push((driver, fixes));
     }
 

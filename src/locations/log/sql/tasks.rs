@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::index::List;
 use crate::jobs::revocation::Revocation;
-use crate::locations::log::{LogError, Task, Trouble};
+use crate::locations::log::{LogError, Task, Trouble, Untold};
 use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
 use crate::objects::{Cause, Millis};
 use crate::operations::Report;
@@ -11,15 +12,17 @@ use crate::operations::queue::Queued;
 
 const ALL: Statement = "SELECT kind, id, due, failures, body FROM tasks ORDER BY id";
 const PUT: Statement = "INSERT OR REPLACE INTO tasks (id, kind, due, failures, body) VALUES (?, ?, ?, ?, ?)";
-const END: Statement = "DELETE FROM tasks WHERE id = ? AND kind IN ('publish', 'report', 'resend', 'revoke')";
+const END: Statement =
+    "DELETE FROM tasks WHERE id = ? AND kind IN ('publish', 'report', 'resend', 'revoke', 'list')";
 const KEEP_THOSE_OF_FORGETTING: Statement =
-    "DELETE FROM tasks WHERE kind NOT IN ('publish', 'revoke', 'forget')";
+    "DELETE FROM tasks WHERE kind NOT IN ('publish', 'revoke', 'forget', 'list')";
 
 const PUBLISH: &str = "publish";
 const REPORT: &str = "report";
 const RESEND: &str = "resend";
 const REVOKE: &str = "revoke";
 const FORGET: &str = "forget";
+const LIST: &str = "list";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +40,12 @@ struct Publish {
 struct Resend {
     first_n: u64,
     last_n: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Lists {
+    rev: u64,
+    lists: Vec<List>,
 }
 
 /// All of them that this build knows: another build's are for it to do.
@@ -61,6 +70,8 @@ pub(super) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
             REVOKE => serde_json::from_str(&body)
                 .map(|revocation| Task::Revoke(Revocation { due: until, failures, ..revocation })),
             FORGET => Ok(Task::Forget { by: until }),
+            LIST => serde_json::from_str(&body)
+                .map(|Lists { rev, lists }| Task::List(Untold { rev, lists, due: until, failures })),
             _ => continue,
         };
         // One that cannot be read is as one that was never written: the outbox begins anew, or is asked again.
@@ -83,6 +94,9 @@ pub(super) fn put(sql: &impl Sql, id: u64, task: &Task) -> Result<(), LogError> 
             (REVOKE, revocation.due, revocation.failures, serde_json::to_string(revocation))
         }
         Task::Forget { by } => (FORGET, *by, 0, Ok("{}".to_owned())),
+        Task::List(Untold { rev, lists, due, failures }) => {
+            (LIST, *due, *failures, serde_json::to_string(&Lists { rev: *rev, lists: lists.clone() }))
+        }
     };
     let body = body.map_err(|_| LogError::Damaged("a task"))?;
     let values = vec![

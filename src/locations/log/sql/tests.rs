@@ -2,6 +2,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::ids::UserId;
+use crate::index::lists::tests as lists;
 use crate::locations::clock::Ahead;
 use crate::locations::clock::Clock;
 use crate::locations::log::{Accepted, Content, PUBLISH_TASK, Pointers, Time, Trouble};
