@@ -6,8 +6,8 @@ use js_sys::{Promise, Reflect};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::runtime::{Request, describe, log, now_ms, random_id, response, variable};
-use crate::config::Config;
+use super::runtime::{Request, describe, log, namespace, now_ms, random_id, response, variable};
+use crate::config::{BadSetting, Config, Misconfigured, OBJECT_JURISDICTION, UNKNOWN_JOBS};
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
 use crate::http::service::{Service, Visit};
@@ -18,10 +18,18 @@ use crate::objects::lines::Level;
 /// What stands between the requests to several objects, and between their replies: JSON has none, but escaped.
 const BETWEEN: &str = "\0";
 
+const OBJECT_FAILED: &str = "object_failed";
+
 #[wasm_bindgen(module = "/src/edge/runtime.js")]
 extern "C" {
     /// Waits for what each step of a course waits for, and resolves to the response.
-    fn follow(course: Course, request: &Request, body_max: u32, jobs: &JsValue) -> Promise;
+    fn follow(
+        course: Course,
+        request: &Request,
+        body_max: u32,
+        jobs: &JsValue,
+        unknown_jobs: &JsValue,
+    ) -> Promise;
 }
 
 /// What the runtime's `fetch` handler is: one for all requests of an isolate. It keeps settings and nothing of any request.
@@ -32,6 +40,8 @@ struct Inner {
     service: Service,
     /// The namespace of the jobs' objects.
     jobs: JsValue,
+    /// The rate limit of those who ask about jobs that are none of theirs.
+    unknown_jobs: JsValue,
 }
 
 #[wasm_bindgen]
@@ -39,13 +49,27 @@ impl Front {
     /// Reads the settings once. What is wrong with them is logged here, and answered to nobody.
     #[wasm_bindgen(constructor)]
     pub fn new(env: JsValue) -> Self {
-        let service = Service::new(Config::load(&|name| variable(&env, name)));
+        let binding = |name: &str| Reflect::get(&env, &name.into()).unwrap_or_default();
+        let is_limit =
+            |name: &str| Reflect::get(&binding(name), &"limit".into()).is_ok_and(|limit| limit.is_function());
+        let loaded = Config::load(&|name| variable(&env, name), &is_limit);
+        let (loaded, jobs) = match loaded.map(|config| (namespace(&env, "JOBS", config.jurisdiction), config))
+        {
+            Ok((Ok(jobs), config)) => (Ok(config), jobs),
+            // Told once, and not by an exception of each request.
+            Ok((Err(_), Config { pages, .. })) => {
+                let rule = "is a jurisdiction that this runtime has; workerd by itself has none".to_owned();
+                let settings = vec![BadSetting { variable: OBJECT_JURISDICTION, rule }];
+                (Err(Misconfigured { settings, pages }), JsValue::UNDEFINED)
+            }
+            Err(misconfigured) => (Err(misconfigured), JsValue::UNDEFINED),
+        };
+        let service = Service::new(loaded);
         for bad in service.misconfigured().iter().flat_map(|misconfigured| &misconfigured.settings) {
             let (variable, rule) = (Some(bad.variable), Some(bad.rule.as_str()));
             Fault { code: "misconfigured", variable, rule, ..Fault::default() }.write();
         }
-        let jobs = Reflect::get(&env, &"JOBS".into()).unwrap_or_default();
-        Self(Rc::new(Inner { service, jobs }))
+        Self(Rc::new(Inner { service, jobs, unknown_jobs: binding(UNKNOWN_JOBS) }))
     }
 
     /// Answers a request: with a response where nothing has to be waited for, else with the promise of one.
@@ -66,7 +90,8 @@ impl Front {
             moment,
             step: Some(step),
         };
-        follow(course, &request, REQUEST_BODY_MAX as u32, &self.0.jobs).into()
+        let Inner { jobs, unknown_jobs, .. } = &*self.0;
+        follow(course, &request, REQUEST_BODY_MAX as u32, jobs, unknown_jobs).into()
     }
 }
 
@@ -101,6 +126,7 @@ impl Course {
                     .map(|(job, request)| ["job ", job.as_str(), "\n", &std::mem::take(request)].concat());
                 Some(["all ", &calls.collect::<Vec<_>>().join(BETWEEN)].concat())
             }
+            Step::Limit { user, places, .. } => Some(format!("limit {places} {user}")),
             Step::Wait { until_ms, .. } => Some(format!("wait {until_ms}")),
             Step::Done(_) | Step::ReadBody(_) => None,
         }
@@ -122,9 +148,18 @@ impl Course {
         self.called(Ok(text))
     }
 
-    /// Goes on where an object has not replied.
+    /// Goes on with whether there were as many places in a limit as were to be taken.
+    pub fn limited(&mut self, is_within: bool) -> JsValue {
+        self.counted(Ok(is_within))
+    }
+
+    /// Goes on where an object has not replied, or a limit has not.
     pub fn failed(&mut self, error: &JsValue) -> JsValue {
-        self.called(Err(Unreachable(describe(error))))
+        let error = Unreachable(describe(error));
+        match self.step {
+            Some(Step::Limit { .. }) => self.counted(Err(error)),
+            _ => self.called(Err(error)),
+        }
     }
 
     /// Goes on once what was to be waited for is over.
@@ -146,22 +181,30 @@ impl Course {
         self.go_on(next)
     }
 
+    fn counted(&mut self, is_within: Result<bool, Unreachable>) -> JsValue {
+        let next = match self.step.take() {
+            Some(Step::Limit { then, .. }) => then(self.heard("limit_failed", is_within)),
+            _ => Err(Problem::Internal),
+        };
+        self.go_on(next)
+    }
+
     fn called(&mut self, replied: Result<Option<String>, Unreachable>) -> JsValue {
         let next = match self.step.take() {
-            Some(Step::Call { then, .. }) => then(self.heard(replied.and_then(reply))),
+            Some(Step::Call { then, .. }) => then(self.heard(OBJECT_FAILED, replied.and_then(reply))),
             Some(Step::CallAll { calls, then }) => {
-                then(self.heard(replied.and_then(|text| replies(text, calls.len()))))
+                then(self.heard(OBJECT_FAILED, replied.and_then(|text| replies(text, calls.len()))))
             }
             _ => Err(Problem::Internal),
         };
         self.go_on(next)
     }
 
-    /// What was heard of objects, which is logged where it is nothing.
-    fn heard<T>(&self, heard: Result<T, Unreachable>) -> Result<T, Unreachable> {
+    /// What was heard of objects or of a limit, which is logged where it is nothing.
+    fn heard<T>(&self, code: &'static str, heard: Result<T, Unreachable>) -> Result<T, Unreachable> {
         if let Err(Unreachable(reason)) = &heard {
             let (request_id, reason) = (Some(self.moment.request_id.as_str()), Some(reason.as_str()));
-            Fault { code: "object_failed", request_id, reason, ..Fault::default() }.write();
+            Fault { code, request_id, reason, ..Fault::default() }.write();
         }
         heard
     }

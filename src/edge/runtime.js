@@ -44,7 +44,7 @@ async function drain(reader) {
 
 // Waits for what each step of a request waits for, and hands it over, until there is a response. A course that comes to no end is freed by
 // the garbage collector: after a trap it must not be freed here, since its address is another's by then.
-export async function follow(course, request, bodyMax, jobs) {
+export async function follow(course, request, bodyMax, jobs, unknownJobs) {
   let asked = course.asked;
   let response;
   if (asked === undefined) {
@@ -59,6 +59,16 @@ export async function follow(course, request, bodyMax, jobs) {
       asked = undefined;
       await new Promise((resolve) => setTimeout(resolve, until - Date.now()));
       response = course.waited();
+      continue;
+    }
+    if (asked.startsWith("limit ")) {
+      const [, places, key] = asked.split(" ");
+      asked = undefined;
+      try {
+        response = course.limited(await takePlaces(unknownJobs, Number(places), key));
+      } catch (error) {
+        response = course.failed(error);
+      }
       continue;
     }
     let text;
@@ -83,6 +93,12 @@ async function callAll(jobs, asked) {
   return replies.map(String).join("\0");
 }
 
+// Takes so many places in a rate limit, one a call, and says whether there were. What its binding says besides is not looked at.
+async function takePlaces(limit, places, key) {
+  const taken = await Promise.all(Array.from({ length: places }, async () => limit.limit({ key })));
+  return taken.every(({ success }) => success === true);
+}
+
 // Sends a job's object a request: null where no object of a job can have the id that it is found by. Each call makes a new stub: after an
 // exception a stub stays broken. `asked` has a line that says by what it is found, `job` or `ref` and the id, and then the request.
 function call(jobs, asked) {
@@ -98,6 +114,13 @@ function call(jobs, asked) {
     }
   }
   return jobs.get(id).call(asked.slice(end + 1));
+}
+
+// The namespace of a binding's objects, in a jurisdiction where one is named: the objects outside of it are others. The runtime throws where it
+// has no such jurisdiction.
+export function namespaceOf(env, binding, jurisdiction) {
+  const namespace = env[binding];
+  return jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction);
 }
 
 // How long the operations object may take to answer, in milliseconds.

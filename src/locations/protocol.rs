@@ -31,6 +31,9 @@ pub enum JobRequest {
         job: JobId,
         /// The fixes, and whose they are.
         post: Post,
+        /// As [`Viewer::registry_alone`], of the driver, whoever posts for them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        registry_alone: bool,
     },
     /// Tell the last live fix.
     State {
