@@ -1,5 +1,6 @@
 //! The service's settings, read once and checked as a whole: either all of them hold, or no route but `/healthz` answers.
 
+mod jurisdiction;
 mod pages;
 
 use std::fmt;
@@ -7,7 +8,9 @@ use std::fmt;
 use ably::rest::{Endpoint, Hosts};
 use ably::{Key, Secret};
 
+pub use self::jurisdiction::Jurisdiction;
 pub use self::pages::{Origins, OriginsError, Pages, RequestHeaders, RequestHeadersError};
+use crate::jobs::JobRegistry;
 use crate::locations::limits::{Limits, PUBLISHES};
 use crate::publishers::{Pace, Publishers, Publishing};
 use crate::sessions::{CookieRules, RulesError, SessionRules, Verifier};
@@ -22,23 +25,21 @@ pub struct Config {
     pub session_cookie: Option<CookieRules>,
     /// The key that signs tokens.
     pub token_key: Key,
-    /// Whether jobs can be registered.
+    /// Who decides whether somebody takes part in a job.
     pub job_registry: JobRegistry,
+    /// Where the objects are, if that is not left to the runtime.
+    pub jurisdiction: Option<Jurisdiction>,
     /// Whether a TokenRequest is given to whoever asks for one.
     pub token_requests: bool,
     /// The pages that may call the service from another origin.
     pub pages: Pages,
 }
 
-/// Who decides whether somebody takes part in a job.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum JobRegistry {
-    /// The session has to list the job, and where it is registered its object has to agree.
-    #[default]
-    On,
-    /// The session alone.
-    Off,
-}
+/// The rate-limit binding in which each question about a job that is none of the asker's takes a place, where the registry alone decides.
+pub const UNKNOWN_JOBS: &str = "UNKNOWN_JOBS";
+
+/// The setting that says where the objects are.
+pub const OBJECT_JURISDICTION: &str = "OBJECT_JURISDICTION";
 
 /// The settings of a job's object: what accepting and publishing need, and no secret of the sessions.
 #[derive(Debug)]
@@ -67,6 +68,8 @@ pub struct JobConfig {
     pub publishing: Publishing,
     /// How often one of the publishers asks Ably, where there are some.
     pub pace: Pace,
+    /// Where the objects are, if that is not left to the runtime.
+    pub jurisdiction: Option<Jurisdiction>,
 }
 
 /// A setting that is missing or wrong. It names the variable and the rule, never the value.
@@ -133,11 +136,15 @@ impl<'a> Reader<'a> {
 }
 
 impl Config {
-    /// Reads all settings from named variables, those of the jobs' objects included.
+    /// Reads all settings from named variables, those of the jobs' objects included. `is_limit` says whether there is a rate-limit binding
+    /// of a name.
     ///
     /// # Errors
     /// [`Misconfigured`] with every setting that does not hold, so that one look at the log is enough.
-    pub fn load(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+    pub fn load(
+        get: &dyn Fn(&str) -> Option<String>,
+        is_limit: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, Misconfigured> {
         let mut reader = Reader::new(get);
         let origins = reader.optional("CORS_ORIGINS", Origins::parse).unwrap_or_default();
         let headers = reader.optional("CORS_HEADERS", RequestHeaders::parse).unwrap_or_default();
@@ -149,6 +156,12 @@ impl Config {
         let issuer = reader.optional("SESSION_ISSUER", any_text);
         let audience = reader.optional("SESSION_AUDIENCE", any_text);
         let cookie_name = reader.optional("SESSION_COOKIE", cookie_name);
+        if job.as_ref().is_some_and(|job| job.job_registry == JobRegistry::Required)
+            && !is_limit(UNKNOWN_JOBS)
+        {
+            let rule = "is a rate-limit binding where JOB_REGISTRY is `required`, as wrangler.toml has it";
+            reader.refuse(UNKNOWN_JOBS, rule.to_owned());
+        }
         let max_hours = reader.number("SESSION_MAX_HOURS", 1..=24 * 30, 24);
         let renewal_seconds = reader.number("SESSION_RENEWAL_SECONDS", 0..=86_400, 300);
 
@@ -175,6 +188,7 @@ impl Config {
                     .map(|name| CookieRules { name, origins: pages.origins.as_slice().to_vec() }),
                 token_key,
                 job_registry: job.job_registry,
+                jurisdiction: job.jurisdiction,
                 token_requests: job.token_requests,
                 pages,
             }),
@@ -222,6 +236,7 @@ impl JobConfig {
             true => Publishing::Batched(Publishers::new(publishers)),
             false => Publishing::Direct,
         };
+        let jurisdiction = reader.optional(OBJECT_JURISDICTION, Jurisdiction::parse);
         let pace = Pace::of(publishers, requests);
         if pace.is_too_slow() {
             let rule = "is at least half of ABLY_PUBLISHERS";
@@ -247,6 +262,7 @@ impl JobConfig {
             silent_after_ms: Some(silent_after_seconds * 1_000).filter(|ms| *ms > 0),
             publishing,
             pace,
+            jurisdiction,
         })
     }
 }
@@ -275,7 +291,12 @@ fn is_batched(text: &str) -> Result<bool, &'static str> {
 }
 
 fn job_registry(text: &str) -> Result<JobRegistry, &'static str> {
-    on_or_off(text).map(|is_on| if is_on { JobRegistry::On } else { JobRegistry::Off })
+    match text {
+        "on" => Ok(JobRegistry::On),
+        "off" => Ok(JobRegistry::Off),
+        "required" => Ok(JobRegistry::Required),
+        _ => Err("is `on`, `off` or `required`"),
+    }
 }
 
 fn on_or_off(text: &str) -> Result<bool, &'static str> {
@@ -306,7 +327,7 @@ mod tests {
     }
 
     fn load(settings: &[(&str, &str)]) -> Result<Config, Misconfigured> {
-        Config::load(&|name| variable(settings, name))
+        Config::load(&|name| variable(settings, name), &|name| name == UNKNOWN_JOBS)
     }
 
     fn load_job(settings: &[(&str, &str)]) -> Result<JobConfig, Vec<BadSetting>> {
@@ -324,7 +345,16 @@ mod tests {
         assert_eq!((job.max_fix_age_ms, job.trail_retention_ms), (86_400_000, 30 * 86_400_000));
         assert!(config.session_cookie.is_none());
         assert_eq!(config.job_registry, JobRegistry::On);
-        assert_eq!(load(&[("JOB_REGISTRY", "off")]).unwrap().job_registry, JobRegistry::Off);
+        for (text, mode) in [("off", JobRegistry::Off), ("required", JobRegistry::Required)] {
+            assert_eq!(load(&[("JOB_REGISTRY", text)]).unwrap().job_registry, mode);
+        }
+        assert_eq!((config.jurisdiction, job.jurisdiction), (None, None));
+        for text in ["eu", "fedramp", "us"] {
+            let settings = [("OBJECT_JURISDICTION", text)];
+            let both = (load(&settings).unwrap().jurisdiction, load_job(&settings).unwrap().jurisdiction);
+            assert_eq!(both.0.map(Jurisdiction::as_str), Some(text));
+            assert_eq!(both.1, both.0);
+        }
         assert_eq!(config.pages.origins, Origins::default());
     }
 
@@ -339,7 +369,8 @@ mod tests {
             ("SESSION_COOKIE", &["a b", "a=b", "é"]),
             ("SESSION_MAX_HOURS", &["0", "-1", "+1", "1.5", "x", "721"]),
             ("SESSION_RENEWAL_SECONDS", &["-1", "x", "86401"]),
-            ("JOB_REGISTRY", &["On", "true", "required"]),
+            ("JOB_REGISTRY", &["On", "true", "Required"]),
+            ("OBJECT_JURISDICTION", &["EU", "eu ", "de", "none"]),
             ("TOKEN_REQUESTS", &["Off", "1"]),
             ("MAX_FIX_AGE_HOURS", &["0", "x"]),
             ("JOB_FIX_RATE", &["0", "-1", "1000001"]),
@@ -358,6 +389,15 @@ mod tests {
             for value in values {
                 assert_eq!(refused(&[(variable, value)]), [variable], "{value:?}");
             }
+        }
+    }
+
+    #[test]
+    fn where_the_registry_alone_decides_there_is_a_limit_to_what_is_asked() {
+        for (mode, missing) in [("on", &[][..]), ("off", &[]), ("required", &[UNKNOWN_JOBS])] {
+            let loaded = Config::load(&|name| variable(&[("JOB_REGISTRY", mode)], name), &|_| false);
+            let bad = loaded.err().map(|wrong| wrong.settings).unwrap_or_default();
+            assert_eq!(bad.iter().map(|bad| bad.variable).collect::<Vec<_>>(), missing, "{mode}");
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use super::runtime::{Request, describe, log, now_ms, random_id, response, variable};
-use crate::config::Config;
+use crate::config::{BadSetting, Config, Misconfigured, OBJECT_JURISDICTION, UNKNOWN_JOBS};
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
 use crate::http::service::{Service, Visit};
@@ -18,10 +18,15 @@ use crate::objects::lines::Level;
 /// What stands between the requests to several objects, and between their replies: JSON has none, but escaped.
 const BETWEEN: &str = "\0";
 
+const OBJECT_FAILED: &str = "object_failed";
+
 #[wasm_bindgen(module = "/src/edge/runtime.js")]
 extern "C" {
     /// Waits for what each step of a course waits for, and resolves to the response.
-    fn follow(course: Course, request: &Request, body_max: u32, env: &JsValue) -> Promise;
+    fn follow(course: Course, request: &Request, body_max: u32, bound: &JsValue) -> Promise;
+    /// What a request may be passed on to, in a jurisdiction if one is named.
+    #[wasm_bindgen(catch)]
+    fn bound(env: &JsValue, jurisdiction: Option<&str>) -> Result<JsValue, JsValue>;
 }
 
 /// What the runtime's `fetch` handler is: one for all requests of an isolate. It keeps settings and nothing of any request.
@@ -30,8 +35,8 @@ pub struct Front(Rc<Inner>);
 
 struct Inner {
     service: Service,
-    /// The bindings, by which objects are found.
-    env: JsValue,
+    /// What a request may be passed on to: objects, and the rate limit of those who ask about jobs that are none of theirs.
+    bound: JsValue,
 }
 
 #[wasm_bindgen]
@@ -39,12 +44,27 @@ impl Front {
     /// Reads the settings once. What is wrong with them is logged here, and answered to nobody.
     #[wasm_bindgen(constructor)]
     pub fn new(env: JsValue) -> Self {
-        let service = Service::new(Config::load(&|name| variable(&env, name)));
+        let binding = |name: &str| Reflect::get(&env, &name.into()).unwrap_or_default();
+        let is_limit =
+            |name: &str| Reflect::get(&binding(name), &"limit".into()).is_ok_and(|limit| limit.is_function());
+        let loaded = Config::load(&|name| variable(&env, name), &is_limit);
+        let found = loaded.map(|config| (bound(&env, config.jurisdiction.map(Jurisdiction::as_str)), config));
+        let (loaded, bound) = match found {
+            Ok((Ok(bound), config)) => (Ok(config), bound),
+            // Told once, and not by an exception of each request.
+            Ok((Err(_), Config { pages, .. })) => {
+                let rule = "is a jurisdiction that this runtime has; workerd by itself has none".to_owned();
+                let settings = vec![BadSetting { variable: OBJECT_JURISDICTION, rule }];
+                (Err(Misconfigured { settings, pages }), JsValue::UNDEFINED)
+            }
+            Err(misconfigured) => (Err(misconfigured), JsValue::UNDEFINED),
+        };
+        let service = Service::new(loaded);
         for bad in service.misconfigured().iter().flat_map(|misconfigured| &misconfigured.settings) {
             let (variable, rule) = (Some(bad.variable), Some(bad.rule.as_str()));
             Fault { code: "misconfigured", variable, rule, ..Fault::default() }.write();
         }
-        Self(Rc::new(Inner { service, env }))
+        Self(Rc::new(Inner { service, bound }))
     }
 
     /// Answers a request: with a response where nothing has to be waited for, else with the promise of one.
@@ -65,7 +85,7 @@ impl Front {
             moment,
             step: Some(step),
         };
-        follow(course, &request, REQUEST_BODY_MAX as u32, &self.0.env).into()
+        follow(course, &request, REQUEST_BODY_MAX as u32, &self.0.bound).into()
     }
 }
 
@@ -105,6 +125,7 @@ impl Course {
                     .map(|(job, request)| ["job ", job.as_str(), "\n", &std::mem::take(request)].concat());
                 Some(["all ", &calls.collect::<Vec<_>>().join(BETWEEN)].concat())
             }
+            Step::Limit { user, places, .. } => Some(format!("limit {places} {user}")),
             Step::Wait { until_ms, .. } => Some(format!("wait {until_ms}")),
             Step::Done(_) | Step::ReadBody(_) => None,
         }
@@ -126,9 +147,18 @@ impl Course {
         self.called(Ok(text))
     }
 
-    /// Goes on where an object has not replied.
+    /// Goes on with whether there were as many places in a limit as were to be taken.
+    pub fn limited(&mut self, is_within: bool) -> JsValue {
+        self.counted(Ok(is_within))
+    }
+
+    /// Goes on where an object has not replied, or a limit has not.
     pub fn failed(&mut self, error: &JsValue) -> JsValue {
-        self.called(Err(Unreachable(describe(error))))
+        let error = Unreachable(describe(error));
+        match self.step {
+            Some(Step::Limit { .. }) => self.counted(Err(error)),
+            _ => self.called(Err(error)),
+        }
     }
 
     /// Goes on once what was to be waited for is over.
@@ -150,22 +180,30 @@ impl Course {
         self.go_on(next)
     }
 
+    fn counted(&mut self, is_within: Result<bool, Unreachable>) -> JsValue {
+        let next = match self.step.take() {
+            Some(Step::Limit { then, .. }) => then(self.heard("limit_failed", is_within)),
+            _ => Err(Problem::Internal),
+        };
+        self.go_on(next)
+    }
+
     fn called(&mut self, replied: Result<Option<String>, Unreachable>) -> JsValue {
         let next = match self.step.take() {
-            Some(Step::Call { then, .. }) => then(self.heard(replied.and_then(reply))),
+            Some(Step::Call { then, .. }) => then(self.heard(OBJECT_FAILED, replied.and_then(reply))),
             Some(Step::CallAll { calls, then }) => {
-                then(self.heard(replied.and_then(|text| replies(text, calls.len()))))
+                then(self.heard(OBJECT_FAILED, replied.and_then(|text| replies(text, calls.len()))))
             }
             _ => Err(Problem::Internal),
         };
         self.go_on(next)
     }
 
-    /// What was heard of objects, which is logged where it is nothing.
-    fn heard<T>(&self, heard: Result<T, Unreachable>) -> Result<T, Unreachable> {
+    /// What was heard of objects or of a limit, which is logged where it is nothing.
+    fn heard<T>(&self, code: &'static str, heard: Result<T, Unreachable>) -> Result<T, Unreachable> {
         if let Err(Unreachable(reason)) = &heard {
             let (request_id, reason) = (Some(self.moment.request_id.as_str()), Some(reason.as_str()));
-            Fault { code: "object_failed", request_id, reason, ..Fault::default() }.write();
+            Fault { code, request_id, reason, ..Fault::default() }.write();
         }
         heard
     }

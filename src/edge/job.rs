@@ -4,16 +4,16 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::{Rc, Weak};
 
 use ably::rest::RestClient;
-use js_sys::{Math, Reflect};
+use js_sys::Math;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
 use super::runtime::{
-    ObjectSql, PublisherStub, Request, Runtime, Timer, client, describe, fault, now, report, response,
-    set_alarm, settings, tell, write,
+    ObjectSql, PublisherStub, Request, Runtime, Timer, client, describe, fault, namespace, now, report,
+    response, set_alarm, settings, tell, write,
 };
-use crate::config::JobRegistry;
+use crate::config::OBJECT_JURISDICTION;
 use crate::http::answer::Answer;
 use crate::jobs::revocation::{Outcome as Revoked, Revocation};
 use crate::locations::alarm::TIMER_MAX;
@@ -68,6 +68,10 @@ struct Awake {
     route: Route,
     /// The client of the key that has issued what is to be revoked.
     issuer: Rc<RestClient<Runtime>>,
+    /// The namespace of the objects that are lists.
+    indexes: JsValue,
+    /// The namespace of the object that tells operators.
+    operations: JsValue,
 }
 
 /// How its messages leave.
@@ -173,16 +177,21 @@ impl Inner {
                 true => Rc::clone(&ably),
                 false => client(&config, &config.token_key, &self.lines)?,
             };
+            let objects = |binding| {
+                let found = namespace(&self.env, binding, config.jurisdiction);
+                found.map_err(|_| self.lines.fault("misconfigured", Some(&OBJECT_JURISDICTION)))
+            };
+            let (operations, indexes) = (objects("OPERATIONS")?, objects("INDEXES")?);
             let sql = SqlLog::new(ObjectSql(self.storage.sql()));
             let core = Core::wake(sql, settings).map_err(|error| self.storage_fault(&error))?;
             let route = match config.publishing {
                 Publishing::Direct => Route::Direct(ably),
                 Publishing::Batched(publishers) => {
-                    let namespace = Reflect::get(&self.env, &"PUBLISHERS".into()).unwrap_or_default();
-                    Route::Publisher(Rc::new(PublisherStub::new(&namespace, &publishers.of(&self.reference))))
+                    let stub = PublisherStub::new(&objects("PUBLISHERS")?, &publishers.of(&self.reference));
+                    Route::Publisher(Rc::new(stub))
                 }
             };
-            *awake = Some(Awake { core, route, issuer });
+            *awake = Some(Awake { core, route, issuer, operations, indexes });
         }
         RefMut::filter_map(awake, Option::as_mut).map_err(|_| self.lines.fault("asleep", None))
     }
@@ -209,11 +218,11 @@ impl Inner {
             awake.core.not_armed();
         }
         awake.core.notices().into_iter().for_each(|notice| write(&notice.line(&this.lines)));
-        let report = awake.core.report(now);
+        let report = awake.core.report(now).map(|report| (report, awake.operations.clone()));
         let revoking = awake.core.next_revocation(now).map_err(|error| this.storage_fault(&error));
         let tellings = awake.core.next_tellings(now).map_err(|error| this.storage_fault(&error));
         let due = awake.core.revocation_due().into_iter().chain(awake.core.telling_due(now)).min();
-        let (route, issuer) = (awake.route.clone(), Rc::clone(&awake.issuer));
+        let (route, issuer, indexes) = (awake.route.clone(), Rc::clone(&awake.issuer), awake.indexes.clone());
         drop(awake);
         match revoking {
             Ok(None) => {}
@@ -225,14 +234,15 @@ impl Inner {
             Vec::new()
         }) {
             let this = Rc::clone(this);
-            spawn_local(async move { this.tell(telling).await });
+            let indexes = indexes.clone();
+            spawn_local(async move { this.tell(telling, indexes).await });
         }
         if let Some(due) = due.filter(|due| *due <= now + TIMER_MAX) {
             Self::turn_at(this, due);
         }
-        if let Some(report) = report {
+        if let Some((report, operations)) = report {
             let this = Rc::clone(this);
-            spawn_local(async move { this.report(report).await });
+            spawn_local(async move { this.report(report, &operations).await });
         }
         match need? {
             Need::Publish(publication) => Self::publish(this, route, publication, now),
@@ -326,8 +336,8 @@ impl Inner {
         Self::go_on(self, noted);
     }
 
-    async fn report(self: Rc<Self>, said: Report) {
-        let handed_over = self.tell_operators(&said).await;
+    async fn report(self: Rc<Self>, said: Report, operations: &JsValue) {
+        let handed_over = tell_operators(operations, &said).await;
         let noted = self.awake().and_then(|mut awake| match handed_over {
             Ok(_) => awake.core.heard(now(), Math::random()).map_err(|error| self.storage_fault(&error)),
             Err(error) if awake.core.unheard(now(), Math::random()) => {
@@ -339,11 +349,11 @@ impl Inner {
     }
 
     /// Tells a list how the job is.
-    async fn tell(self: Rc<Self>, Telling { list, change }: Telling) {
+    async fn tell(self: Rc<Self>, Telling { list, change }: Telling, indexes: JsValue) {
         let heard = async {
             let text =
                 serde_json::to_string(&change).map_err(|error| JsValue::from_str(&error.to_string()))?;
-            JsFuture::from(tell(&Reflect::get(&self.env, &"INDEXES".into())?, &list.name(), &text)?).await
+            JsFuture::from(tell(&indexes, &list.name(), &text)?).await
         };
         let heard = heard.await;
         let noted = self.awake().and_then(|mut awake| {
@@ -360,12 +370,12 @@ impl Inner {
         Self::go_on(&self, noted);
     }
 
-    async fn tell_operators(&self, said: &Report) -> Result<JsValue, JsValue> {
-        let text = serde_json::to_string(said).map_err(|error| JsValue::from_str(&error.to_string()))?;
-        JsFuture::from(report(&Reflect::get(&self.env, &"OPERATIONS".into())?, &text)?).await
-    }
-
     fn storage_fault(&self, error: &LogError) -> Line {
         self.lines.fault(error.code(), Some(error))
     }
+}
+
+async fn tell_operators(operations: &JsValue, said: &Report) -> Result<JsValue, JsValue> {
+    let text = serde_json::to_string(said).map_err(|error| JsValue::from_str(&error.to_string()))?;
+    JsFuture::from(report(operations, &text)?).await
 }

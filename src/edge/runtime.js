@@ -44,7 +44,7 @@ async function drain(reader) {
 
 // Waits for what each step of a request waits for, and hands it over, until there is a response. A course that comes to no end is freed by
 // the garbage collector: after a trap it must not be freed here, since its address is another's by then.
-export async function follow(course, request, bodyMax, env) {
+export async function follow(course, request, bodyMax, bound) {
   let asked = course.asked;
   let response;
   if (asked === undefined) {
@@ -61,9 +61,19 @@ export async function follow(course, request, bodyMax, env) {
       response = course.waited();
       continue;
     }
+    if (asked.startsWith("limit ")) {
+      const [, places, key] = asked.split(" ");
+      asked = undefined;
+      try {
+        response = course.limited(await takePlaces(bound.unknownJobs, Number(places), key));
+      } catch (error) {
+        response = course.failed(error);
+      }
+      continue;
+    }
     let text;
     try {
-      text = await (asked.startsWith("all ") ? callAll(env, asked.slice(4)) : call(env, asked));
+      text = await (asked.startsWith("all ") ? callAll(bound, asked.slice(4)) : call(bound, asked));
     } catch (error) {
       response = course.failed(error);
       continue;
@@ -78,15 +88,21 @@ export async function follow(course, request, bodyMax, env) {
 
 // Sends several objects a request each, at once; what they reply, in their order. Both are separated by a NUL. The first failure ends it,
 // and no other is left unhandled: neither a rejection that comes later, nor, since the call is async, what is thrown at once.
-async function callAll(env, asked) {
-  const replies = await Promise.all(asked.split("\0").map(async (one) => call(env, one)));
+async function callAll(bound, asked) {
+  const replies = await Promise.all(asked.split("\0").map(async (one) => call(bound, one)));
   return replies.map(String).join("\0");
+}
+
+// Takes so many places in a rate limit, one a call, and says whether there were. What its binding says besides is not looked at.
+async function takePlaces(limit, places, key) {
+  const taken = await Promise.all(Array.from({ length: places }, async () => limit.limit({ key })));
+  return taken.every(({ success }) => success === true);
 }
 
 // Sends an object a request: null where no object of a job can have the id that it is found by. Each call makes a new stub: after an
 // exception a stub stays broken. `asked` has a line that says by what it is found, `job` or `ref` and the id, or `list` and the name, and
 // then the request.
-function call({ JOBS: jobs, INDEXES: indexes }, asked) {
+function call({ jobs, indexes }, asked) {
   const end = asked.indexOf("\n");
   const name = asked.slice(4, end);
   let id;
@@ -100,6 +116,19 @@ function call({ JOBS: jobs, INDEXES: indexes }, asked) {
     }
   }
   return jobs.get(id).call(asked.slice(end + 1));
+}
+
+// The namespace of a binding's objects, in a jurisdiction where one is named: the objects outside of it are others. The runtime throws where it
+// has no such jurisdiction.
+export function namespaceOf(env, binding, jurisdiction) {
+  const namespace = env[binding];
+  return jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction);
+}
+
+// What a request may be passed on to.
+export function bound(env, jurisdiction) {
+  const objects = (binding) => namespaceOf(env, binding, jurisdiction);
+  return { jobs: objects("JOBS"), indexes: objects("INDEXES"), unknownJobs: env.UNKNOWN_JOBS };
 }
 
 // How long an object may take to say that it has heard, in milliseconds.

@@ -12,7 +12,7 @@ use wasm_bindgen_futures::spawn_local;
 use worker::Delay;
 use worker::worker_sys::{DurableObjectStorage, SqlStorage};
 
-use crate::config::JobConfig;
+use crate::config::{JobConfig, Jurisdiction};
 use crate::http::answer::Answer;
 use crate::objects::Millis;
 use crate::objects::lines::{Level, Line, Lines};
@@ -52,6 +52,9 @@ extern "C" {
     /// Tells the list of this name how a job is; resolves once that knows.
     #[wasm_bindgen(js_name = tell, catch)]
     pub fn tell(indexes: &JsValue, list: &str, change: &str) -> Result<Promise, JsValue>;
+    /// The objects of a binding, in a jurisdiction if one is named.
+    #[wasm_bindgen(js_name = namespaceOf, catch)]
+    fn namespace_of(env: &JsValue, binding: &str, jurisdiction: Option<&str>) -> Result<JsValue, JsValue>;
     /// The way from a job to its publisher.
     #[wasm_bindgen(js_name = Publisher)]
     pub type PublisherStub;
@@ -124,6 +127,18 @@ pub(super) fn settings(env: &JsValue, lines: &Lines) -> Result<(JobConfig, Rc<Re
         JobConfig::load(&|name| variable(env, name)).map_err(|_| lines.fault("misconfigured", None))?;
     let ably = client(&config, &config.publish_key, lines)?;
     Ok((config, ably))
+}
+
+/// The namespace of the objects that are bound under a name. Whoever finds an object finds it in here.
+///
+/// # Errors
+/// The runtime's, where it has no such jurisdiction.
+pub(super) fn namespace(
+    env: &JsValue,
+    binding: &str,
+    jurisdiction: Option<Jurisdiction>,
+) -> Result<JsValue, JsValue> {
+    namespace_of(env, binding, jurisdiction.map(Jurisdiction::as_str))
 }
 
 /// A client with one of the keys.

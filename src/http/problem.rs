@@ -17,6 +17,9 @@ const RETRY_AFTER_SECONDS: u32 = 2;
 /// The same where too much of a job waits for Ably.
 const BACKLOG_SECONDS: u32 = 30;
 
+/// The same where somebody asks about too many jobs that are none of theirs: the period of the limit in wrangler.toml.
+const UNKNOWN_JOBS_SECONDS: u32 = 60;
+
 /// A problem. None quotes what was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
@@ -65,6 +68,8 @@ pub enum Problem {
     SessionOfAnotherUser,
     /// A job that is none of the session's: the same whether or not there is one.
     NotAParticipant,
+    /// Too many of those in a short time.
+    TooManyUnknownJobs,
     /// A role that posts no locations.
     NotADriver,
     /// A role that does not run the platform.
@@ -212,6 +217,11 @@ impl Problem {
             }
             Self::NotAParticipant => {
                 Facts::new(403, "not_a_participant", "The session does not take part in this job")
+            }
+            Self::TooManyUnknownJobs => {
+                let title = "The session has asked about too many jobs in which it does not take part";
+                Facts::new(429, "too_many_unknown_jobs", title)
+                    .header("retry-after", UNKNOWN_JOBS_SECONDS.to_string())
             }
             Self::NotADriver => {
                 let title = "Only the job's driver, or the back end for them, posts locations";

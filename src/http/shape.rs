@@ -83,6 +83,7 @@ fn error_info(problem: &Problem, facts: Facts) -> ErrorInfo {
     let code = match facts.status {
         status @ (401 | 403 | 404 | 405) => u32::from(status) * 100,
         413 => 40009,
+        429 => 42910,
         status if status < 500 => 40000,
         _ => 50000,
     };

@@ -36,6 +36,15 @@ pub enum Step {
         /// Takes what they say.
         then: AfterCalls,
     },
+    /// Take places in the rate limit of somebody who asks about jobs that are none of theirs.
+    Limit {
+        /// Whose: an id is never empty, and a limit by nothing would let everybody through.
+        user: UserId,
+        /// How many places.
+        places: usize,
+        /// Takes whether there were so many; or that it is not known.
+        then: AfterLimit,
+    },
     /// Wait.
     Wait {
         /// Until when, Unix milliseconds.
@@ -53,6 +62,8 @@ pub type AfterBody = Box<dyn FnOnce(Result<&[u8], NoBody>) -> Next>;
 pub type AfterCall = Box<dyn FnOnce(Result<Reply, Unreachable>) -> Next>;
 /// Goes on with what all objects say, in the order in which they were named; or without any, where one of them has not replied.
 pub type AfterCalls = Box<dyn FnOnce(Result<Vec<Reply>, Unreachable>) -> Next>;
+/// Goes on with whether there were as many places as were to be taken, or without.
+pub type AfterLimit = Box<dyn FnOnce(Result<bool, Unreachable>) -> Next>;
 /// Goes on at a later time.
 pub type AfterWait = Box<dyn FnOnce(u64) -> Next>;
 
@@ -98,6 +109,15 @@ impl Step {
         Ok(Self::CallAll { calls: calls.collect::<Result<_, Problem>>()?, then: Box::new(then) })
     }
 
+    /// Takes places in somebody's rate limit, then goes on.
+    pub fn limit(
+        user: UserId,
+        places: usize,
+        then: impl FnOnce(Result<bool, Unreachable>) -> Next + 'static,
+    ) -> Self {
+        Self::Limit { user, places, then: Box::new(then) }
+    }
+
     /// Waits until a time in Unix milliseconds, then goes on.
     pub fn wait(until_ms: u64, then: impl FnOnce(u64) -> Next + 'static) -> Self {
         Self::Wait { until_ms, then: Box::new(then) }
@@ -133,7 +153,7 @@ impl From<NoBody> for Problem {
     }
 }
 
-/// Why an object has not said anything that we understand: the runtime's own words, for our log alone.
+/// Why an object, or a rate limit, has not said anything that we understand: the runtime's own words, for our log alone.
 #[derive(Debug)]
 pub struct Unreachable(pub String);
 

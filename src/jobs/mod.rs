@@ -1,6 +1,7 @@
 //! A job's life: who takes part, since when, and until when.
 //!
-//! A job that the platform has told us about is *registered*; of any other, the session's claim decides.
+//! A job that the platform has told us about is *registered*; of any other the session's claim decides, or nobody's does where
+//! [`JobRegistry`] says so.
 //!
 //! - [`wanted`] reads what the platform says of a job, at the border.
 //! - [`registration`] is what is kept of it, and how it changes: put, join, leave, close.
@@ -14,6 +15,7 @@ pub mod figures;
 mod heartbeat;
 pub mod listed;
 pub mod registration;
+mod registry;
 pub mod revocation;
 pub mod sight;
 pub mod standing;
@@ -24,6 +26,7 @@ pub mod wanted;
 
 pub use self::heartbeat::Heartbeat;
 pub use self::registration::{Ended, Registration};
+pub use self::registry::JobRegistry;
 pub use self::sight::Sight;
 pub use self::standing::{Admission, Standing};
 pub use self::viewer::Viewer;

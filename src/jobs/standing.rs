@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::registration::Registration;
+use super::sight::Blind;
 use super::viewer::Viewer;
 use crate::objects::Millis;
 
@@ -14,8 +15,17 @@ pub enum Standing {
     Admitted,
     /// They take part, but what Ably replays of the channel was not meant for them: so they get it later.
     Waiting,
-    /// They take no part, or the job is closed.
+    /// They took part until it has ended; or it has, and nobody knows any more who did.
     Refused,
+    /// They take no part: the same whether or not there is such a job.
+    Foreign,
+}
+
+impl Standing {
+    /// Whether the job is none of theirs, now and later.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::Refused | Self::Foreign)
+    }
 }
 
 /// What a job's object says of whoever wants a token.
@@ -37,7 +47,8 @@ impl Registration {
     /// What a token of somebody's may have of the job at `now`.
     pub fn admission(&self, viewer: &Viewer, now: Millis) -> Admission {
         let standing = match self.sight(viewer) {
-            Err(_) => Standing::Refused,
+            Err(Blind::NotAParticipant) => Standing::Foreign,
+            Err(Blind::Closed) => Standing::Refused,
             Ok(_) if self.ended.is_some() || self.is_overdue(now) => Standing::Refused,
             Ok(_) => match self.joined(&viewer.user) {
                 Some(joined) if joined.channel_from.is_none_or(|from| now < from) => Standing::Waiting,
@@ -49,6 +60,9 @@ impl Registration {
 }
 
 impl Admission {
+    /// That of somebody who takes no part in the job, and never did.
+    pub const FOREIGN: Self = Self { standing: Standing::Foreign, until: None, not_before: None };
+
     /// That of a job which is over for everybody, since that time where it is known, Unix milliseconds.
     pub fn refused(left_at: Option<Millis>, now: Millis) -> Self {
         Self { standing: Standing::Refused, until: None, not_before: not_before(left_at, now) }

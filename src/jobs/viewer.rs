@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::registry::JobRegistry;
 use crate::ids::UserId;
 use crate::sessions::{Role, Session};
 
@@ -12,11 +13,16 @@ pub struct Viewer {
     pub role: Role,
     /// Who they are.
     pub user: UserId,
+    /// Whether the registry alone lets them in: a job that is not registered is none of theirs then. Where it does not, whoever
+    /// asks for them has looked at their claim.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub registry_alone: bool,
 }
 
 impl Viewer {
     /// Whoever a session is of.
-    pub fn of(session: &Session) -> Self {
-        Self { role: session.role, user: session.user.clone() }
+    pub fn of(session: &Session, registry: JobRegistry) -> Self {
+        let Session { role, ref user, .. } = *session;
+        Self { role, user: user.clone(), registry_alone: registry.alone_lets_in(role) }
     }
 }

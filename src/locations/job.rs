@@ -176,9 +176,13 @@ impl<L: Log> Job<L> {
             return Ok(answered.map_or_else(Reply::Refusal, Reply::Answer));
         }
         let answered = match request {
-            JobRequest::Post { job, post } => self.post(job, post, now)?.map(JobAnswer::Post),
+            JobRequest::Post { job, post, registry_alone } => {
+                self.post(job, post, registry_alone, now)?.map(JobAnswer::Post)
+            }
             JobRequest::State { job, viewer } => self.state(job, viewer.as_ref(), now)?,
-            JobRequest::Heartbeat { job, driver, state } => self.heartbeat(job, &driver, state, now)?,
+            JobRequest::Heartbeat { job, driver, state, registry_alone } => {
+                self.heartbeat(job, &driver, state, registry_alone, now)?
+            }
             JobRequest::Trail { job, after, limit, names, viewer } => {
                 let wanted = Wanted { after, limit, names, scope: Scope::All };
                 self.trail(job, wanted, viewer.as_ref())?.map(JobAnswer::Trail)
@@ -251,10 +255,11 @@ impl<L: Log> Job<L> {
         &mut self,
         job: JobId,
         post: Post,
+        registry_alone: bool,
         now: Millis,
     ) -> Result<Result<PostAnswer, JobRefusal>, LogError> {
         self.sequence.of_job(&job)?;
-        let terms = match self.terms(&post.driver)? {
+        let terms = match self.terms(&post.driver, registry_alone)? {
             Ok(terms) => terms,
             Err(NotTaken::Refused(refusal)) => return Ok(Err(refusal)),
             Err(NotTaken::Reassigned) => {

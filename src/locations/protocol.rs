@@ -32,6 +32,9 @@ pub enum JobRequest {
         job: JobId,
         /// The fixes, and whose they are.
         post: Post,
+        /// As [`Viewer::registry_alone`], of the driver, whoever posts for them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        registry_alone: bool,
     },
     /// Tell the last live fix.
     State {
@@ -49,6 +52,9 @@ pub enum JobRequest {
         driver: UserId,
         /// What their phone says of itself.
         state: Heartbeat,
+        /// Whether the registry alone says whose job it is, and no claim.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        registry_alone: bool,
     },
     /// Tell a page of the trail.
     Trail {

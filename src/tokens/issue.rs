@@ -12,7 +12,7 @@ use super::params::{Format, TTL_MIN_MS, TokenParams};
 use super::policy::{Granted, Policy, Refusal};
 use crate::ids::JobId;
 use crate::jobs::revocation::revocation_key;
-use crate::jobs::{Admission, Standing};
+use crate::jobs::{Admission, JobRegistry, Standing};
 use crate::sessions::{Session, SessionError};
 
 /// How long a token lives unless the client asks for less or the session ends before, in seconds. Short, since a token that was
@@ -39,27 +39,31 @@ pub enum Issued {
 
 /// A token for a verified session, as far as session and policy decide.
 ///
-/// The client decides nothing: identity and capability come from session and policy. It may ask for less: one job, a shorter life.
+/// The client decides nothing: identity and capability come from session and policy. It may ask for less: some jobs, a shorter life.
+/// Where the registry alone decides, it may name any job, and has of it what the job's object says.
 /// The life is 15 minutes, and ends with the session at the latest: a JWT's at `exp`, however near; a TokenRequest's 120 s before,
 /// which is how long it may take until it is exchanged.
 pub struct Draft {
     policy: &'static Policy,
     session: Rc<Session>,
     params: TokenParams,
+    /// Those of the jobs that the client names which may be in it, where it names any.
+    named: Option<Vec<JobId>>,
     ready: Rc<Ready>,
 }
 
 impl Draft {
-    /// What a session gets at a time in Unix milliseconds.
+    /// What a session gets at a time in Unix milliseconds, as far as the registry does not decide that alone.
     ///
     /// # Errors
-    /// 403/40102 for another `clientId`; 403/40160 where nothing is granted; 401/40100 where the session has no life left that would be
-    /// of use, so that the client renews it.
+    /// 403/40102 for another `clientId`; 403/40160 where nothing is granted, or nothing of what is asked for is in the session; 401/40100
+    /// where the session has no life left that would be of use, so that the client renews it.
     pub fn new(
         key: &Key,
         policy: &'static Policy,
         session: Rc<Session>,
         params: TokenParams,
+        registry: JobRegistry,
         now_ms: u64,
     ) -> Result<Self, ErrorInfo> {
         if params.client_id.as_ref().is_some_and(|id| id != session.user.as_str()) {
@@ -69,13 +73,19 @@ impl Draft {
                 "`clientId` is not the user of the session: leave it out",
             ));
         }
-        let make = || Ready::new(key, &session, policy.grant(&session, params.job.as_ref())?);
-        let ready = match &params.job {
+        let named = params.jobs.as_deref();
+        let jobs = match named {
+            Some(named) if registry.alone_lets_in(session.role) => named,
+            Some(_) | None => session.jobs.as_slice(),
+        };
+        let make = || Ready::new(key, &session, policy.grant(&session, jobs, named)?);
+        let ready = match named {
             // Neither policy nor key changes while this build runs: so a session that asks again gets the same.
             None => session.beside.get_or_make(make)?,
             Some(_) => Rc::new(make()?),
         };
-        let draft = Self { policy, session, params, ready };
+        let named = named.map(|named| named.iter().filter(|job| jobs.contains(job)).cloned().collect());
+        let draft = Self { policy, session, params, named, ready };
         draft.life(draft.session_ends_ms(), now_ms)?;
         Ok(draft)
     }
@@ -85,12 +95,12 @@ impl Draft {
         &self.params
     }
 
-    /// The jobs whose channels it has because the session names them.
+    /// The jobs whose channels it has because the session or the client names them, each of which is to be asked for its word.
     pub fn jobs(&self) -> &[JobId] {
         if !self.policy.names_jobs(self.session.role) {
             return &[];
         }
-        self.params.job.as_ref().map_or(&self.session.jobs, std::slice::from_ref)
+        self.named.as_deref().unwrap_or(&self.session.jobs)
     }
 
     /// Issues all of it. `nonce` makes at least 16 characters that were never used before; it is called for a TokenRequest only.
@@ -105,7 +115,7 @@ impl Draft {
     /// that admit the user, and outlives none of them. A job that ends too soon for that is left out: else it would end the others too.
     ///
     /// # Errors
-    /// As [`issue`](Self::issue), and 403/40160 where the job that was asked for refuses the user, as for a foreign one; or where nothing
+    /// As [`issue`](Self::issue), and 403/40160 where all jobs that were asked for refuse the user, as for foreign ones; or where nothing
     /// is left.
     pub fn issue_admitted(
         &self,
@@ -114,17 +124,19 @@ impl Draft {
         now_ms: u64,
         nonce: impl FnOnce() -> String,
     ) -> Result<Issued, ErrorInfo> {
+        if self.are_all_refused(admissions) {
+            return Err(Refusal::ForeignJob.into());
+        }
         let mut left = Vec::new();
         let mut ends_ms = self.session_ends_ms();
         for (job, admission) in self.jobs().iter().zip(admissions) {
             let until_ms = admission.until.map_or(u64::MAX, |until| u64::try_from(until).unwrap_or_default());
             match admission.standing {
-                Standing::Refused if self.params.job.is_some() => return Err(Refusal::ForeignJob.into()),
                 Standing::Admitted if self.life(until_ms, now_ms).is_ok() => {
                     left.push(job);
                     ends_ms = ends_ms.min(until_ms);
                 }
-                Standing::Admitted | Standing::Waiting | Standing::Refused => {}
+                Standing::Admitted | Standing::Waiting | Standing::Refused | Standing::Foreign => {}
             }
         }
         if left.len() == self.jobs().len() {
@@ -132,6 +144,11 @@ impl Draft {
         }
         let ready = Ready::new(key, &self.session, self.policy.grant_of(&self.session, &left)?)?;
         self.sign(key, &ready, ends_ms, now_ms, nonce)
+    }
+
+    /// Whether none of the jobs that were asked for is left: that is said at once.
+    pub fn are_all_refused(&self, admissions: &[Admission]) -> bool {
+        self.params.jobs.is_some() && admissions.iter().all(|said| said.standing.is_refusal())
     }
 
     fn sign(
@@ -211,7 +228,7 @@ fn jwt(prepared: &PreparedJwt, now: u64, life: u64) -> Result<Issued, ErrorInfo>
             40300,
             403,
             format!(
-                "a token for all jobs of the session would be over {TOKEN_MAX} bytes: pass `jobId` to get one for that job"
+                "a token for all these jobs would be over {TOKEN_MAX} bytes: pass `jobId` to get one for some of them"
             ),
         ));
     }

@@ -16,7 +16,8 @@
 //! | 401 | 40100 | no session; one that has expired and can be renewed; one that is too close to its end, or not yet valid |
 //! | 403 | 40300 | a session that is refused for good; a token that would be too long |
 //! | 403 | 40102 | a `clientId` other than the session's user |
-//! | 403 | 40160 | a foreign job, or one that refuses the user; nothing to grant; `service` |
+//! | 403 | 40160 | foreign jobs alone, or such as refuse the user; nothing to grant; `service` |
+//! | 429 | 42910 | too many jobs asked for in which the user takes no part |
 //!
 //! A 401 never has code 40102 or 40171, which ably-js takes as final, nor 4014x, which it takes for a fault of an Ably token.
 

@@ -10,6 +10,9 @@ use crate::sessions::carries_jwt;
 /// The shortest lifetime that a client may ask for, in milliseconds: below it, a client does little but renew.
 pub(super) const TTL_MIN_MS: u64 = 60_000;
 
+/// So many jobs a client may name: the object of each is asked.
+const TOKEN_JOBS_MAX: usize = 20;
+
 /// In which form the client wants its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
@@ -26,8 +29,8 @@ pub enum Format {
 /// All else is ignored: what an SDK adds (`capability`, `timestamp`, `nonce`, `keyName`, `rnd`) and what nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TokenParams {
-    /// `jobId`: leave out the channels of all other jobs.
-    pub job: Option<JobId>,
+    /// `jobId`: leave out the channels of all other jobs than these, each of which is there once. Nothing where no job is named.
+    pub jobs: Option<Vec<JobId>>,
     /// `format`.
     pub format: Format,
     /// `ttl`: the longest lifetime wanted, in milliseconds, at least 60 s.
@@ -55,22 +58,21 @@ impl TokenParams {
                 wanted.take(&name, value)?;
             }
         }
-        let job = wanted.job.map(JobId::parse).transpose();
-        let job = job.map_err(|error| bad(format!("`jobId`: {error}")))?;
+        let jobs = wanted.jobs.map(|text| parse_jobs(&text)).transpose()?;
         let ttl_ms = wanted.ttl.map(|ttl| parse_ttl(&ttl)).transpose()?;
         let format = match wanted.format.as_deref() {
             Some("token-request") => Format::TokenRequest,
             _ => Format::Jwt,
         };
         let client_id = wanted.client_id.filter(|id| !id.is_empty()).map(Cow::into_owned);
-        Ok(Self { job, format, ttl_ms, client_id })
+        Ok(Self { jobs, format, ttl_ms, client_id })
     }
 }
 
 /// The values as they came.
 #[derive(Default)]
 struct Wanted<'a> {
-    job: Option<Cow<'a, str>>,
+    jobs: Option<Cow<'a, str>>,
     format: Option<Cow<'a, str>>,
     ttl: Option<Cow<'a, str>>,
     client_id: Option<Cow<'a, str>>,
@@ -79,7 +81,7 @@ struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     fn take(&mut self, name: &str, value: Cow<'a, str>) -> Result<(), ErrorInfo> {
         let known = match name {
-            "jobId" => &mut self.job,
+            "jobId" => &mut self.jobs,
             "format" => &mut self.format,
             "ttl" => &mut self.ttl,
             "clientId" => &mut self.client_id,
@@ -95,6 +97,21 @@ impl<'a> Wanted<'a> {
             }
         }
     }
+}
+
+/// No id has a comma. One that is named twice counts once, but takes two of the places.
+fn parse_jobs(text: &str) -> Result<Vec<JobId>, ErrorInfo> {
+    let mut jobs = Vec::new();
+    for (nth, id) in text.split(',').enumerate() {
+        if nth == TOKEN_JOBS_MAX {
+            return Err(bad(format!("`jobId` names at most {TOKEN_JOBS_MAX} jobs, separated by commas")));
+        }
+        let job = JobId::parse(id).map_err(|error| bad(format!("`jobId`: {error}")))?;
+        if !jobs.contains(&job) {
+            jobs.push(job);
+        }
+    }
+    Ok(jobs)
 }
 
 fn parse_ttl(text: &str) -> Result<u64, ErrorInfo> {
@@ -123,7 +140,7 @@ mod tests {
     #[test]
     fn what_means_something_is_read_from_query_and_form() {
         let all = TokenParams {
-            job: Some(JobId::parse("j1").unwrap()),
+            jobs: Some(vec![JobId::parse("j1").unwrap()]),
             format: Format::TokenRequest,
             ttl_ms: Some(60_000),
             client_id: Some("auth0|ann".into()),
@@ -137,6 +154,22 @@ mod tests {
             Ok(all)
         );
         assert_eq!(TokenParams::parse(None, None), Ok(TokenParams::default()));
+    }
+
+    #[test]
+    fn several_jobs_are_named_each_once_and_no_more_than_twenty() {
+        let named = |text: &str| {
+            let jobs = query(&format!("jobId={text}")).map(|params| params.jobs.unwrap());
+            jobs.map(|jobs| jobs.into_iter().map(String::from).collect::<Vec<_>>().join(" "))
+        };
+        for (text, jobs) in [("b,a", "b a"), ("a%2Cb", "a b"), ("a,b,a", "a b"), ("A,a", "A a")] {
+            assert_eq!(named(text), Ok(jobs.to_owned()), "{text}");
+        }
+        let many = |count: usize| (0..count).map(|n| format!("j{n}")).collect::<Vec<_>>();
+        assert_eq!(named(&many(20).join(",")), Ok(many(20).join(" ")));
+        let error = named(&many(21).join(",")).unwrap_err();
+        assert_eq!((error.code, error.status_code), (40003, 400));
+        assert!(error.message.contains("at most 20 jobs"), "{}", error.message);
     }
 
     #[test]
@@ -167,6 +200,14 @@ mod tests {
             ("jobId=%252e%252e", "`jobId`: a job id is"),
             ("jobId=a+b", "`jobId`: a job id is"),
             ("jobId=%FF", "`jobId`: a job id is"),
+            ("jobId=,", "`jobId`: a job id is"),
+            ("jobId=a,", "`jobId`: a job id is"),
+            ("jobId=,a", "`jobId`: a job id is"),
+            ("jobId=a,,b", "`jobId`: a job id is"),
+            ("jobId=a,+b", "`jobId`: a job id is"),
+            ("jobId=a,b:c", "`jobId`: a job id is"),
+            ("jobId=a;b", "`jobId`: a job id is"),
+            ("jobId=a,b&jobId=b,a", "`jobId` is there twice"),
             ("jobId=a&jobId=b", "`jobId` is there twice"),
             ("jobId=a&jobId=a&jobId=", "`jobId` is there twice"),
             ("format=token-request&format=jwt", "`format` is there twice"),

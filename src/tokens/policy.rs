@@ -62,8 +62,8 @@ pub struct Granted {
 /// Why a session is granted nothing. Ably's code for all of them is 40160.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// The session's user takes no part in the job that was asked for. Whether that job exists is not said.
-    #[error("the session gives no access to the job that `jobId` asks for")]
+    /// The session's user takes no part in any of the jobs that were asked for. Whether there are such jobs is not said.
+    #[error("the session gives no access to what `jobId` asks for")]
     ForeignJob,
     /// The policy has no channel for this role, or none but those of jobs that are left out.
     #[error("the policy grants this session no channel")]
@@ -85,19 +85,24 @@ impl Policy {
         &COMPILED
     }
 
-    /// What a session is granted; with `narrow`, without the channels of all other jobs.
+    /// What a session is granted with these jobs for those that it names; with `narrow`, without the channels of all other jobs than those.
     ///
-    /// Narrowing works for every role: it drops the session's other jobs, and puts the job in place of a wildcard that stands
-    /// for any job. Channels that belong to no job stay.
+    /// Narrowing works for every role: it drops the other jobs, and puts its own in place of a wildcard that stands for any job. Channels
+    /// that belong to no job stay.
     ///
     /// # Errors
     /// [`Refusal`], always 403: no session of this user and role gets more.
-    pub fn grant(&self, session: &Session, narrow: Option<&JobId>) -> Result<Granted, Refusal> {
+    pub fn grant(
+        &self,
+        session: &Session,
+        jobs: &[JobId],
+        narrow: Option<&[JobId]>,
+    ) -> Result<Granted, Refusal> {
         if session.role == Role::Service {
             return Err(Refusal::Service);
         }
-        let jobs: Vec<_> = session.jobs.iter().filter(|job| narrow.is_none_or(|only| only == *job)).collect();
-        self.grant_with(session, &jobs, narrow)
+        let is_left = |job: &&JobId| narrow.is_none_or(|only| only.contains(job));
+        self.grant_with(session, &jobs.iter().filter(is_left).collect::<Vec<_>>(), narrow)
     }
 
     /// What a session is granted with these of its jobs alone, where they are [named one by one](Self::names_jobs).
@@ -118,7 +123,7 @@ impl Policy {
         &self,
         session: &Session,
         jobs: &[&JobId],
-        narrow: Option<&JobId>,
+        narrow: Option<&[JobId]>,
     ) -> Result<Granted, Refusal> {
         let user = &session.user;
         let mut grants = Vec::new();
@@ -135,22 +140,29 @@ impl Policy {
                 continue;
             }
             let Some(channel) = fill(grant.channel, user, ANY_JOB) else { continue };
-            let job = narrow.map_or(ANY_JOB, JobId::as_str);
-            let of_job: Vec<_> = self
-                .job_templates()
-                .filter(|template| may_meet(template, grant.channel))
-                .filter_map(|template| fill(template, user, job)?.intersect(&channel))
-                .collect();
-            match narrow {
-                _ if of_job.is_empty() => add(channel),
-                None => {
+            let of_job = |job: &str| -> Vec<_> {
+                self.job_templates()
+                    .filter(|template| may_meet(template, grant.channel))
+                    .filter_map(|template| fill(template, user, job)?.intersect(&channel))
+                    .collect()
+            };
+            let Some(jobs) = narrow else {
+                if !of_job(ANY_JOB).is_empty() {
                     covered = Jobs::Any;
+                }
+                add(channel);
+                continue;
+            };
+            let mut reaches_jobs = false;
+            for job in jobs {
+                for channel in of_job(job.as_str()) {
+                    reaches_jobs = true;
+                    covered = covered.and(job);
                     add(channel);
                 }
-                Some(job) => {
-                    covered = covered.and(job);
-                    of_job.into_iter().for_each(add);
-                }
+            }
+            if !reaches_jobs {
+                add(channel);
             }
         }
         if narrow.is_some() && covered == Jobs::None {

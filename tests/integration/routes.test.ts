@@ -94,7 +94,7 @@ describe("routes", () => {
 
   for (const path of [
     "/", "//", "/healthz/", "//healthz", "/HEALTHZ", "/healthz/x", "/healthz%2f", "/%68ealthz", "/api", "/api/", "/api/ably-token/",
-    "/api//ably-token", "/api/ably%2Dtoken", "/api/Ably-Token", "/api/ably-token.json", "/api/jobs", "/api/jobs/a/",
+    "/api//ably-token", "/api/ably%2Dtoken", "/api/Ably-Token", "/api/ably-token.json", "/api/jobs/a/",
     "/api/jobs/a/location/", "/api/jobs/a//location", "/api/jobs//a/location", "/api/jobs/a/b/location", "/api/jobs/a/locations/",
     "/api/jobs/a/location.json", "/api/jobs/../location", "/api/jobs/a/customers", "/api/jobs/a/customers/b/c", "/api/jobs/%2e%2e/location",
     "/api/refs", `/api/refs/${"0".repeat(64)}/`, "/favicon.ico", "/.dev.vars", "/.env", "/wrangler.toml", "/api/jobs/a;b/Location",

@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use ably::ErrorInfo;
 
-use crate::config::{Config, JobRegistry};
+use crate::config::Config;
+use crate::http::access;
 use crate::http::answer::Answer;
 use crate::http::problem::{Problem, json};
 use crate::http::step::{Asked, Moment, Next, Step};
 use crate::ids::JobId;
-use crate::jobs::{Admission, Standing, Viewer};
+use crate::jobs::{Admission, JobRegistry, Standing, Viewer};
 use crate::locations::{JobRequest, Reply};
 use crate::sessions::Session;
 use crate::tokens::{Draft, Format, Issued, Policy, TokenParams};
@@ -57,11 +58,12 @@ fn token(
         );
     }
     let (key, policy) = (&config.token_key, Policy::compiled());
-    let draft = Draft::new(key, policy, Rc::clone(&session), params, moment.now_ms)?;
-    if config.job_registry == JobRegistry::Off || draft.jobs().is_empty() {
+    let registry = config.job_registry;
+    let draft = Draft::new(key, policy, Rc::clone(&session), params, registry, moment.now_ms)?;
+    if registry == JobRegistry::Off || draft.jobs().is_empty() {
         return answer(draft.issue(key, moment.now_ms, nonce(moment))?);
     }
-    let (config, viewer, moment) = (Rc::clone(config), Viewer::of(&session), moment.clone());
+    let (config, viewer, moment) = (Rc::clone(config), Viewer::of(&session, registry), moment.clone());
     Admitting { config, draft, viewer, moment, rounds: ROUNDS_MORE }.ask()
 }
 
@@ -100,16 +102,24 @@ impl Admitting {
 
     fn told(self, replies: Vec<Reply>) -> Next {
         let admissions = replies.into_iter().map(admission).collect::<Result<Vec<_>, _>>()?;
-        // Where the one job that was asked for refuses, that is said at once, as of a foreign one.
-        let is_narrow = self.draft.params().job.is_some();
-        let is_refused = is_narrow && admissions.iter().all(|said| said.standing == Standing::Refused);
+        let is_refused = self.draft.are_all_refused(&admissions);
         let not_before = admissions.iter().filter_map(|said| said.not_before).max().filter(|_| !is_refused);
         match not_before.and_then(|time| u64::try_from(time).ok()) {
             Some(time) if time > self.moment.now_ms => self.wait(time),
-            _ => {
-                let (key, moment) = (&self.config.token_key, &self.moment);
-                answer(self.draft.issue_admitted(key, &admissions, moment.now_ms, nonce(moment))?)
-            }
+            _ => self.end(&admissions),
+        }
+    }
+
+    fn end(self, admissions: &[Admission]) -> Next {
+        let (key, moment) = (&self.config.token_key, &self.moment);
+        let issued = self.draft.issue_admitted(key, admissions, moment.now_ms, nonce(moment));
+        let end = issued.map_err(Problem::from).and_then(answer);
+        // What a session lists the platform has written, and nobody guesses.
+        let is_named = self.draft.params().jobs.is_some();
+        let foreign = admissions.iter().filter(|said| said.standing == Standing::Foreign).count();
+        match access::asker(&self.viewer).filter(|_| is_named && foreign > 0) {
+            Some(user) => Ok(access::foreign(user, foreign, end)),
+            None => end,
         }
     }
 

@@ -5,15 +5,18 @@ use crate::http::access;
 use crate::http::problem::Problem;
 use crate::http::step::{Asked, Next, Object, Step};
 use crate::ids::JobId;
-use crate::jobs::Heartbeat;
+use crate::jobs::{Heartbeat, JobRegistry};
 use crate::locations::{JobRequest, Sender};
 
 pub(super) fn post(asked: Asked<'_>, job: JobId) -> Next {
-    let driver = access::driver_of(&asked.session, &job)?;
+    let driver = access::driver_of(&asked, &job)?;
     asked.head.unencoded()?;
+    let registry_alone = asked.config.job_registry == JobRegistry::Required;
     Ok(Step::read_body(move |body| {
         let sender = driver.as_ref().map_or(Sender::Service, Sender::Driver);
-        let (driver, state) = Heartbeat::parse(body?, sender).map_err(Problem::Job)?;
-        Step::call(Object::Job(job.clone()), &JobRequest::Heartbeat { job, driver, state }, answer)
+        let (whose, state) = Heartbeat::parse(body?, sender).map_err(Problem::Job)?;
+        let request = JobRequest::Heartbeat { job: job.clone(), driver: whose, state, registry_alone };
+        let asker = driver.filter(|_| registry_alone);
+        Step::call(Object::Job(job), &request, |reply| answer(reply, asker))
     }))
 }

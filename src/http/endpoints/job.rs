@@ -4,7 +4,6 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::config::JobRegistry;
 use crate::http::access;
 use crate::http::answer::Answer;
 use crate::http::if_match;
@@ -13,7 +12,7 @@ use crate::http::problem::Problem;
 use crate::http::step::{Asked, Next, Object, Step, Unreachable};
 use crate::ids::{JobId, UserId};
 use crate::jobs::told::Outcome;
-use crate::jobs::{CloseReason, Viewer, Wanted};
+use crate::jobs::{CloseReason, JobRegistry, Wanted};
 use crate::locations::{JobRefusal, JobRequest, Reply};
 use crate::objects::Millis;
 
@@ -35,14 +34,14 @@ pub(super) fn put(asked: Asked<'_>, job: JobId) -> Next {
 
 pub(super) fn get(asked: Asked<'_>, job: JobId) -> Next {
     is_there(&asked)?;
-    access::participant(&asked.session, &job)?;
-    let viewer = Viewer::of(&asked.session);
+    let viewer = access::participant(&asked, &job)?;
+    let asker = access::asker(&viewer);
     Step::call(Object::Job(job.clone()), &JobRequest::Job { job, viewer }, |reply| match reply? {
         Reply::Answer(told) => {
             let Version { version } = serde_json::from_str(&told).map_err(|_| Problem::Internal)?;
             Ok(Step::Done(tagged(200, version, told)))
         }
-        Reply::Refusal(refusal) => Err(access::refused(refusal)),
+        Reply::Refusal(refusal) => access::refuse(refusal, asker),
     })
 }
 
@@ -92,7 +91,7 @@ fn customer(asked: &Asked<'_>, job: JobId, user: UserId, takes_part: bool) -> Ne
 /// Without a registry there are no such routes.
 pub(super) fn is_there(asked: &Asked<'_>) -> Result<(), Problem> {
     match asked.config.job_registry {
-        JobRegistry::On => Ok(()),
+        JobRegistry::On | JobRegistry::Required => Ok(()),
         JobRegistry::Off => Err(Problem::Path(PathError::NotFound)),
     }
 }

@@ -2,7 +2,6 @@
 
 use serde_json::value::RawValue;
 
-use crate::config::JobRegistry;
 use crate::http::access;
 use crate::http::answer::Answer;
 use crate::http::if_none_match;
@@ -11,7 +10,7 @@ use crate::http::query::JobsQuery;
 use crate::http::step::{Asked, Next, Step};
 use crate::ids::JobId;
 use crate::index::{List, Wanted};
-use crate::jobs::Viewer;
+use crate::jobs::{JobRegistry, Viewer};
 use crate::locations::{JobRequest, Reply};
 
 use super::job;
@@ -34,13 +33,14 @@ pub(super) fn get(asked: Asked<'_>) -> Next {
 
 /// A page of the list of one's own jobs, each told by its object: the list itself decides nothing.
 fn mine(asked: &Asked<'_>, wanted: &Wanted, known: Option<String>) -> Next {
-    let (session, viewer) = (asked.session.clone(), Viewer::of(&asked.session));
     let registry = asked.config.job_registry;
+    let (session, viewer) = (asked.session.clone(), Viewer::of(&asked.session, registry));
     Step::list(List::Of(session.user.clone()), wanted, move |reply| {
         let Page { mut jobs, next } =
             serde_json::from_str(&listed(reply?)?).map_err(|_| Problem::Internal)?;
         jobs.retain(|job| match registry {
             JobRegistry::On => session.jobs.contains(job),
+            JobRegistry::Required => true,
             JobRegistry::Off => false,
         });
         if jobs.is_empty() {

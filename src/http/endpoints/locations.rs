@@ -6,21 +6,20 @@ use crate::http::problem::Problem;
 use crate::http::query::TrailQuery;
 use crate::http::step::{Asked, Next, Object, Step};
 use crate::ids::JobId;
-use crate::jobs::Viewer;
 use crate::locations::trail::format::Format;
 use crate::locations::{JobRequest, Reply};
 
 pub(super) fn get(asked: Asked<'_>, job: JobId) -> Next {
-    access::participant(&asked.session, &job)?;
+    let viewer = access::participant(&asked, &job)?;
     let query = TrailQuery::parse(asked.query.unwrap_or_default())?;
     let accept = (asked.head.header)("accept").unwrap_or_default();
     let format = query.format.unwrap_or_else(|| accepted(&accept));
     let (after, limit, names) = (query.after, query.limit, access::is_told_names(&asked.session));
-    let viewer = Some(Viewer::of(&asked.session));
-    let request = JobRequest::Trail { job: job.clone(), after, limit, names, viewer };
+    let asker = access::asker(&viewer);
+    let request = JobRequest::Trail { job: job.clone(), after, limit, names, viewer: Some(viewer) };
     Step::call(Object::Job(job.clone()), &request, move |reply| match reply? {
         Reply::Answer(page) => answer(&job, &query, format, page),
-        Reply::Refusal(refusal) => Err(access::refused(refusal)),
+        Reply::Refusal(refusal) => access::refuse(refusal, asker),
     })
 }
 

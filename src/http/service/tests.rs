@@ -15,6 +15,7 @@ use jwt_compact::{AlgorithmExt, Claims, Header};
 mod admission;
 mod fuzz;
 mod lists;
+mod required;
 
 const NOW: u64 = 1_800_000_000;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -28,7 +29,7 @@ fn service(settings: &[(&str, &str)]) -> Service {
     let find = |list: &[(&str, &str)], name: &str| {
         list.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
     };
-    Service::new(Config::load(&|name| find(settings, name).or_else(|| find(&base, name))))
+    Service::new(Config::load(&|name| find(settings, name).or_else(|| find(&base, name)), &|_| true))
 }
 
 fn session_of(role: &str, jobs: &[&str]) -> String {

@@ -14,9 +14,9 @@ use super::{
     Revocations, Row, Sequence, Viewer,
 };
 use crate::ids::JobId;
-use crate::jobs::Admission;
 use crate::jobs::registration::{Change, EndReason, Event};
 use crate::jobs::vitals::Vitals;
+use crate::jobs::{Admission, Standing};
 use crate::locations::fix::Rejection;
 use crate::locations::log::{Content, Forgetting, Held, Pointers, Task};
 use crate::locations::protocol::{Forgotten as Told, Heard, HeardAs};
@@ -198,19 +198,24 @@ impl<L: Log> Job<L> {
         Some(last.saturating_add(self.settings.retention))
     }
 
-    /// Answers what is asked of a job that is forgotten. Nobody knows any more who took part in it.
+    /// Answers what is asked of a job that is forgotten. Nobody knows any more who took part in it: so where no claim speaks for whoever
+    /// asks, it is a job like any that they know nothing of.
     pub(super) fn answer_forgotten(
         &self,
         forgotten: &Forgotten,
         request: JobRequest,
         now: Millis,
     ) -> Answered {
-        let hidden = |viewer: Option<&Viewer>| match viewer.map(|viewer| viewer.role) {
-            Some(Role::Dispatcher | Role::Admin | Role::Service) => JobRefusal::Forgotten,
-            Some(Role::Driver | Role::Customer) | None => JobRefusal::Closed,
+        let hidden = |viewer: Option<&Viewer>| match viewer {
+            Some(Viewer { registry_alone: true, .. }) => JobRefusal::NotAParticipant,
+            Some(Viewer { role: Role::Dispatcher | Role::Admin | Role::Service, .. }) => {
+                JobRefusal::Forgotten
+            }
+            Some(Viewer { role: Role::Driver | Role::Customer, .. }) | None => JobRefusal::Closed,
         };
         Ok(match request {
-            JobRequest::Post { job, post } => Ok(JobAnswer::Post(self.none_taken(
+            JobRequest::Post { registry_alone: true, .. } => Err(JobRefusal::NotAParticipant),
+            JobRequest::Post { job, post, .. } => Ok(JobAnswer::Post(self.none_taken(
                 job,
                 Some(forgotten.epoch),
                 &post,
@@ -219,6 +224,7 @@ impl<L: Log> Job<L> {
             JobRequest::State { viewer, .. } | JobRequest::Trail { viewer, .. } => {
                 Err(hidden(viewer.as_ref()))
             }
+            JobRequest::Heartbeat { registry_alone: true, .. } => Err(JobRefusal::NotAParticipant),
             JobRequest::Heartbeat { job, .. } => {
                 Ok(JobAnswer::Heard(Heard { ok: true, job_id: job, status: HeardAs::JobClosed }))
             }
@@ -229,6 +235,10 @@ impl<L: Log> Job<L> {
             JobRequest::Put { .. } | JobRequest::Customer { .. } => Err(JobRefusal::Closed),
             JobRequest::Close { .. } => Err(JobRefusal::Forgotten),
             JobRequest::Forget { .. } => Ok(JobAnswer::Forgotten(Told { ok: true })),
+            JobRequest::Admit { viewer: Viewer { registry_alone: true, .. }, .. } => {
+                let refused = Admission::refused(forgotten.at, now);
+                Ok(JobAnswer::Admission(Admission { standing: Standing::Foreign, ..refused }))
+            }
             JobRequest::Admit { .. } => Ok(JobAnswer::Admission(Admission::refused(forgotten.at, now))),
         })
     }

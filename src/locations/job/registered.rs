@@ -90,14 +90,16 @@ impl<L: Log> Job<L> {
     /// What is registered, as somebody is told it.
     pub(super) fn registered(&mut self, job: &JobId, viewer: &Viewer, now: Millis) -> Answered {
         self.sequence.of_job(job)?;
+        if let Err(refusal) = self.sight(Some(viewer)) {
+            return Ok(Err(refusal));
+        }
         self.count_rows()?;
         let Some(registration) = &self.registration else { return Ok(Err(JobRefusal::NotRegistered)) };
         let vitals = (&self.vitals, self.pulse(now));
-        let told = || Told::to(viewer, job, self.sequence.epoch(), registration, vitals);
-        Ok(self.sight(Some(viewer)).map(|_| JobAnswer::Job(Box::new(told()))))
+        Ok(Ok(JobAnswer::Job(Box::new(Told::to(viewer, job, self.sequence.epoch(), registration, vitals)))))
     }
 
-    /// What a token of somebody's may have of the job, by whose claim they take part; whether that is a TokenRequest.
+    /// What a token of somebody's may have of the job; whether that is a TokenRequest.
     pub(super) fn admission(
         &mut self,
         job: &JobId,
@@ -106,16 +108,23 @@ impl<L: Log> Job<L> {
         now: Millis,
     ) -> Result<Admission, LogError> {
         self.sequence.of_job(job)?;
-        if token_request {
+        let admission = match &self.registration {
+            Some(registration) => registration.admission(viewer, now),
+            None if viewer.registry_alone => Admission::FOREIGN,
+            None => Admission { standing: Standing::Admitted, until: None, not_before: None },
+        };
+        if token_request && !(viewer.registry_alone && admission.standing == Standing::Foreign) {
             self.token_requests.give(&viewer.user, now);
         }
-        let by_claim = Admission { standing: Standing::Admitted, until: None, not_before: None };
-        Ok(self.registration.as_ref().map_or(by_claim, |registration| registration.admission(viewer, now)))
+        Ok(admission)
     }
 
-    /// What somebody may see who is let in by their claim.
+    /// What somebody may see.
     pub(super) fn sight(&self, viewer: Option<&Viewer>) -> Result<Sight, JobRefusal> {
-        let Some(registration) = &self.registration else { return Ok(Sight::All) };
+        let Some(registration) = &self.registration else {
+            let is_foreign = viewer.is_some_and(|viewer| viewer.registry_alone);
+            return if is_foreign { Err(JobRefusal::NotAParticipant) } else { Ok(Sight::All) };
+        };
         // A build that does not say who asks does not know what may be shown to them.
         let viewer = viewer.ok_or(JobRefusal::NotAParticipant)?;
         registration.sight(viewer).map_err(|blind| match blind {
@@ -137,9 +146,16 @@ impl<L: Log> Job<L> {
         })
     }
 
-    /// On which terms a driver's fixes are taken.
-    pub(super) fn terms(&self, driver: &UserId) -> Result<Result<Terms, NotTaken>, LogError> {
-        let Some(registration) = &self.registration else { return Ok(Ok(Terms::default())) };
+    /// On which terms a driver's fixes are taken; whether the registry alone lets them in.
+    pub(super) fn terms(
+        &self,
+        driver: &UserId,
+        registry_alone: bool,
+    ) -> Result<Result<Terms, NotTaken>, LogError> {
+        let Some(registration) = &self.registration else {
+            let refused = NotTaken::Refused(JobRefusal::NotAParticipant);
+            return Ok(if registry_alone { Err(refused) } else { Ok(Terms::default()) });
+        };
         let terms = Terms { epoch: Some(self.sequence.epoch().unwrap_or_default()), ..Terms::default() };
         Ok(match registration.takes_from(driver) {
             Takes::Since(at) => Ok(Terms { since: Some(at), ..terms }),

@@ -60,7 +60,8 @@ fn post_as<L: Log>(job: &mut Job<L>, driver: &str, key: Option<&str>, body: &Val
     let driver = UserId::parse(driver).unwrap();
     let key = key.map(|key| FixId::parse(key).unwrap());
     let post = Post::parse(body.to_string().as_bytes(), Sender::Driver(&driver), key.as_ref()).unwrap();
-    let request = serde_json::to_string(&JobRequest::Post { job: job_id(), post }).unwrap();
+    let request =
+        serde_json::to_string(&JobRequest::Post { job: job_id(), post, registry_alone: false }).unwrap();
     answer(job.handle(serde_json::from_str(&request).unwrap(), now).unwrap())
 }
 
@@ -697,7 +698,10 @@ fn the_object_of_one_job_answers_for_no_other() {
         job.handle(JobRequest::State { job: other.clone(), viewer: None }, NOW),
         Err(LogError::OtherJob)
     );
-    assert_eq!(job.handle(JobRequest::Post { job: other, post }, NOW), Err(LogError::OtherJob));
+    assert_eq!(
+        job.handle(JobRequest::Post { job: other, post, registry_alone: false }, NOW),
+        Err(LogError::OtherJob)
+    );
 }
 
 #[test]

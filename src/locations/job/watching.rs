@@ -30,10 +30,11 @@ impl<L: Log> Job<L> {
         job: JobId,
         driver: &UserId,
         state: Heartbeat,
+        registry_alone: bool,
         now: Millis,
     ) -> Answered {
         self.sequence.of_job(&job)?;
-        let status = match self.terms(driver)? {
+        let status = match self.terms(driver, registry_alone)? {
             Err(NotTaken::Refused(refusal)) => return Ok(Err(refusal)),
             Err(NotTaken::Reassigned) => HeardAs::Reassigned,
             Ok(terms) if terms.is_closed => HeardAs::JobClosed,

@@ -35,8 +35,12 @@ fn ask(session: &Session, query: &str) -> Result<Issued, ErrorInfo> {
 }
 
 fn draft(session: &Session, query: &str) -> Result<Draft, ErrorInfo> {
+    draft_by(JobRegistry::On, session, query)
+}
+
+fn draft_by(registry: JobRegistry, session: &Session, query: &str) -> Result<Draft, ErrorInfo> {
     let params = TokenParams::parse(Some(query), None)?;
-    Draft::new(&key(), Policy::compiled(), Rc::new(session.clone()), params, NOW_MS)
+    Draft::new(&key(), Policy::compiled(), Rc::new(session.clone()), params, registry, NOW_MS)
 }
 
 /// What is issued where the jobs of the draft say so.
@@ -262,8 +266,10 @@ fn where_all_jobs_admit_the_token_is_the_one_that_the_session_gets_anyway() {
 #[test]
 fn what_is_prepared_beside_a_session_serves_until_a_job_is_left_out() {
     let session = Rc::new(session(Role::Driver, &["j1", "j2"], 3600));
-    let draft =
-        || Draft::new(&key(), Policy::compiled(), Rc::clone(&session), TokenParams::default(), NOW_MS);
+    let draft = || {
+        let (policy, params) = (Policy::compiled(), TokenParams::default());
+        Draft::new(&key(), policy, Rc::clone(&session), params, JobRegistry::On, NOW_MS)
+    };
     let (one, other) = (draft().unwrap(), draft().unwrap());
     assert!(Rc::ptr_eq(&one.ready, &other.ready));
     let said = [says(Standing::Refused), says(Standing::Admitted)];
@@ -301,13 +307,64 @@ fn the_job_that_was_asked_for_refuses_as_a_foreign_one_does() {
     for format in ["", "&format=token-request"] {
         let foreign = ask(&session, &format!("jobId=j3{format}")).unwrap_err();
         let query = format!("jobId=j2{format}");
-        assert_eq!(admitted(&session, &query, &[says(Standing::Refused)]), Err(foreign));
+        for standing in [Standing::Refused, Standing::Foreign] {
+            assert_eq!(admitted(&session, &query, &[says(standing)]), Err(foreign.clone()));
+        }
         // It is theirs, and will be given later, or is about to end.
         for said in [says(Standing::Waiting), until(0)] {
             let (jobs, key, _) = seen(&admitted(&session, &query, &[said]).unwrap());
             assert_eq!((jobs, key), (vec![], None));
         }
     }
+}
+
+#[test]
+fn of_several_jobs_that_were_asked_for_those_that_are_left_are_in_it() {
+    use Standing::{Admitted, Foreign, Refused, Waiting};
+    let session = session(Role::Customer, &["j1", "j2", "j3"], 3600);
+    assert_eq!(draft(&session, "jobId=j3,j9,j1").unwrap().jobs().len(), 2, "a foreign one is not asked");
+    for (said, jobs, revocation_key) in [
+        ([Admitted, Admitted], &["j1", "j3"][..], None),
+        ([Admitted, Refused], &["j3"], Some("job:j3")),
+        ([Foreign, Admitted], &["j1"], Some("job:j1")),
+        ([Foreign, Waiting], &[], None),
+    ] {
+        let (left, key, _) = seen(&admitted(&session, "jobId=j3,j9,j1", &said.map(says)).unwrap());
+        assert_eq!(left, jobs, "{said:?}");
+        assert_eq!(key.as_deref(), revocation_key, "{said:?}");
+    }
+    let foreign = ask(&session, "jobId=j8,j9").unwrap_err();
+    for said in [[Refused, Refused], [Foreign, Refused], [Foreign, Foreign]] {
+        assert_eq!(admitted(&session, "jobId=j3,j9,j1", &said.map(says)), Err(foreign.clone()), "{said:?}");
+    }
+}
+
+#[test]
+fn where_the_registry_alone_decides_a_claim_changes_nothing() {
+    for role in [Role::Driver, Role::Customer] {
+        let all = [says(Standing::Admitted), says(Standing::Foreign), says(Standing::Admitted)];
+        let issued = |jobs: &[&str], query: &str| {
+            let draft = draft_by(JobRegistry::Required, &session(role, jobs, 3600), query)?;
+            let said: Vec<_> = all.iter().copied().take(draft.jobs().len()).collect();
+            draft.issue_admitted(&key(), &said, NOW_MS, || NONCE.to_owned())
+        };
+        for query in ["jobId=j1", "jobId=j1,j2", "jobId=j1,j2,j3&format=token-request"] {
+            for jobs in [&["j1"][..], &["j2"], &["j1", "j2", "j3"], &["j9"]] {
+                assert_eq!(issued(jobs, query), issued(&[], query), "{query} {jobs:?}");
+            }
+        }
+        assert_eq!(seen(&issued(&[], "jobId=j1,j2,j3").unwrap()).0, ["j1", "j3"]);
+        // Without a name those of the claim are asked, and no more than asked.
+        assert_eq!(seen(&issued(&["j1", "j2"], "").unwrap()).0, ["j1"]);
+        assert!(draft_by(JobRegistry::Required, &session(role, &[], 3600), "").unwrap().jobs().is_empty());
+    }
+    // Nor is there anything to it for whoever has all jobs, or none.
+    let dispatcher = session(Role::Dispatcher, &[], 3600);
+    for query in ["", "jobId=j1,j2"] {
+        assert!(draft_by(JobRegistry::Required, &dispatcher, query).unwrap().jobs().is_empty());
+    }
+    let service = draft_by(JobRegistry::Required, &session(Role::Service, &["j1"], 3600), "jobId=j1");
+    assert_eq!(service.err().map(|error| error.code), Some(40160));
 }
 
 #[test]
@@ -359,7 +416,7 @@ proptest! {
     fn whatever_jobs_say_the_token_keeps_to_it(
         said in prop::collection::vec(
             (
-                prop::sample::select(vec![Standing::Admitted, Standing::Admitted, Standing::Waiting, Standing::Refused]),
+                prop::sample::select(vec![Standing::Admitted, Standing::Admitted, Standing::Waiting, Standing::Refused, Standing::Foreign]),
                 prop::option::of(-2_000_i64..1_200_000),
             ),
             3,
@@ -396,12 +453,12 @@ proptest! {
     /// capability that the policy grants.
     #[test]
     fn whatever_is_asked_the_token_is_the_sessions(
-        query in "((jobId|ttl|clientId|format|capability)=(j1|j2|60000|999999|auth0%7Cann|token-request|[ -~]{0,8})&){0,5}",
+        query in "((jobId|ttl|clientId|format|capability)=(j1|j2|j1,j3|60000|999999|auth0%7Cann|token-request|[ -~]{0,8})&){0,5}",
         lives_for in 0_u64..2000,
         jobs in prop::sample::subsequence(vec!["j1", "j2", "j3"], 0..3),
     ) {
         let session = session(Role::Driver, &jobs, lives_for);
-        let full = Policy::compiled().grant(&session, None).unwrap().capability;
+        let full = Policy::compiled().grant(&session, &session.jobs, None).unwrap().capability;
         match ask(&session, &query) {
             Ok(Issued::Jwt(token)) => {
                 let claims = claims(&token);

@@ -142,7 +142,7 @@ export class Counted {
   }
 
   /** Starts it, with an Ably that confirms every message at once. */
-  static async start(): Promise<Counted> {
+  static async start(more: Record<string, string> = {}): Promise<Counted> {
     const folder = mkdtempSync(join(STORAGE, "towline-counted-"));
     const [ably, parts] = [await standIn(), new Parts()];
     const stop = async () => {
@@ -151,7 +151,7 @@ export class Counted {
       rmSync(folder, { recursive: true, force: true });
     };
     try {
-      const settings = { ABLY_API_KEY: ABLY_KEY, ABLY_REST_URL: `http://${LOOPBACK}:${ably.port}`, SESSION_SECRET };
+      const settings = { ABLY_API_KEY: ABLY_KEY, ABLY_REST_URL: `http://${LOOPBACK}:${ably.port}`, SESSION_SECRET, ...more };
       const { url } = await startWorkerd(parts, folder, settings, wrap);
       return new Counted(new URL(url), stop);
     } catch (error) {

@@ -36,6 +36,7 @@ fn go(
                 waits.push(until_ms);
                 then(until_ms + 3)
             }
+            Ok(Step::Limit { .. }) => panic!("a claim speaks for everybody"),
             Ok(Step::Call { .. }) => panic!("the object of one job"),
         };
     };

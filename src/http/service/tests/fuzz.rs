@@ -284,6 +284,7 @@ fn follow(
                 assert!(!jobs.is_empty() && jobs.len() == calls.len() && calls.len() <= 50, "{jobs:?}");
                 then(Ok(calls.iter().map(|(job, request)| admit(job, request)).collect()))
             }
+            Ok(Step::Limit { .. }) => panic!("a claim speaks for everybody"),
             Ok(Step::Wait { .. }) => panic!("a job that nobody has closed lets nobody wait"),
         };
     };

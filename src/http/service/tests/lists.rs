@@ -28,7 +28,7 @@ fn go(
             }
             Ok(Step::CallAll { calls, then }) => {
                 for (job, request) in &calls {
-                    let JobRequest::Job { job: of, viewer: Viewer { role, user } } =
+                    let JobRequest::Job { job: of, viewer: Viewer { role, user, .. } } =
                         serde_json::from_str(request).unwrap()
                     else {
                         panic!("{request}")

@@ -455,7 +455,7 @@ proptest! {
                 Act::Forget => drop(ask(job, JobRequest::Forget { job: id }, now)),
                 Act::Post { user: n } => {
                     let post = Post::parse(fix().to_string().as_bytes(), Sender::Driver(&user(USERS[n])), None);
-                    let _ = ask(job, JobRequest::Post { job: id, post: post.unwrap() }, now);
+                    let _ = ask(job, JobRequest::Post { job: id, post: post.unwrap(), registry_alone: false }, now);
                 }
                 Act::Changes => job.list_anew(now).unwrap(),
                 Act::Sleep => *job = wake(SqlLog::new(logs[n].clone())),

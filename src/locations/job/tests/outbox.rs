@@ -288,7 +288,7 @@ fn more_than_a_job_takes_is_refused_as_a_whole() {
         let body = json!({"locations": fixes}).to_string();
         let driver = UserId::parse("d").unwrap();
         let post = Post::parse(body.as_bytes(), Sender::Driver(&driver), None).unwrap();
-        job.handle(JobRequest::Post { job: job_id(), post }, now).unwrap()
+        job.handle(JobRequest::Post { job: job_id(), post, registry_alone: false }, now).unwrap()
     };
     assert_eq!(results(&mut job, fixes(0, 8), NOW).len(), 8);
     let writes = log.writes();

@@ -13,7 +13,7 @@ pub(super) fn user(name: &str) -> UserId {
 }
 
 pub(super) fn viewer(role: Role, name: &str) -> Viewer {
-    Viewer { role, user: user(name) }
+    Viewer { role, user: user(name), registry_alone: false }
 }
 
 fn wanted(driver: Option<&str>, customers: &[&str]) -> Registered {
@@ -138,7 +138,7 @@ fn nobody_posts_while_there_is_no_driver() {
         let driver = user(driver);
         let body = fix().to_string();
         let post = Post::parse(body.as_bytes(), Sender::Driver(&driver), None).unwrap();
-        ask(job, JobRequest::Post { job: job_id(), post }, now)
+        ask(job, JobRequest::Post { job: job_id(), post, registry_alone: false }, now)
     };
     assert_eq!(posted(&mut job, "d", NOW), Err(JobRefusal::NotAParticipant));
     assert_eq!(told(&mut job, NOW), [], "there is nobody to tell");
@@ -240,7 +240,9 @@ fn closed_is_closed_for_ever_and_only_that_is_told() {
         ] {
             assert_eq!(state_to(&mut job, role, name, NOW + 900), Err(refusal));
             assert_eq!(trail_to(&mut job, role, name, NOW + 900), Err(refusal));
-            assert_eq!(standing(&mut job, role, name, NOW + 900), "refused");
+            let is_foreign = refusal == JobRefusal::NotAParticipant;
+            let expected = if is_foreign { "foreign" } else { "refused" };
+            assert_eq!(standing(&mut job, role, name, NOW + 900), expected);
         }
         assert_eq!(trail_to(&mut job, Role::Dispatcher, "x", NOW + 900).unwrap(), ["0.1"]);
         assert_eq!(
@@ -531,4 +533,54 @@ fn whoever_joins_late_costs_no_look_at_all_that_was_before() {
     put(&mut job, Some("a"), &["late"], NOW + 1_000).unwrap();
     post_as(&mut job, "a", None, &fix(), NOW + 2_000);
     assert_eq!(trail_to(&mut job, Role::Customer, "late", NOW + 3_000).unwrap(), ["0.2001"]);
+}
+
+#[test]
+fn where_the_registry_alone_decides_a_job_that_is_not_registered_is_nobodys() {
+    let sqlite = Sqlite::new();
+    let mut job = wake(SqlLog::new(sqlite.clone()));
+    let alone = |role| Viewer { registry_alone: true, ..viewer(role, "a") };
+    let admit = |role, token_request| JobRequest::Admit { job: job_id(), viewer: alone(role), token_request };
+    let post = |registry_alone| {
+        let post = Post::parse(br#"{"lat":1,"lng":2}"#, Sender::Driver(&user("a")), None).unwrap();
+        JobRequest::Post { job: job_id(), post, registry_alone }
+    };
+    let refused = |job: &mut Job<_>| {
+        for role in [Role::Driver, Role::Customer] {
+            let trail = JobRequest::Trail {
+                job: job_id(),
+                after: None,
+                limit: 9,
+                names: true,
+                viewer: Some(alone(role)),
+            };
+            for request in [
+                JobRequest::State { job: job_id(), viewer: Some(alone(role)) },
+                trail,
+                JobRequest::Job { job: job_id(), viewer: alone(role) },
+                post(true),
+            ] {
+                assert_eq!(ask(job, request.clone(), NOW), Err(JobRefusal::NotAParticipant), "{request:?}");
+            }
+            for token_request in [false, true] {
+                assert_eq!(ask(job, admit(role, token_request), NOW), Ok(json!({"standing": "foreign"})));
+            }
+        }
+    };
+    refused(&mut job);
+    let tables = sqlite.exec("SELECT name FROM sqlite_master", vec![]).unwrap();
+    assert_eq!((tables.len(), sqlite.rows_written()), (0, 0), "nothing is kept of what was asked");
+    // Nor is one whose fixes came by claim.
+    ask(&mut job, post(false), NOW).unwrap();
+    refused(&mut job);
+    put(&mut job, Some("a"), &[], NOW).unwrap();
+    assert_eq!(brief(&ask(&mut job, post(true), NOW).unwrap()), ["1:accepted"]);
+    assert_eq!(ask(&mut job, admit(Role::Customer, false), NOW).unwrap()["standing"], "foreign");
+    // Of one that is forgotten nobody knows who took part: it is like any other then.
+    ask(&mut job, JobRequest::Forget { job: job_id() }, NOW).unwrap();
+    let told = ask(&mut job, admit(Role::Driver, false), NOW + 60_000).unwrap();
+    assert_eq!(told, json!({"standing": "foreign"}));
+    assert_eq!(ask(&mut job, post(true), NOW), Err(JobRefusal::NotAParticipant));
+    let seen = JobRequest::State { job: job_id(), viewer: Some(alone(Role::Driver)) };
+    assert_eq!(ask(&mut job, seen, NOW), Err(JobRefusal::NotAParticipant));
 }

@@ -114,11 +114,30 @@ impl<L: Log> Rig<L> {
         (self.job, self.in_flight) = (wake((self.open)()), None);
     }
 
-    /// What each of everybody is shown as a driver, and as a customer.
+    /// What each of everybody is shown as a driver, and as a customer, by a claim. Where there is none the registry says the same; and where
+    /// nothing is registered, nothing.
     fn seen(&mut self, now: Millis) -> Vec<(Role, &'static str, Seen)> {
+        let (by_claim, mut by_registry) = (self.seen_by(false, now), self.seen_by(true, now));
+        if self.job.forgotten.is_some() {
+            // When it was forgotten: a token for other jobs too may have to wait for that.
+            let admissions = by_registry.iter_mut().filter_map(|(.., seen)| seen.admission.as_object_mut());
+            admissions.for_each(|admission| drop(admission.remove("notBefore")));
+        }
+        if self.job.registration.is_some() {
+            assert_eq!(by_claim, by_registry, "a claim changes nothing");
+        } else {
+            let nothing = Err(JobRefusal::NotAParticipant);
+            let [state, trail, job] = [nothing.clone(), nothing.clone(), nothing];
+            let nothing = Seen { state, trail, job, admission: json!({"standing": "foreign"}) };
+            assert!(by_registry.iter().all(|(.., seen)| *seen == nothing), "{by_registry:?}");
+        }
+        by_claim
+    }
+
+    fn seen_by(&mut self, registry_alone: bool, now: Millis) -> Vec<(Role, &'static str, Seen)> {
         let mut seen = |role, who| {
             let id = job_id();
-            let viewer = viewer(role, who);
+            let viewer = Viewer { registry_alone, ..viewer(role, who) };
             let by = Some(viewer.clone());
             let mut ask = |request| ask(&mut self.job, request, now);
             let state = ask(JobRequest::State { job: id.clone(), viewer: by.clone() });
@@ -139,7 +158,13 @@ impl<L: Log> Rig<L> {
         };
         let body = json!({"locations": fixes.iter().map(fix).collect::<Vec<_>>()}).to_string();
         let post = Post::parse(body.as_bytes(), Sender::Driver(&user(driver)), None).unwrap();
-        ask(&mut self.job, JobRequest::Post { job: job_id(), post }, now)
+        let is_registered = self.job.registration.is_some();
+        let request = |registry_alone| JobRequest::Post { job: job_id(), post: post.clone(), registry_alone };
+        if !is_registered {
+            assert_eq!(ask(&mut self.job, request(true), now), Err(JobRefusal::NotAParticipant));
+        }
+        // Where something is registered it is taken without a claim as with one.
+        ask(&mut self.job, request(is_registered && fixes.len().is_multiple_of(2)), now)
     }
 
     /// Something leaves; or what is on its way ends.
@@ -381,8 +406,12 @@ impl Both {
             assert!(!is_named, "of a job that is forgotten nothing is kept in the end");
         }
         for (role, who, seen) in self.memory.seen(self.model.now) {
-            let is_in = self.model.visible(role, who).is_ok();
-            assert_eq!(seen.admission["standing"], if is_in { "admitted" } else { "refused" }, "{who}");
+            let standing = match self.model.visible(role, who) {
+                Ok(_) => "admitted",
+                Err(JobRefusal::Closed) => "refused",
+                Err(_) => "foreign",
+            };
+            assert_eq!(seen.admission["standing"], standing, "{who}");
         }
         let has_left = |kept: &plain::Kept| kept.left.is_some() || Some(kept.epoch) != self.model.epoch();
         assert!(self.model.is_closed || self.model.kept.iter().all(has_left), "what was accepted leaves");

@@ -13,7 +13,7 @@ fn watched<L: Log>(log: L) -> Job<L> {
 }
 
 fn beat<L: Log>(job: &mut Job<L>, driver: &str, state: Heartbeat, now: Millis) -> Result<Value, JobRefusal> {
-    ask(job, JobRequest::Heartbeat { job: job_id(), driver: user(driver), state }, now)
+    ask(job, JobRequest::Heartbeat { job: job_id(), driver: user(driver), state, registry_alone: false }, now)
 }
 
 fn told<L: Log>(job: &mut Job<L>, role: Role, name: &str, now: Millis) -> Value {
@@ -361,8 +361,12 @@ fn whatever_the_storage_refuses_once_silence_and_its_end_are_each_told_once() {
             drained(&mut job, silent + 8_000);
             sql.after.set((!in_alarm).then_some(after));
             for at in [heard, heard + 1] {
-                let request =
-                    JobRequest::Heartbeat { job: job_id(), driver: user("a"), state: Heartbeat::NoFix };
+                let request = JobRequest::Heartbeat {
+                    job: job_id(),
+                    driver: user("a"),
+                    state: Heartbeat::NoFix,
+                    registry_alone: false,
+                };
                 if job.handle(request, at).is_err() {
                     refused = true;
                     if sleeps {

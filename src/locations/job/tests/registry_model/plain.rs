@@ -264,21 +264,23 @@ impl Model {
         if let (Ok(job), Role::Customer) = (&seen.job, role) {
             assert_eq!((&job["customers"], job.get("driver")), (&json!([who]), None));
         }
-        self.check_admission(who, visible.is_ok(), &seen.admission);
+        self.check_admission(who, visible.err(), &seen.admission);
     }
 
-    fn check_admission(&self, who: &str, may_see: bool, admission: &Value) {
+    fn check_admission(&self, who: &str, refusal: Option<&JobRefusal>, admission: &Value) {
         if self.is_forgotten {
             let said = (&admission["standing"], &admission["until"]);
             return assert_eq!(said, (&json!("refused"), &Value::Null), "to {who}");
         }
+        let may_see = refusal.is_none();
         if self.version == 0 {
             return assert_eq!(*admission, json!({"standing": "admitted"}));
         }
         let part = self.parts.get(who).copied().unwrap_or_default();
         let before = &self.kept[..part.before];
         match admission["standing"].as_str().unwrap() {
-            "refused" => assert!(!may_see, "{who} takes part"),
+            "refused" => assert_eq!(refusal, Some(&JobRefusal::Closed), "{who} took part"),
+            "foreign" => assert_eq!(refusal, Some(&JobRefusal::NotAParticipant), "{who} takes no part"),
             "waiting" => assert!(may_see && !before.is_empty()),
             _ => {
                 assert!(may_see, "{who} is admitted");

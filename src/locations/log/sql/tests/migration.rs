@@ -65,7 +65,8 @@ impl Story {
                 post.entries.remove(nameless);
                 results.remove(nameless);
             }
-            let answer = ask(job, JobRequest::Post { job: self.job.clone(), post }, now);
+            let answer =
+                ask(job, JobRequest::Post { job: self.job.clone(), post, registry_alone: false }, now);
             for (again, first) in answer["results"].as_array().unwrap().iter().zip(&results) {
                 match first.get("seq") {
                     Some(seq) => assert_eq!(again, &json!({"status": "duplicate", "seq": seq})),
@@ -132,7 +133,8 @@ fn every_version_wakes_with_every_fix() {
         // The next fix goes on from there, and one from the year 2034 makes no other be looked for.
         let fix = br#"{"lat":48.24,"lng":16.4}"#;
         let post = Post::parse(fix, Sender::Driver(&story.posts[0].driver), None).unwrap();
-        let answer = ask(&mut job, JobRequest::Post { job: story.job.clone(), post }, now);
+        let answer =
+            ask(&mut job, JobRequest::Post { job: story.job.clone(), post, registry_alone: false }, now);
         assert_eq!(answer["epoch"], story.state["epoch"]);
         assert_eq!(answer["results"], json!([{"status": "accepted", "seq": last_seq + 1}]));
         let Waking::Begun { last: Some(last), .. } = SqlLog::new(sqlite).wake().unwrap() else {
