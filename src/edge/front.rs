@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use js_sys::Promise;
+use js_sys::{Promise, Reflect};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use super::runtime::{Request, describe, log, now_ms, random_id, response, variable};
-use crate::config::{BadSetting, Config, Misconfigured, OBJECT_JURISDICTION, UNKNOWN_JOBS};
+use crate::config::{BadSetting, Config, Jurisdiction, Misconfigured, OBJECT_JURISDICTION};
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
 use crate::http::service::{Service, Visit};

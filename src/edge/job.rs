@@ -15,6 +15,7 @@ use super::runtime::{
 };
 use crate::config::OBJECT_JURISDICTION;
 use crate::http::answer::Answer;
+use crate::jobs::JobRegistry;
 use crate::jobs::revocation::{Outcome as Revoked, Revocation};
 use crate::locations::alarm::TIMER_MAX;
 use crate::locations::log::LogError;

@@ -7,8 +7,8 @@ use super::heartbeat::Heartbeat;
 use crate::ids::UserId;
 use crate::objects::Millis;
 
-/// What no row of the log says is written down so long after it was heard, in milliseconds.
-const KEPT_AFTER: Millis = 15_000;
+/// What no row of the log says is written down so long after it was heard, in milliseconds: before an idle object is put to sleep.
+const KEPT_AFTER: Millis = 8_000;
 
 /// The same heartbeat again is not written down within this.
 const SAME_WITHIN: Millis = 10_000;

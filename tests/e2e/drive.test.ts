@@ -44,9 +44,10 @@ inBothFormats(world, "a customer sees a whole drive, fix by fix", async (_, clie
   // Whoever publishes is the service, and not a client with a name.
   assert.ok(listener.messages.every(({ clientId, encoding }) => !clientId && !encoding));
 
-  const { now, ageMs, ...state } = await firstState(world, customer, job);
+  const { now, ageMs, lastHeard, ...state } = await firstState(world, customer, job);
   assert.deepEqual(state, listener.messages.at(-1)?.data);
   assert.equal(ageMs, now - (state.capturedAt ?? 0));
+  assert.equal(lastHeard, state.ts);
 });
 
 inBothFormats(world, "a drive posted in batches arrives as one message a post that tells of each fix", async (_, clients) => {

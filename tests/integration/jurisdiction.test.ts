@@ -22,7 +22,7 @@ const inside = (namespace, where) => ({
 });
 const nowhere = () => { throw new Error("outside of every jurisdiction"); };
 const bound = (namespace) => ({ real: real(namespace), jurisdiction: (where) => inside(namespace, where), idFromName: nowhere, idFromString: nowhere, get: nowhere });
-const all = (env) => ({ ...env, JOBS: bound(env.JOBS), OPERATIONS: bound(env.OPERATIONS), PUBLISHERS: bound(env.PUBLISHERS) });
+const all = (env) => ({ ...env, JOBS: bound(env.JOBS), OPERATIONS: bound(env.OPERATIONS), PUBLISHERS: bound(env.PUBLISHERS), INDEXES: bound(env.INDEXES) });
 const plainJob = ${exported("Job")};
 const LocatedJob = class extends plainJob { constructor(state, env) { super(state, all(env)); } };
 const plainFetch = ${exported("default")}.fetch;
@@ -30,7 +30,7 @@ ${exported("default")}.fetch = (request, env) => plainFetch(request, all(env));
 `.replace(/export \{([^}]*)\}/, (_, names: string) => `export {${names.replace(/\w+ as Job\b|\bJob\b/, "LocatedJob as Job")}}`);
 };
 
-test("every object is asked for in its jurisdiction: jobs, by name and by reference, publishers, and the one that tells operators", async () => {
+test("every object is asked for in its jurisdiction: jobs, by name and by reference, publishers, lists, and the one that tells operators", async () => {
   const settings = { OBJECT_JURISDICTION: "eu", ABLY_PUBLISHING: "batched", ABLY_PUBLISHERS: "1" };
   const service = await Service.start(settings, undefined, located);
   try {
@@ -43,6 +43,14 @@ test("every object is asked for in its jurisdiction: jobs, by name and by refere
     const { json } = await service.send("GET", `/api/jobs/${id}/outbox`, { headers: as("admin") });
     assert.equal(json.ref, reference);
     assert.equal((await service.send("GET", `/api/refs/${reference}`, { headers: as("admin") })).json.jobId, id);
+    // And a list hears of a job, and tells it.
+    const registered = newJob();
+    const body = JSON.stringify({ driver: null, customers: [], dispatchId: registered });
+    assert.equal((await service.send("PUT", `/api/jobs/${registered}`, { headers: as("service"), body })).status, 201);
+    await until("it to be listed", async () => {
+      const { json } = await service.send("GET", `/api/jobs?dispatchId=${registered}`, { headers: as("service") });
+      return json.jobs.length === 1;
+    });
     // What operators hear comes by way of their object.
     service.ably.plan(id, refused(400, 40000));
     await service.post(id, FIX);

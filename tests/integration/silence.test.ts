@@ -1,117 +1,203 @@
-// Whether a job's driver is heard of: heartbeats, silence and its end, what is missing, and figures.
+// Whether a driver is heard: heartbeats, silence and its end on the job's channel and on `admin:ops`, and what becomes of their fixes.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { assertProblem, assertTaken } from "./support/answers.ts";
 import { OPERATIONS } from "./support/fake-ably.ts";
+import type { Headers } from "./support/http.ts";
 import { Service, as, newJob } from "./support/service.ts";
 import { until } from "./support/until.ts";
 
-const FIX = { lat: 77.123456, lng: -12.654321 };
+const FIX = { lat: 1, lng: 2 };
+const BAD = { locations: [{ lat: 91, lng: 2 }] };
+const AFTER_MS = 2_000;
 
-describe("whether a job's driver is heard of", { concurrency: true }, () => {
+describe("whether a driver is heard", { concurrency: true }, () => {
   let service: Service;
   before(async () => {
-    service = await Service.start({ SILENT_AFTER_SECONDS: "1" });
+    service = await Service.start({ SILENT_AFTER_SECONDS: "2", TOKEN_REQUESTS: "off" });
   });
   after(() => service.stop());
 
   const driver = (job: string, sub = "driver-1") => as("driver", [job], { sub });
-  const customer = (job: string) => as("customer", [job], { sub: "customer-1" });
-  const send = (method: string, path: string, headers: Record<string, string>, body?: unknown) =>
+  const customer = (job: string) => as("customer", [job]);
+  const send = (method: string, path: string, body: unknown, headers: Headers) =>
     service.send(method, path, { headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
-  const put = async (job: string, sub: string | null = "driver-1") =>
-    assert.ok((await send("PUT", `/api/jobs/${job}`, as("service"), { driver: sub, customers: ["customer-1"] })).status < 300);
-  const beat = (job: string, headers: Record<string, string>, body: unknown = { state: "no_fix" }) =>
-    send("POST", `/api/jobs/${job}/heartbeat`, headers, body);
-  const state = async (job: string) => (await send("GET", `/api/jobs/${job}/location`, customer(job))).json;
-  const names = (job: string) => service.ably.publishes(job).map(({ message }) => message.name);
-  const operators = (kind: string, job: string) =>
-    service.ably
-      .publishes(OPERATIONS)
-      .filter(({ message }) => message.name === kind)
-      .flatMap(({ event }) => event.jobs.filter(({ jobId }: { jobId: string }) => jobId === job));
-
-  test("silence is told on the job's channel and to operators, once, and so is its end", async () => {
+  const beat = (job: string, body: unknown, headers: Headers = driver(job)) => send("POST", `/api/jobs/${job}/heartbeat`, body, headers);
+  const put = (job: string, driver: string | null) =>
+    send("PUT", `/api/jobs/${job}`, { driver, customers: ["customer-1"] }, as("dispatcher"));
+  const seen = async (job: string, headers: Headers = as("service")) => (await send("GET", `/api/jobs/${job}`, undefined, headers)).json;
+  const state = async (job: string) => (await service.state(job, customer(job))).json;
+  const status = async (job: string, headers?: Headers) => {
+    const { ok, jobId, status } = (await beat(job, { state: "no_fix" }, headers)).json;
+    assert.deepEqual([ok, jobId], [true, job]);
+    return status;
+  };
+  const registered = async () => {
     const job = newJob();
-    await put(job);
-    assertTaken(await send("POST", `/api/jobs/${job}/location`, driver(job), FIX), job);
-    const { lastHeard, now } = await state(job);
-    assert.ok(lastHeard <= now && lastHeard > now - 10_000);
-    await until("the silence", () => names(job).includes("driver.silent"));
-    const [silent] = service.ably.publishes(job).filter(({ message }) => message.name === "driver.silent");
-    assert.deepEqual(Object.keys(silent?.event).sort(), ["epoch", "jobId", "since", "ts", "version"], "ids, versions and times");
-    assert.deepEqual([silent?.event.since, (await state(job)).silentSince], [lastHeard, lastHeard]);
-    assert.deepEqual((await beat(job, driver(job))).json, { ok: true, jobId: job, status: "heard" });
-    await until("that it is over", () => names(job).includes("driver.heard"));
-    const seen = await state(job);
-    assert.equal(seen.heartbeat, "no_fix");
-    assert.ok(seen.lastHeard > lastHeard);
-    for (const kind of ["driver.silent", "driver.heard"]) {
-      await until(`${kind} to operators`, () => operators(kind, job).length > 0, 30_000);
-    }
-    await send("POST", `/api/jobs/${job}/close`, as("service"), { reason: "done" });
-    await until("the end", () => names(job).includes("job.closed"));
-    const told = names(job).filter((name) => name?.startsWith("driver.") || name === "job.closed");
-    assert.deepEqual(told.slice(0, 2), ["driver.silent", "driver.heard"]);
-    assert.equal(told.at(-1), "job.closed");
-    for (const { body } of service.ably.publishes(OPERATIONS)) assert.doesNotMatch(body, /77\.123|12\.654|driver-1/);
-  });
+    assert.equal((await put(job, "driver-1")).status, 201);
+    return job;
+  };
+  /** What subscribers have got: each message once, since Ably knows one that is sent again by its id. */
+  const got = (job: string) => {
+    const all = service.ably.publishes(job);
+    return all.filter(({ message }, index) => all.findIndex((other) => other.message.id === message.id) === index);
+  };
+  /** The same of these names. */
+  const told = (job: string, ...names: string[]) => got(job).filter(({ message }) => names.includes(message.name));
+  const heardOf = (job: string, count: number) =>
+    until(`${count} events of silence`, () => told(job, "driver.silent", "driver.heard").length >= count);
+  /** What operators have heard of a job. */
+  const reported = (job: string, kind: string) =>
+    service.ably.publishes(OPERATIONS).flatMap(({ message, event }) =>
+      message.name === kind ? event.jobs.filter(({ jobId }: { jobId: string }) => jobId === job) : [],
+    );
 
-  test("a heartbeat is the driver's alone, and says what to do once the job is another's, or closed", async () => {
-    const job = newJob();
-    await put(job);
-    for (const headers of [customer(job), as("dispatcher")]) assertProblem(await beat(job, headers), 403, "not_a_driver");
-    assertProblem(await beat(job, as("driver", [newJob()])), 403, "not_a_participant");
-    assertProblem(await beat(job, driver(job, "driver-9")), 403, "not_a_participant");
-    for (const [body, field] of [[{}, "state"], [{ state: "asleep" }, "state"]] as const) {
-      assert.equal(assertProblem(await beat(job, driver(job), body), 400, "invalid_job").field, field);
+  test("a heartbeat is for who has the job, and tells who had it", async () => {
+    const job = await registered();
+    assert.equal(await status(job), "heard");
+    assert.equal((await beat(job, { state: "parked", driver: "driver-1" }, as("service"))).json.status, "heard");
+    assertProblem(await beat(job, { state: "parked" }, driver(job, "driver-2")), 403, "not_a_participant");
+    assertProblem(await beat(job, { state: "parked" }, as("driver")), 403, "not_a_participant");
+    for (const role of ["dispatcher", "customer", "admin"] as const) {
+      assertProblem(await beat(job, { state: "parked" }, as(role, [job])), 403, "not_a_driver");
     }
-    assert.equal((await beat(job, as("service"), { state: "parked", driver: "driver-1" })).json.status, "heard");
+    for (const [body, reason, field] of [
+      [{}, "required", "state"],
+      [{ state: "lost" }, "out_of_range", "state"],
+      [{ state: 1 }, "wrong_type", "state"],
+      [[], "not_an_object", undefined],
+    ] as const) {
+      const problem = assertProblem(await beat(job, body), 400, "invalid_job");
+      assert.deepEqual([problem.reason, problem.field], [reason, field]);
+    }
+    assert.equal(assertProblem(await beat(job, { state: "parked" }, as("service")), 400, "invalid_job").field, "driver");
     await put(job, "driver-2");
-    assert.equal((await beat(job, driver(job))).json.status, "reassigned");
-    assert.equal((await state(job)).heartbeat, undefined, "of the driver before nothing is told as the new one's");
-    await send("POST", `/api/jobs/${job}/close`, as("service"), { reason: "done" });
-    assert.equal((await beat(job, driver(job, "driver-2"))).json.status, "job_closed");
+    assert.deepEqual([await status(job), await status(job, driver(job, "driver-2"))], ["reassigned", "heard"]);
+    await send("POST", `/api/jobs/${job}/close`, { reason: "done" }, as("dispatcher"));
+    assert.equal(await status(job, driver(job, "driver-2")), "job_closed");
+    await send("DELETE", `/api/jobs/${job}`, undefined, as("dispatcher"));
+    assert.equal(await status(job, driver(job, "driver-2")), "job_closed");
   });
 
-  test("only a parked vehicle is excused for an old position", async () => {
+  test("without a registration claims decide, and nothing is kept before the first fix", async () => {
     const job = newJob();
-    await put(job);
-    assertTaken(await send("POST", `/api/jobs/${job}/location`, driver(job), FIX), job);
-    await until("a position to be missing", async () => {
-      await beat(job, driver(job));
-      return (await state(job)).fixMissingSince !== undefined;
-    });
-    await beat(job, driver(job), { state: "parked" });
-    assert.equal((await state(job)).fixMissingSince, undefined);
+    assert.equal(await status(job), "heard");
+    assert.equal((await state(job)).heartbeat, "no_fix");
+    assert.deepEqual(await service.sql(job, "SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\'"), []);
+    await service.post(job, FIX);
+    assert.equal(await status(job), "heard");
+    await service.evict(job);
+    const { heartbeat, lastHeard, now } = await state(job);
+    assert.equal(heartbeat, "no_fix");
+    assert.ok(lastHeard <= now && lastHeard > now - 60_000);
   });
 
-  test("figures are for who runs the platform, and of a driver whose every fix is refused operators hear", async () => {
-    const job = newJob();
-    await put(job);
-    const post = (body: unknown) => send("POST", `/api/jobs/${job}/location`, driver(job), body);
-    const fix = { ...FIX, id: "one" };
-    for (const body of [fix, fix, { locations: [{ lat: 91, lng: 1 }, { ...FIX, capturedAt: 1_000_000_000_000 }] }]) await post(body);
-    const told = await send("GET", `/api/jobs/${job}`, as("dispatcher"));
-    const rejected = { out_of_range: 1, too_old: 1 };
-    assert.deepEqual(told.json.figures, { "driver-1": { accepted: 1, late: 0, duplicate: 1, rejected, repaired: 0, ahead: 0 } });
-    assert.ok(told.json.lastFixAt <= told.json.lastHeard && told.json.refusedSince === told.json.lastHeard);
-    for (const headers of [driver(job), customer(job)]) {
-      const { json } = await send("GET", `/api/jobs/${job}`, headers);
-      assert.deepEqual([json.figures, json.refusedSince, json.lastFixAt], [undefined, undefined, told.json.lastFixAt]);
+  test("silence is said once, across sleep, and its end before the fix", async () => {
+    const job = await registered();
+    await service.post(job, FIX, driver(job));
+    const fixed = (await state(job)).lastHeard;
+    await service.ably.arrived(job, 2);
+    await until("it to be put to sleep", () => service.forget(job).then(() => true, () => false));
+    await heardOf(job, 1);
+    const [silent] = told(job, "driver.silent");
+    const { epoch } = (await seen(job)) as { epoch: number };
+    assert.deepEqual([silent?.event.jobId, silent?.event.epoch, silent?.event.version], [job, epoch, 1]);
+    const { since, ts } = silent?.event;
+    assert.ok(since <= fixed && ts >= since + AFTER_MS && ts < since + AFTER_MS + 5_000, `${ts - since}`);
+    assert.match(silent?.message.id ?? "", new RegExp(`^${job}/${epoch}\\.n\\d+$`));
+    assert.ok(!silent?.body.includes("driver-1"), "it names nobody");
+    await service.evict(job);
+    const asleep = await state(job);
+    assert.deepEqual([asleep.silentSince, asleep.lastHeard, asleep.fixMissingSince], [since, since, undefined]);
+    assert.equal((await seen(job)).silentSince, since);
+
+    const [result] = assertTaken(await service.post(job, FIX, driver(job)), job);
+    assert.equal(result?.seq, 2);
+    await heardOf(job, 2);
+    await until("the fix", () => told(job, "location.updated").length === 2);
+    const names = got(job).map(({ message }) => message.name);
+    assert.deepEqual(names.slice(0, 5), ["job.assigned", "location.updated", "driver.silent", "driver.heard", "location.updated"]);
+    assert.equal(told(job, "driver.heard")[0]?.event.since, since);
+    for (const kind of ["driver.silent", "driver.heard"]) {
+      // Another test's may have been told just before, and the next of a kind leaves a minute later.
+      await until(`${kind} on admin:ops`, () => reported(job, kind).length > 0, 80_000);
+      assert.equal(reported(job, kind)[0].since, since);
     }
-    await until("operators to hear", () => operators("driver.refused", job).length === 1, 30_000);
-    assert.doesNotMatch(JSON.stringify(operators("driver.refused", job)), /driver-1/);
-    await post({ ...FIX, id: "two" });
-    assert.equal((await send("GET", `/api/jobs/${job}`, as("admin"))).json.refusedSince, undefined);
+    await heardOf(job, 3);
+    await send("POST", `/api/jobs/${job}/close`, { reason: "done" }, as("dispatcher"));
+    await until("the end", () => told(job, "job.closed").length === 1);
+    assert.equal(got(job).at(-1)?.message.name, "job.closed");
   });
 
-  test("of a job that is not registered nobody's silence is told, and a heartbeat alone keeps nothing", async () => {
-    const job = newJob();
-    assert.equal((await beat(job, driver(job), { state: "parked" })).json.status, "heard");
-    assert.equal((await state(job)).heartbeat, "parked");
-    const tables = "SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\'";
-    assert.deepEqual(await service.sql(job, tables), []);
+  test("who is heard without a position is not silent, and parked is not lost", async () => {
+    const job = await registered();
+    await service.post(job, FIX, driver(job));
+    const from = Date.now();
+    let last: any;
+    await until("a position to be missing", async () => {
+      await beat(job, { state: "no_fix" });
+      last = await state(job);
+      return last.fixMissingSince !== undefined;
+    });
+    assert.ok(Date.now() - from > AFTER_MS - 1_000);
+    assert.deepEqual([last.heartbeat, last.silentSince], ["no_fix", undefined]);
+    await beat(job, { state: "parked" });
+    const { heartbeat, fixMissingSince } = await seen(job, customer(job));
+    assert.deepEqual([heartbeat, fixMissingSince], ["parked", undefined]);
+    await service.post(job, FIX, driver(job));
+    assert.equal((await state(job)).heartbeat, undefined);
+    assert.deepEqual(told(job, "driver.silent"), []);
   });
+
+  test("what becomes of fixes is told the platform, by driver, and operators hear where all is refused", async () => {
+    const job = await registered();
+    await service.post(job, { ...FIX, id: "x" }, driver(job));
+    await service.post(job, { ...FIX, id: "x" }, driver(job));
+    assert.deepEqual((await seen(job)).figures["driver-1"], { accepted: 1, late: 0, duplicate: 1, rejected: {}, repaired: 0, ahead: 0 });
+    let refusals = 0;
+    await until("operators to hear of it", async () => {
+      assertTaken(await service.post(job, BAD, driver(job)), job);
+      refusals += 1;
+      return reported(job, "driver.refused").length > 0;
+    });
+    const all = await seen(job, as("dispatcher"));
+    assert.equal(reported(job, "driver.refused")[0].since, all.refusedSince);
+    assert.equal(all.figures["driver-1"].rejected.out_of_range, refusals);
+    assert.ok(all.lastFixAt < all.refusedSince && all.lastHeard > all.refusedSince);
+    for (const headers of [driver(job), customer(job)]) {
+      const { figures, refusedSince, lastHeard, lastFixAt } = await seen(job, headers);
+      assert.deepEqual([figures, refusedSince, lastHeard, lastFixAt], [undefined, undefined, all.lastHeard, all.lastFixAt]);
+    }
+    // The alarm keeps what no row of the log says.
+    const written = `SELECT 1 FROM vitals WHERE body LIKE '%"out_of_range":${refusals}%'`;
+    await until("it to be kept", async () => (await service.sql(job, written)).length > 0);
+    // Operators hear of the silence that begins meanwhile.
+    await until("it to be put to sleep", () => service.evict(job).then(() => true, () => false));
+    assert.deepEqual((await seen(job)).figures, all.figures);
+    await service.post(job, FIX, driver(job));
+    assert.equal((await seen(job)).refusedSince, undefined);
+  });
+
+  test("a reassignment begins anew", async () => {
+    const job = await registered();
+    await beat(job, { state: "off_duty" });
+    await heardOf(job, 1);
+    await put(job, "driver-2");
+    const { lastHeard, heartbeat, silentSince } = await seen(job);
+    assert.deepEqual([lastHeard, heartbeat, silentSince], [undefined, undefined, undefined]);
+    await until("the second silence", () => told(job, "driver.silent").length === 2);
+    assert.deepEqual(told(job, "driver.heard"), [], "the first has ended by the reassignment");
+    const [first, second] = told(job, "driver.silent");
+    assert.ok(second?.event.epoch > first?.event.epoch);
+  });
+});
+
+test("heartbeats need no registry, and silence may be off", async (t) => {
+  const service = await Service.start({ JOB_REGISTRY: "off", SILENT_AFTER_SECONDS: "0" });
+  t.after(() => service.stop());
+  const job = newJob();
+  const body = JSON.stringify({ state: "parked" });
+  const answer = await service.send("POST", `/api/jobs/${job}/heartbeat`, { headers: as("driver", [job]), body });
+  assert.deepEqual(answer.json, { ok: true, jobId: job, status: "heard" });
 });

@@ -4,7 +4,7 @@
 //!
 //! - **Once.** `driver.silent` and `driver.heard` come in turns, each in order with the fixes, whatever fails: see [`Owed`].
 //! - **No row a post.** The row of an accepted post says when the driver was heard of. What no row says, a refusal or a retry, is written down
-//!   within some 15 s, by the alarm.
+//!   within some 8 s, by the alarm.
 //! - **Only while somebody waits for it.** A job that is not registered ends by nobody's word, so of its driver's silence nobody is told; and
 //!   one that is planned for later is not waited for before.
 

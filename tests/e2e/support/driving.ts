@@ -44,7 +44,7 @@ export interface Event extends Position {
 }
 
 /** The first state of a page, where the job has a fix. */
-export type State = Omit<Event, "backfill"> & { now: number; ageMs?: number };
+export type State = Omit<Event, "backfill"> & { now: number; ageMs?: number; lastHeard?: number };
 
 /** One fix as a message told of it. */
 export interface Told extends Position {

@@ -45,13 +45,14 @@ export function assertAblyError(answer: Answer, status: number, code: number): a
   return error;
 }
 
-/** A first state; answers what it tells besides how old it is. */
+/** A first state; answers what it tells besides how old it is, and when the driver was heard. */
 export function assertState(answer: Answer): any {
   assert.equal(answer.status, 200, answer.text);
   assertPrivate(answer);
   assert.equal(answer.header("content-type"), "application/json");
-  const { now, ageMs, ...state } = answer.json;
+  const { now, ageMs, lastHeard, ...state } = answer.json;
   assert.ok(Math.abs(now - Date.now()) < 30_000);
+  assert.ok(lastHeard === undefined || lastHeard <= now);
   assert.equal(ageMs, state.capturedAt === undefined ? undefined : Math.max(0, now - state.capturedAt));
   return state;
 }
