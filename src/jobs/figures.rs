@@ -10,7 +10,7 @@ use crate::locations::fix::Reason;
 use crate::locations::log::Row;
 use crate::locations::protocol::Outcome;
 
-/// The most drivers of a job whose figures are kept: then those who were first go.
+/// The most drivers of a job whose figures are kept: then those who came first go.
 const DRIVERS_MAX: usize = 50;
 
 /// `{accepted, late, duplicate, rejected: {reason: n}, repaired, ahead}`: how many fixes of a driver's. A retry counts as what it is
@@ -101,6 +101,11 @@ impl AllFigures {
             self.0.remove(0);
         }
         self.0.push((driver.clone(), more));
+    }
+
+    /// Adds what came after these.
+    pub fn count_all(&mut self, later: Self) {
+        later.0.into_iter().for_each(|(driver, figures)| self.count(&driver, figures));
     }
 
     /// Adds what a row of the log holds.

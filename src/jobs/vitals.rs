@@ -5,10 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::figures::{AllFigures, Figures};
 use super::heartbeat::Heartbeat;
 use crate::ids::UserId;
+use crate::locations::clock::TOLERANCE;
 use crate::objects::Millis;
 
 /// What no row of the log says is written down so long after it was heard, in milliseconds: before an idle object is put to sleep.
 const KEPT_AFTER: Millis = 8_000;
+
+/// And where it is of a driver whose fixes are not taken any more, that is no more often.
+const RARELY: Millis = 60_000;
 
 /// The same heartbeat again is not written down within this.
 const SAME_WITHIN: Millis = 10_000;
@@ -33,9 +37,9 @@ pub struct Vitals {
     figures: AllFigures,
     /// Up to which `n` the figures count the log.
     counted: u64,
-    /// Since when there is something that is not written down.
+    /// When it is to be written down, if there is something that is not.
     #[serde(skip)]
-    unkept_since: Option<Millis>,
+    keep_due: Option<Millis>,
     #[serde(skip)]
     kept_at: Option<Millis>,
     /// The rows that the figures do not count yet: after the first `n`, up to the second.
@@ -107,22 +111,38 @@ pub struct Signs {
 
 impl Vitals {
     /// Goes on with what was written down, where it is of this life. `last_fix` is when the last row of that life was accepted, where it
-    /// holds fixes, and `last_n` the last `n` of all.
-    pub fn resume(kept: Option<Self>, epoch: u64, last_fix: Option<Millis>, last_n: u64) -> Self {
+    /// holds fixes, and `last_n` the last `n` of all, where the job is registered: of another there are no figures.
+    pub fn resume(kept: Option<Self>, epoch: u64, last_fix: Option<Millis>, last_n: Option<u64>) -> Self {
         let mut vitals = kept.unwrap_or_default();
         if vitals.epoch != Some(epoch) {
             vitals.begin();
         }
         vitals.heard_at = vitals.heard_at.max(last_fix);
         vitals.fixed_at = vitals.fixed_at.max(last_fix);
-        vitals.uncounted = (vitals.counted < last_n).then_some((vitals.counted, last_n));
+        // What was accepted since was not refused.
+        vitals.refused = vitals.refused.filter(|refused| last_fix.is_none_or(|at| at < refused.since));
+        let last_n = last_n.filter(|last_n| vitals.counted < *last_n);
+        vitals.uncounted = last_n.map(|last_n| (vitals.counted, last_n));
         vitals
     }
 
     /// Forgets the driver whose life is over, but for their figures.
     pub fn begin(&mut self) {
-        let (figures, counted, uncounted) = (std::mem::take(&mut self.figures), self.counted, self.uncounted);
-        *self = Self { figures, counted, uncounted, ..Self::default() };
+        let Self { counted, uncounted, keep_due, kept_at, .. } = *self;
+        let figures = std::mem::take(&mut self.figures);
+        *self = Self { figures, counted, uncounted, keep_due, kept_at, ..Self::default() };
+    }
+
+    /// Begins the figures anew after this `n`.
+    pub fn count_from(&mut self, n: u64) {
+        (self.figures, self.counted, self.uncounted) = (AllFigures::default(), n, None);
+    }
+
+    /// Takes back what is said of a time that is to come: our clock has gone back.
+    pub fn follow_clock(&mut self, now: Millis) {
+        let past = |at: Option<Millis>| at.map(|at| if at > now + TOLERANCE { now } else { at });
+        (self.heard_at, self.fixed_at) = (past(self.heard_at), past(self.fixed_at));
+        self.keep_due = self.keep_due.map(|due| due.min(now + RARELY));
     }
 
     /// Notes that the driver was heard of.
@@ -225,14 +245,17 @@ impl Vitals {
         (self.silent_since, self.refused, self.owed) = (None, None, None);
     }
 
-    /// Notes that something is not written down.
-    pub fn unkept(&mut self, now: Millis) {
-        self.unkept_since.get_or_insert(now);
+    /// Notes that something is not written down: of the present driver, or of one whose fixes are not taken any more, however long
+    /// their phone goes on.
+    pub fn unkept(&mut self, is_present: bool, now: Millis) {
+        let rarely = self.kept_at.filter(|_| !is_present).map_or(now, |at| at + RARELY - KEPT_AFTER);
+        let due = rarely.max(now) + KEPT_AFTER;
+        self.keep_due = Some(self.keep_due.map_or(due, |earlier| earlier.min(due)));
     }
 
     /// When that is to be written down.
     pub fn keep_due(&self) -> Option<Millis> {
-        self.unkept_since.map(|since| since + KEPT_AFTER)
+        self.keep_due
     }
 
     /// Whether so many places of the log are not counted in what is written down that whoever wakes would count for long.
@@ -244,7 +267,7 @@ impl Vitals {
     /// Makes ready to be written down as of this life, all rows up to this `n` being counted.
     pub fn keep(&mut self, epoch: Option<u64>, last_n: u64, now: Millis) {
         (self.epoch, self.counted) = (epoch, last_n);
-        (self.unkept_since, self.kept_at) = (None, Some(now));
+        (self.keep_due, self.kept_at) = (None, Some(now));
     }
 
     /// The rows that the figures do not count yet, which they do from now on: after the first `n`, up to the second.
@@ -254,9 +277,8 @@ impl Vitals {
 
     /// Notes that they are counted in these, which were none before.
     pub fn counted(&mut self, earlier: AllFigures) {
-        for (driver, figures) in earlier.by_driver() {
-            self.figures.count(&driver, figures);
-        }
+        let later = std::mem::replace(&mut self.figures, earlier);
+        self.figures.count_all(later);
         self.uncounted = None;
     }
 

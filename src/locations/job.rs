@@ -98,6 +98,7 @@ pub struct Job<L> {
     listing: Listing,
     token_requests: TokenRequests,
     vitals: Vitals,
+    are_signs_untold: bool,
 }
 
 impl<L: Log> Job<L> {
@@ -124,10 +125,11 @@ impl<L: Log> Job<L> {
             Waking::Untouched | Waking::Begun { .. } | Waking::Emptied { .. } => None,
         };
         let vitals = match &waking {
-            Waking::Begun { life, last, vitals, .. } => {
+            Waking::Begun { life, last, vitals, registration, .. } => {
                 let last_fix = last.as_ref().filter(|last| last.epoch == life.epoch);
-                let last_fix = last_fix.filter(|last| last.accepted().is_some()).map(|last| last.ts);
-                Vitals::resume(vitals.as_deref().cloned(), life.epoch, last_fix, sequence.last_n())
+                let last_fix = last_fix.and_then(|last| last.accepted().map(|fixes| fixes.at(last.ts)));
+                let last_n = registration.as_ref().map(|_| sequence.last_n());
+                Vitals::resume(vitals.as_deref().cloned(), life.epoch, last_fix, last_n)
             }
             Waking::Untouched | Waking::Emptied { .. } | Waking::Forgotten { .. } => Vitals::default(),
         };
@@ -158,6 +160,7 @@ impl<L: Log> Job<L> {
             listing,
             token_requests,
             vitals,
+            are_signs_untold: false,
         })
     }
 
@@ -288,11 +291,13 @@ impl<L: Log> Job<L> {
         let new = fates.iter().filter(|fate| matches!(fate, Fate::Fresh(_))).count();
         let (new, waiting) = (new.min(self.room()), self.outbox.waiting());
         if new > 0 && waiting + new as u64 > self.settings.limits.unsent {
+            self.heard_without_row(now);
             return Ok(Err(JobRefusal::Backlog));
         }
         if new > 0
             && let Err(retry_after) = self.bucket.take(new, now)
         {
+            self.heard_without_row(now);
             return Ok(Err(JobRefusal::TooFast { retry_after }));
         }
 

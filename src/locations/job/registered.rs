@@ -76,6 +76,8 @@ impl<L: Log> Job<L> {
         match registration.ended {
             Some(ended) if self.sequence.last_n() <= registration.withdrawn => {
                 let (job, version) = (job.clone(), registration.version);
+                self.vitals.end();
+                self.keep_vitals(now)?;
                 self.append_event(&job, Event::Closed(ended.reason), version, now)
             }
             None if registration.is_overdue(now) => {
@@ -93,7 +95,9 @@ impl<L: Log> Job<L> {
         if let Err(refusal) = self.sight(Some(viewer)) {
             return Ok(Err(refusal));
         }
-        self.count_rows()?;
+        if !matches!(viewer.role, Role::Driver | Role::Customer) {
+            self.count_rows()?;
+        }
         let Some(registration) = &self.registration else { return Ok(Err(JobRefusal::NotRegistered)) };
         let vitals = (&self.vitals, self.pulse(now));
         Ok(Ok(JobAnswer::Job(Box::new(Told::to(viewer, job, self.sequence.epoch(), registration, vitals)))))
@@ -249,10 +253,17 @@ impl<L: Log> Job<L> {
             }
             return Err(error);
         }
-        self.registration = Some(Box::new(next));
+        let is_first = self.registration.replace(Box::new(next)).is_none();
         self.alarm.stands_anew();
         if change.begins {
             self.vitals.begin();
+        }
+        if is_first {
+            self.vitals.count_from(self.sequence.last_n());
+            if self.sequence.last_n() > 1 {
+                // Else whoever wakes counts what was before.
+                self.vitals.unkept(true, now);
+            }
         }
         if self.registration.as_ref().is_some_and(|registration| registration.ended.is_some()) {
             self.vitals.end();

@@ -42,12 +42,11 @@ impl<L: Log> Job<L> {
                 self.hear(now)?;
                 let is_new = self.vitals.beat(state, now);
                 if is_new {
-                    self.list_anew(now)?;
-                }
-                if is_new || self.vitals.is_to_keep(now) {
+                    self.tell_signs(now)?;
+                } else if self.vitals.is_to_keep(now) {
                     self.keep_vitals(now)?;
                 } else {
-                    self.vitals.unkept(now);
+                    self.vitals.unkept(true, now);
                 }
                 HeardAs::Heard
             }
@@ -73,28 +72,48 @@ impl<L: Log> Job<L> {
         now: Millis,
     ) -> Result<(), LogError> {
         let has_changed = is_present && self.vitals.follow(&figures, now);
-        if self.registration.is_some() && figures.are_unwritten() {
-            self.vitals.unkept(now);
+        if self.registration.is_none() {
+            return Ok(());
+        }
+        if figures.are_unwritten() {
+            self.vitals.unkept(is_present, now);
         }
         self.vitals.count(driver, figures);
-        if has_changed && self.registration.is_some() {
-            self.list_anew(now)?;
-            self.keep_vitals(now)?;
+        if has_changed { self.tell_signs(now) } else { Ok(()) }
+    }
+
+    /// Notes that the driver whose fixes are taken was heard of, though no row says so.
+    pub(super) fn heard_without_row(&mut self, now: Millis) {
+        if self.registration.is_some() {
+            self.vitals.unkept(true, now);
         }
+    }
+
+    /// Has the list of open jobs told what has changed of the driver's phone. What the storage refuses is done at the next turn.
+    fn tell_signs(&mut self, now: Millis) -> Result<(), LogError> {
+        self.are_signs_untold = true;
+        self.list_anew(now)?;
+        self.keep_vitals(now)?;
+        self.are_signs_untold = false;
         Ok(())
     }
 
     /// Tells what there is to tell of the driver by now.
     pub(super) fn watch(&mut self, now: Millis) -> Result<(), LogError> {
+        self.vitals.follow_clock(now);
         if self.vitals.owed().is_some() {
             self.pay(now)?;
+        }
+        if self.are_signs_untold {
+            self.tell_signs(now)?;
         }
         if let Some(due) = self.silence_due().filter(|due| *due <= now) {
             self.owe(due - self.settings.silent_after.unwrap_or_default(), false, now)?;
         }
         if let Some(since) = self.vitals.untold_refusal().filter(|_| self.refusal_due() <= Some(now)) {
+            let before = self.vitals.clone();
             self.vitals.refusal_is_told();
-            self.keep_vitals(now)?;
+            self.keep_or_restore(before, now)?;
             self.tell(Notice::DriverRefused { since }, now)?;
         }
         Ok(())
@@ -108,8 +127,9 @@ impl<L: Log> Job<L> {
     /// Writes down what no row of the log says, where it is time, or `is_quiet`.
     pub(super) fn keep_if_due(&mut self, is_quiet: bool, now: Millis) -> Result<(), LogError> {
         let is_due = self.vitals.keep_due().is_some_and(|due| is_quiet || due <= now);
-        let are_many = is_quiet && self.registration.is_some();
-        if is_due || are_many && self.vitals.are_many_unkept(self.sequence.last_n()) {
+        // So whoever wakes has few rows to count.
+        let are_many = self.registration.is_some() && self.vitals.are_many_unkept(self.sequence.last_n());
+        if is_due || are_many {
             self.keep_vitals(now)?;
         }
         Ok(())
@@ -122,7 +142,7 @@ impl<L: Log> Job<L> {
         }
         self.count_rows()?;
         let mut kept = self.vitals.clone();
-        kept.keep(self.sequence.epoch(), self.sequence.last_n(), now);
+        kept.keep(self.sequence.last_epoch(), self.sequence.last_n(), now);
         self.log.keep_vitals(&kept)?;
         self.vitals = kept;
         Ok(())
@@ -177,11 +197,16 @@ impl<L: Log> Job<L> {
         let before: Vitals = self.vitals.clone();
         self.list_anew(now)?;
         self.vitals.owe(Owed { n: self.sequence.last_n() + 1, since, is_heard });
-        if let Err(error) = self.keep_vitals(now) {
-            self.vitals = before;
-            return Err(error);
-        }
+        self.keep_or_restore(before, now)?;
         self.pay(now)
+    }
+
+    fn keep_or_restore(&mut self, before: Vitals, now: Millis) -> Result<(), LogError> {
+        let kept = self.keep_vitals(now);
+        if kept.is_err() {
+            self.vitals = before;
+        }
+        kept
     }
 
     fn pay(&mut self, now: Millis) -> Result<(), LogError> {
@@ -191,11 +216,19 @@ impl<L: Log> Job<L> {
             self.vitals.paid();
             return Ok(());
         };
-        let event = if is_heard { Event::Heard { since } } else { Event::Silent { since } };
-        if self.sequence.last_n() < n {
-            self.append_event(&job, event, version, now)?;
+        if n <= self.sequence.last_n() {
+            // It was told before the object woke.
+            self.vitals.paid();
+            return Ok(());
         }
+        let event = if is_heard { Event::Heard { since } } else { Event::Silent { since } };
+        let epoch = self.sequence.epoch();
+        self.append_event(&job, event, version, now)?;
         self.vitals.paid();
+        if self.sequence.epoch() != epoch {
+            // A life that was lost begins anew with it.
+            self.keep_vitals(now)?;
+        }
         self.alarm.stands_anew();
         self.tell(if is_heard { Notice::DriverHeard { since } } else { Notice::DriverSilent { since } }, now)
     }

@@ -64,6 +64,11 @@ fn silence_is_told_once_and_its_end_once_before_the_fix_that_ends_it() {
     alarms(&mut job, job_arm(next), next + HOUR);
     for mut job in [job, watched(log)] {
         assert_eq!(names(&mut job, next + HOUR), [], "once");
+        assert_eq!(
+            (job.watch(next + HOUR), reported(&mut job, next + HOUR)),
+            (Ok(()), vec![]),
+            "to operators too"
+        );
         let state = state_to(&mut job, Role::Customer, "c", next + HOUR).unwrap();
         assert_eq!((&state["silentSince"], &state["lastHeard"]), (&json!(since), &json!(since)));
         assert_eq!(state["now"], next + HOUR);
