@@ -43,10 +43,14 @@ export function tour(readme = readFileSync(join(ROOT, "README.md"), "utf8")): St
  */
 function comparable(steps: Step[]): string {
   const names = new Map<string, string>();
+  let job = "";
   const name = (value: string) => {
     const kind = value.startsWith("job-") ? "job" : value.length === 13 ? "time" : "epoch";
-    if (!names.has(value)) names.set(value, `<${kind} ${names.size}>`);
-    return names.get(value) ?? "";
+    if (kind === "job") job = value;
+    // Two jobs whose lives have begun in one second have the same epoch.
+    const key = kind === "epoch" ? `${value} of ${job}` : value;
+    if (!names.has(key)) names.set(key, `<${kind} ${names.size}>`);
+    return names.get(key) ?? "";
   };
   return steps
     .map(({ output, eitherOrder }) => (eitherOrder ? output.split(/^(?=[^\s}])/m).sort().join("") : output))
