@@ -110,7 +110,8 @@ impl<L: Log> Job<L> {
         if let Some(due) = self.silence_due().filter(|due| *due <= now) {
             self.owe(due - self.settings.silent_after.unwrap_or_default(), false, now)?;
         }
-        if let Some(since) = self.vitals.untold_refusal().filter(|_| self.refusal_due() <= Some(now)) {
+        let is_due = self.refusal_due().is_some_and(|due| due <= now);
+        if let Some(since) = self.vitals.untold_refusal().filter(|_| is_due) {
             let before = self.vitals.clone();
             self.vitals.refusal_is_told();
             self.keep_or_restore(before, now)?;

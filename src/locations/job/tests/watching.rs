@@ -313,6 +313,20 @@ fn a_driver_whose_every_fix_is_refused_is_told_of_once() {
 }
 
 #[test]
+fn of_a_job_that_is_not_registered_no_refusal_is_told_or_written() {
+    let sqlite = Sqlite::new();
+    let mut job = watched(SqlLog::new(sqlite.clone()));
+    post_as(&mut job, "a", None, &fix_at(NOW), NOW);
+    let written = sqlite.rows_written();
+    for minute in 1..5 {
+        let at = NOW + minute * MINUTE;
+        post_as(&mut job, "a", None, &fix_at(at - 30 * HOUR), at);
+        assert_eq!(reported(&mut job, at), []);
+    }
+    assert_eq!(sqlite.rows_written(), written);
+}
+
+#[test]
 fn a_post_of_new_fixes_writes_one_row_whether_or_not_the_job_is_watched() {
     let rows = |is_registered| {
         let sqlite = Sqlite::new();
