@@ -162,8 +162,7 @@ impl<L: Log> Job<L> {
     /// Has the list of open jobs told how the job is now. To be called before what is listed of it changes in any other way than that
     /// somebody takes part, or does not any more.
     pub(super) fn list_anew(&mut self, now: Millis) -> Result<(), LogError> {
-        let goes_on = self.registration.as_ref().is_some_and(|registration| registration.ended.is_none());
-        if goes_on { self.list(&[], now) } else { Ok(()) }
+        if self.open().is_some() { self.list(&[], now) } else { Ok(()) }
     }
 
     /// Has the list of open jobs, and those of these users, told how the job is once what follows has changed it. A life has begun by
@@ -189,8 +188,7 @@ impl<L: Log> Job<L> {
 
     /// What is listed of the job; nothing where it is not.
     fn entry(&self, list: &List) -> serde_json::Result<Option<Entry>> {
-        let open = self.registration.as_ref().filter(|registration| registration.ended.is_none());
-        let (Some(registration), Some(job)) = (open, self.sequence.job()) else { return Ok(None) };
+        let (Some(registration), Some(job)) = (self.open(), self.sequence.job()) else { return Ok(None) };
         let told = match list {
             List::Open => serde_json::to_string(&Listed::of(
                 job,
@@ -210,8 +208,7 @@ impl<L: Log> Job<L> {
         if self.listing.is_in_flight() || self.listing.waiting.iter().any(|waiting| waiting.is_due(now)) {
             return Ok(());
         }
-        let goes_on = self.registration.as_ref().is_some_and(|registration| registration.ended.is_none());
-        match self.listing.is_empty() && !goes_on {
+        match self.listing.is_empty() && self.open().is_none() {
             true => self.log.end_task(LIST_TASK),
             false => self.log.put_task(LIST_TASK, &Task::List(self.listing.untold())),
         }

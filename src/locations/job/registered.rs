@@ -89,6 +89,11 @@ impl<L: Log> Job<L> {
         }
     }
 
+    /// What is registered, where the job goes on.
+    pub(super) fn open(&self) -> Option<&Registration> {
+        self.registration.as_deref().filter(|registration| registration.ended.is_none())
+    }
+
     /// What is registered, as somebody is told it.
     pub(super) fn registered(&mut self, job: &JobId, viewer: &Viewer, now: Millis) -> Answered {
         self.sequence.of_job(job)?;

@@ -189,8 +189,7 @@ impl<L: Log> Job<L> {
 
     /// The job, where it is open and has a driver.
     fn watched(&self) -> Option<&Registration> {
-        let registration = self.registration.as_deref()?;
-        (registration.ended.is_none() && registration.wanted.driver.is_some()).then_some(registration)
+        self.open().filter(|registration| registration.wanted.driver.is_some())
     }
 
     /// Writes down that something is to be told, and tells it.
