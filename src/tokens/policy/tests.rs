@@ -142,6 +142,7 @@ fn runtime_grant(grant: &::policy::Grant) -> Grant {
     Grant {
         channel: Box::leak(grant.pattern.segments().iter().map(segment).collect()),
         operations: Box::leak(grant.operations.clone().into_boxed_slice()),
+        line: u32::try_from(grant.line).unwrap(),
     }
 }
 
