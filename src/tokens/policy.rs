@@ -1,7 +1,7 @@
 //! What a session may do: the compiled policy, and the capability that it grants.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use ably::{Capability, ChannelPattern, ErrorInfo, Operation, Operations};
 use thiserror::Error;
