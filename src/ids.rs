@@ -14,6 +14,8 @@ pub const JOB_ID_MAX: usize = 64;
 pub const USER_ID_MAX: usize = 128;
 /// The longest fix id or `Idempotency-Key`, in bytes.
 pub const FIX_ID_MAX: usize = 64;
+/// The longest type of an event, in bytes.
+pub const EVENT_TYPE_MAX: usize = 64;
 
 /// Why a text is not an id. The message names the rule, never the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -33,6 +35,9 @@ pub enum IdError {
     /// Not a [`FixId`].
     #[error("an id is 1 to 64 printable ASCII characters")]
     Fix,
+    /// Not an [`EventType`].
+    #[error("a type is 1 to 64 of the characters a-z 0-9 . _ -")]
+    EventType,
 }
 
 /// Whether a text is of the letters of which a job's id is, and no longer.
@@ -127,6 +132,25 @@ id!(
     |text| (1..=FIX_ID_MAX).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~'))
 );
 
+id!(
+    /// The platform's own name for an event of a job.
+    EventId,
+    IdError::Fix,
+    |text| (1..=FIX_ID_MAX).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~'))
+);
+
+id!(
+    /// What kind of thing an event of the platform's says has changed: a word of its own, and no text.
+    EventType,
+    IdError::EventType,
+    |text| {
+        (1..=EVENT_TYPE_MAX).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
+    }
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +183,16 @@ mod tests {
         }
         for bad in ["", "é", "a\tb", &"x".repeat(65)] {
             assert_eq!(FixId::parse(bad), Err(IdError::Fix), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_type_is_a_word_in_small_letters() {
+        for good in ["photo.added", "a", "0", "a_b-c", &"x".repeat(64)] {
+            assert!(EventType::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "A", "a b", "a:b", "é", "a/b", &"x".repeat(65)] {
+            assert_eq!(EventType::parse(bad), Err(IdError::EventType), "{bad}");
         }
     }
 

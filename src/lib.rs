@@ -4,6 +4,7 @@
 //! - [`config`]: the settings, checked as a whole.
 //! - [`ids`]: the identifiers that every room shares, parsed once at the border.
 //! - [`index`]: lists of the jobs that go on.
+//! - [`members`]: JSON objects of which every member is known.
 //! - [`jobs`]: a job's life: who takes part, since when and until when.
 //! - [`objects`]: what every Durable Object is made of.
 //! - [`operations`]: what operators hear.
@@ -21,6 +22,7 @@ pub mod ids;
 pub mod index;
 pub mod jobs;
 pub mod locations;
+pub mod members;
 pub mod objects;
 pub mod operations;
 pub mod publishers;

@@ -9,6 +9,7 @@ use super::query::QueryError;
 use crate::ids::IdError;
 use crate::jobs::JobError;
 use crate::locations::post::PostError;
+use crate::members::MembersError;
 use crate::sessions::SessionError;
 
 /// How long a caller should wait where a job's object cannot answer, in seconds.
@@ -97,6 +98,14 @@ pub enum Problem {
     Range,
     /// What is to be sent once more is not set aside, or cannot be read.
     NotSetAside,
+    /// A body that is no event of the platform's.
+    Event(MembersError),
+    /// An event under the id of another one.
+    IdReused,
+    /// An event of a job that keeps as much as it may.
+    TrailFull,
+    /// A body that asks nothing of the policy.
+    Question(MembersError),
     /// Parameters of a token in another shape than a form.
     NotAForm,
     /// A form that is not UTF-8.
@@ -257,6 +266,15 @@ impl Problem {
             Self::NotSetAside => {
                 Facts::new(409, "not_set_aside", "These fixes are not set aside, or cannot be read any more")
             }
+            Self::Event(error) => members(error, "invalid_event", "The event is not valid"),
+            Self::IdReused => {
+                let title = "Another event was sent under this id: an id is one event's, for good";
+                Facts::new(409, "id_reused", title)
+            }
+            Self::TrailFull => {
+                Facts::new(409, "trail_full", "The job keeps as much as it may, and takes nothing more")
+            }
+            Self::Question(error) => members(error, "invalid_question", "The question is not valid"),
             Self::NotAForm => Facts::new(415, "content_type", "The body is not a form")
                 .detail("the parameters of a token are form-encoded"),
             Self::FormNotUtf8 => token(400, "the form is not UTF-8"),
@@ -281,6 +299,10 @@ fn post(error: &PostError) -> Facts {
         | PostError::SentAt(_) => Facts::new(400, "invalid_post", "The post is not valid"),
     };
     Facts { field: error.field().map(|field| field.name()), ..facts.reason(error.reason()).detail(error) }
+}
+
+fn members(error: &MembersError, name: &'static str, title: &'static str) -> Facts {
+    Facts { field: error.field(), ..Facts::new(400, name, title).reason(error.reason()).detail(error) }
 }
 
 fn token(status: u16, detail: &str) -> Facts {

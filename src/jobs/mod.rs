@@ -7,6 +7,7 @@
 //! - [`registration`] is what is kept of it, and how it changes: put, join, leave, close.
 //! - [`sight`] says what somebody may see of it, and [`standing`] what a token may have.
 //! - [`listed`] is what a list tells of it, and who has to hear that it has changed.
+//! - [`update`] is what the platform says has changed of it beside that.
 //! - [`told`] is what the platform and who takes part are told of it.
 //! - [`revocation`] ends what was issued to whoever has left.
 //! - [`vitals`] says whether its driver is heard of, and [`figures`] what has become of their fixes.
@@ -20,6 +21,7 @@ pub mod revocation;
 pub mod sight;
 pub mod standing;
 pub mod told;
+pub mod update;
 mod viewer;
 pub mod vitals;
 pub mod wanted;
@@ -29,5 +31,6 @@ pub use self::registration::{Ended, Registration};
 pub use self::registry::JobRegistry;
 pub use self::sight::Sight;
 pub use self::standing::{Admission, Standing};
+pub use self::update::Update;
 pub use self::viewer::Viewer;
 pub use self::wanted::{CloseReason, JobError, Wanted};

@@ -42,6 +42,10 @@ pub struct Registration {
     /// How it has ended, once it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
+    /// The last `n` when this version of it was written down. That it has changed is told by the row that comes next: so whoever wakes
+    /// in between knows whether it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_after: Option<u64>,
 }
 
 /// How somebody has come into a job that had fixes, or may have had some that were still under way.
@@ -128,6 +132,8 @@ pub enum Event {
     Assigned,
     /// Another driver has it, or none any more.
     Reassigned,
+    /// What is registered is another than before.
+    Updated,
     /// It has ended.
     Closed(EndReason),
     /// Nothing is heard of its driver.
@@ -167,6 +173,7 @@ impl Registration {
             joined: Vec::new(),
             left_at: past.has_fixes.then_some(now),
             ended: None,
+            changed_after: None,
         };
         if past.has_fixes {
             let everybody: Vec<UserId> = registration.everybody().cloned().collect();
@@ -230,6 +237,11 @@ impl Registration {
             ..self.clone()
         };
         Some((next, change))
+    }
+
+    /// Whether nobody was told yet that it has changed: `last_n` is the last `n` that was given out.
+    pub fn is_untold(&self, last_n: u64) -> bool {
+        self.ended.is_none() && self.changed_after.is_some_and(|n| last_n <= n)
     }
 
     /// When it ends by itself.

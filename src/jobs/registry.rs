@@ -19,4 +19,9 @@ impl JobRegistry {
     pub fn alone_lets_in(self, role: Role) -> bool {
         self == Self::Required && matches!(role, Role::Driver | Role::Customer)
     }
+
+    /// Whether a job's object is asked for its word on somebody of a role, whose session lists it or does not.
+    pub fn asks(self, role: Role, is_listed: bool) -> bool {
+        self != Self::Off && (is_listed || self.alone_lets_in(role))
+    }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::Figures;
 use super::registration::{EndReason, Ended, Event, Registration};
+use super::update;
 use super::viewer::Viewer;
 use super::vitals::{Pulse, Vitals};
 use super::wanted::Spot;
@@ -135,9 +136,16 @@ impl Told {
 /// The data of an event of a job's life: ids, versions and times, and nobody's name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Happened<'a> {
+pub(super) struct Happened<'a> {
     job_id: &'a JobId,
     epoch: u64,
+    /// The last seq of the epoch before it.
+    after_seq: u64,
+    /// Of `job.updated` alone: what it is called, and what has changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'a str>,
     version: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<EndReason>,
@@ -146,12 +154,25 @@ struct Happened<'a> {
     ts: Millis,
 }
 
+impl<'a> Happened<'a> {
+    /// What all of them have.
+    pub(super) fn new(job: &'a JobId, epoch: u64, after_seq: u64, version: u64, ts: Millis) -> Self {
+        Self { job_id: job, epoch, after_seq, id: None, r#type: None, version, reason: None, since: None, ts }
+    }
+
+    /// The same as that of something that has changed: what the event is called, and the type of what has.
+    pub(super) fn of_change(self, id: &'a str, r#type: &'a str) -> Self {
+        Self { id: Some(id), r#type: Some(r#type), ..self }
+    }
+}
+
 impl Event {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Assigned => "job.assigned",
             Self::Reassigned => "job.reassigned",
+            Self::Updated => update::NAME,
             Self::Closed(_) => "job.closed",
             Self::Silent { .. } => "driver.silent",
             Self::Heard { .. } => "driver.heard",
@@ -162,12 +183,24 @@ impl Event {
     ///
     /// # Errors
     /// Where it cannot be serialised; with these types that does not happen.
-    pub fn data(self, job: &JobId, epoch: u64, version: u64, ts: Millis) -> serde_json::Result<String> {
-        let reason = if let Self::Closed(reason) = self { Some(reason) } else { None };
-        let since = match self {
-            Self::Silent { since } | Self::Heard { since } => Some(since),
-            Self::Assigned | Self::Reassigned | Self::Closed(_) => None,
-        };
-        serde_json::to_string(&Happened { job_id: job, epoch, version, reason, since, ts })
+    pub fn data(
+        self,
+        job: &JobId,
+        epoch: u64,
+        after_seq: u64,
+        version: u64,
+        ts: Millis,
+    ) -> serde_json::Result<String> {
+        let happened = Happened::new(job, epoch, after_seq, version, ts);
+        let id;
+        serde_json::to_string(&match self {
+            Self::Assigned | Self::Reassigned => happened,
+            Self::Updated => {
+                id = format!("v{version}");
+                happened.of_change(&id, update::REGISTRATION)
+            }
+            Self::Closed(reason) => Happened { reason: Some(reason), ..happened },
+            Self::Silent { since } | Self::Heard { since } => Happened { since: Some(since), ..happened },
+        })
     }
 }

@@ -245,6 +245,11 @@ impl Vitals {
         (self.silent_since, self.refused, self.owed) = (None, None, None);
     }
 
+    /// Whether the last row of the log may be all that says when the last fix came.
+    pub fn are_in_last_row(&self) -> bool {
+        self.fixed_at.is_some_and(|at| self.kept_at.is_none_or(|kept_at| kept_at <= at))
+    }
+
     /// Notes that something is not written down: of the present driver, or of one whose fixes are not taken any more, however long
     /// their phone goes on.
     pub fn unkept(&mut self, is_present: bool, now: Millis) {

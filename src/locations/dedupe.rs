@@ -14,11 +14,13 @@ use super::log::{Log, LogError, Pointers, Row};
 use super::post::{Entry, Post};
 use super::print::{DedupeKey, Print};
 use super::protocol::Outcome;
+use crate::ids::EventId;
+use crate::jobs::update;
 
 #[cfg(test)]
 mod tests;
 
-/// The prints of all fixes in a log, in 10 to 21 bytes each.
+/// The prints of all fixes and all events of the platform's in a log, in 10 to 21 bytes each.
 #[derive(Debug, Default)]
 pub struct Index {
     /// Read at the first look-up: most objects never need it. An entry is 36 bits of a print above 28 bits of the row's `n`.
@@ -77,6 +79,20 @@ impl Index {
 
 fn insert(entries: &mut HashTable<u64>, entry: u64) {
     entries.insert_unique(Index::hash(entry), entry, |entry| Index::hash(*entry));
+}
+
+/// An event of the platform's that was told under this id, as far back as the log goes.
+///
+/// # Errors
+/// [`LogError`]
+pub fn told(index: &mut Index, log: &impl Log, id: &EventId) -> Result<Option<update::Told>, LogError> {
+    let prints: Vec<Print> = Print::of_event(id).into_iter().collect();
+    let candidates = index.candidates(&prints, log)?;
+    if candidates.is_empty() {
+        return Ok(None);
+    }
+    let mut told = log.rows(&candidates)?.into_iter().filter_map(|row| row.update());
+    Ok(told.find(|told| told.update.id == *id))
 }
 
 /// A fix may be so much earlier than the assignment: clocks differ.

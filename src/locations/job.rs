@@ -41,6 +41,7 @@ mod notice;
 mod registered;
 mod revoking;
 mod sending;
+mod updates;
 mod watching;
 
 #[cfg(test)]
@@ -203,6 +204,7 @@ impl<L: Log> Job<L> {
             JobRequest::Job { job, viewer } => self.registered(&job, &viewer, now)?,
             JobRequest::Close { job, reason } => self.close(&job, reason, now)?,
             JobRequest::Forget { job } => self.forget(&job, now)?,
+            JobRequest::Update { job, update } => self.announce(&job, &update, now)?,
             JobRequest::Admit { job, viewer, token_request } => {
                 Ok(JobAnswer::Admission(self.admission(&job, &viewer, token_request, now)?))
             }

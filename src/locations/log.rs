@@ -188,7 +188,7 @@ pub trait Log: Past {
     /// The same.
     fn clear(&mut self) -> Result<(), LogError>;
 
-    /// Adds a row and, with it, what its fixes are recognised by and how far the outbox has come.
+    /// Adds a row and, with it, what a retry of it is recognised by and how far the outbox has come.
     ///
     /// # Errors
     /// [`LogError`]; the row is not there then.
@@ -231,7 +231,7 @@ pub trait Log: Past {
     /// [`LogError`]
     fn end_task(&mut self, id: u64) -> Result<(), LogError>;
 
-    /// Tells what all fixes in the log are recognised by, each with the `n` of its row.
+    /// Tells what all fixes in the log are recognised by, and all events of the platform's, each with the `n` of its row.
     ///
     /// # Errors
     /// [`LogError`]

@@ -1,11 +1,12 @@
-//! What a retry is recognised by: a fix's driver and its `id`, or else its driver, its `capturedAt` as sent and its place.
+//! What a retry is recognised by: a fix's driver and its `id`, or else its driver, its `capturedAt` as sent and its place; of an event of
+//! the platform's its id.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::{Fix, Millis};
-use crate::ids::UserId;
+use crate::ids::{EventId, UserId};
 
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,14 @@ impl Print {
                 hash.update(lng.to_be_bytes());
             }
         }
+        hash.finalize().first_chunk().copied().map(Self)
+    }
+
+    /// The print of an event of the platform's. A user id is never empty, so it is no fix's.
+    pub fn of_event(id: &EventId) -> Option<Self> {
+        let mut hash = Sha256::new();
+        hash.update("\nevent\n");
+        hash.update(id.as_str());
         hash.finalize().first_chunk().copied().map(Self)
     }
 

@@ -18,8 +18,9 @@ use super::trail::Page;
 use super::trail::Wanted;
 use crate::ids::{JobId, UserId};
 use crate::jobs::told::Told;
+use crate::jobs::update::Announced;
 use crate::jobs::vitals::Pulse;
-use crate::jobs::{self, Admission, CloseReason, Heartbeat, Viewer};
+use crate::jobs::{self, Admission, CloseReason, Heartbeat, Update, Viewer};
 use crate::objects::Cause;
 
 /// What the Worker asks of a job's object, once it has checked that the caller may.
@@ -123,6 +124,13 @@ pub enum JobRequest {
         /// The job whose object this is.
         job: JobId,
     },
+    /// Tell subscribers what the platform says has changed.
+    Update {
+        /// The job whose object this is.
+        job: JobId,
+        /// What.
+        update: Update,
+    },
     /// Tell what a token may have of the job.
     Admit {
         /// The job whose object this is.
@@ -196,6 +204,10 @@ pub enum JobRefusal {
     EndNeeded,
     /// The job has as many customers as it may.
     TooManyCustomers,
+    /// An event of another content was told under this id.
+    IdReused,
+    /// The job keeps as much as it may.
+    TrailFull,
 }
 
 /// A text that is no [`Reply`]: a fault of ours.
@@ -256,6 +268,8 @@ pub enum JobAnswer {
     Job(Box<Told>),
     /// To [`JobRequest::Forget`].
     Forgotten(Forgotten),
+    /// To [`JobRequest::Update`].
+    Announced(Announced),
     /// To [`JobRequest::Admit`].
     Admission(Admission),
 }

@@ -17,5 +17,5 @@ mod verify;
 pub use beside::Beside;
 pub use credentials::{CookieRules, Credentials, carries_jwt, session_token};
 pub use role::Role;
-pub use session::{Session, SessionError};
+pub use session::{SESSION_JOBS_MAX, Session, SessionError};
 pub use verify::{RulesError, SessionRules, Verifier};

@@ -9,7 +9,7 @@ use crate::ids::{IdError, JobId, UserId};
 /// The longest session token, in bytes, and so the bound of its header, payload and claims.
 pub(super) const SESSION_TOKEN_MAX: usize = 8 * 1024;
 /// The most jobs that a session may list.
-pub(super) const SESSION_JOBS_MAX: usize = 50;
+pub const SESSION_JOBS_MAX: usize = 50;
 /// How far the clock of a session's issuer may be ahead of ours, in seconds.
 pub(super) const LEEWAY_SECONDS: u64 = 5;
 

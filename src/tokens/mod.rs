@@ -6,6 +6,8 @@
 //! 2. [`Draft::new`] is what the [`Policy`] grants to that session, and nothing more.
 //! 3. [`Draft::issue_admitted`] signs what is left of it by the word of each job, or [`Draft::issue`] all of it, where nobody is asked.
 //!
+//! A [`Question`] is whether a token would allow something, and what says so.
+//!
 //! Every refusal becomes an [`ably::ErrorInfo`], the shape that Ably's SDKs read. Its status decides what ably-js does with an
 //! `authUrl`: after 401 it keeps trying, since the session can be renewed; after 403 the connection is FAILED.
 //!
@@ -21,6 +23,7 @@
 //!
 //! A 401 never has code 40102 or 40171, which ably-js takes as final, nor 4014x, which it takes for a fault of an Ably token.
 
+mod explain;
 mod issue;
 mod params;
 mod policy;
@@ -29,9 +32,10 @@ use ably::ErrorInfo;
 
 use crate::sessions::SessionError;
 
+pub use explain::{DecidedBy, Explanation, Finding, Pending, Question, Rule};
 pub use issue::{Draft, Issued, TOKEN_LIFETIME_SECONDS};
 pub use params::{Format, TokenParams};
-pub use policy::{Granted, Policy, Refusal};
+pub use policy::{Granted, Policy, Refusal, Ruling};
 
 impl From<SessionError> for ErrorInfo {
     /// The generic code of the status: Ably's narrower ones are about its own tokens, and ably-js acts on some of them.

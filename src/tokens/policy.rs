@@ -1,7 +1,7 @@
 //! What a session may do: the compiled policy, and the capability that it grants.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use ably::{Capability, ChannelPattern, ErrorInfo, Operation, Operations};
 use thiserror::Error;
@@ -27,6 +27,8 @@ pub struct Policy {
 struct Grant {
     channel: &'static [Segment],
     operations: &'static [Operation],
+    /// The line of the policy that says so, counted from 1.
+    line: u32,
 }
 
 /// A segment of a channel pattern.
@@ -57,6 +59,15 @@ pub struct Granted {
     pub capability: Capability,
     /// The job, where the capability has the channels of exactly one.
     pub job: Option<JobId>,
+}
+
+/// A rule of the policy that grants something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ruling {
+    /// The line that says so, from 1.
+    pub line: u32,
+    /// Whether it does so for one of the user's jobs.
+    pub names_job: bool,
 }
 
 /// Why a session is granted nothing. Ably's code for all of them is 40160.
@@ -117,6 +128,27 @@ impl Policy {
     pub fn names_jobs(&self, role: Role) -> bool {
         let named = || self.of(role).iter().any(|grant| grant.channel.contains(&Segment::JobId));
         matches!(role, Role::Driver | Role::Customer) && named()
+    }
+
+    /// The rule by which somebody may do something on a channel, where it is one of their jobs' if it has to be; nothing where there is none.
+    pub fn rule_for(&self, role: Role, user: &UserId, channel: &str, operation: Operation) -> Option<Ruling> {
+        let grants = self.of(role).iter().filter(|grant| grant.operations.contains(&operation));
+        let (mut named, mut others) = (None, None);
+        for grant in grants {
+            if grant.channel.contains(&Segment::JobId) {
+                named = named.or_else(|| job_in(grant.channel, user, channel).map(|_| grant.line));
+            } else if fill(grant.channel, user, ANY_JOB).is_some_and(|pattern| pattern.covers(channel)) {
+                others = others.or(Some(grant.line));
+            }
+        }
+        // What is for all jobs asks for none.
+        let others = others.map(|line| Ruling { line, names_job: false });
+        others.or(named.map(|line| Ruling { line, names_job: true }))
+    }
+
+    /// The job whose channel this is to a user, if it is one's.
+    pub fn job_of(&self, user: &UserId, channel: &str) -> Option<JobId> {
+        self.job_templates().find_map(|template| job_in(template, user, channel))
     }
 
     fn grant_with(
@@ -208,6 +240,13 @@ impl<'a> Jobs<'a> {
             Self::One(_) | Self::Any => Self::Any,
         }
     }
+}
+
+/// The job by which a template becomes a pattern of this channel.
+fn job_in(template: &[Segment], user: &UserId, channel: &str) -> Option<JobId> {
+    let place = template.iter().position(|segment| *segment == Segment::JobId)?;
+    let job = JobId::parse(channel.split(':').nth(place)?).ok()?;
+    fill(template, user, job.as_str()).filter(|pattern| pattern.covers(channel)).map(|_| job)
 }
 
 /// Whether two patterns can have a channel in common, by their first segments: which costs next to nothing, and says no nearly always.

@@ -113,11 +113,11 @@ describe("registered jobs", () => {
 
   test("another driver begins an epoch: what waits of the old one never leaves", async () => {
     const id = await job();
-    await service.ably.arrived(id, 1);
+    await service.ably.arrived(id, 2);
     const first = held();
     service.ably.plan(id, first.behaviour);
     await service.post(id, FIX, driver(id));
-    await service.ably.arrived(id, 2);
+    await service.ably.arrived(id, 3);
     await service.post(id, FIX, driver(id));
     const { epoch } = tagged(await put(id, { driver: "driver-2", customers: ["customer-1"] }), 200, 2);
     const results = assertTaken(await service.post(id, { locations: [FIX] }, driver(id)), id);
@@ -127,15 +127,17 @@ describe("registered jobs", () => {
     assertProblem(await service.state(id, driver(id)), 403, "not_a_participant");
     assert.equal(assertTaken(await service.post(id, FIX, driver(id, "driver-2")), id)[0].seq, 1);
     first.release();
-    const published = await service.ably.arrived(id, 4);
+    const published = await service.ably.arrived(id, 6);
     const told = published.map(({ message, event }) => [message.name, event.epoch === epoch, event.seq]);
     assert.deepEqual(told, [
       ["job.assigned", false, undefined],
+      ["job.updated", false, undefined],
       ["location.updated", false, 1],
       ["job.reassigned", true, undefined],
+      ["job.updated", true, undefined],
       ["location.updated", true, 1],
     ]);
-    assert.deepEqual(Object.keys(published[2]?.event).sort(), ["epoch", "jobId", "ts", "version"]);
+    assert.deepEqual(Object.keys(published[3]?.event).sort(), ["afterSeq", "epoch", "jobId", "ts", "version"]);
     const [revocation] = service.ably.revocations("clientId:driver-1");
     assert.ok(revocation !== undefined && revocation.url.includes("/keys/AbCdEf.GhIjKl/") && revocation.issuedBefore <= Date.now());
     assert.deepEqual((await trail(id, driver(id, "driver-2"))).json.locations.map((it: any) => [it.epoch === epoch, it.seq]), [[true, 1]]);
@@ -147,12 +149,12 @@ describe("registered jobs", () => {
   test("closed is closed: for posts, reads and tokens, with one last event, and after a sleep", async () => {
     const id = await job();
     await service.post(id, { ...FIX, id: "x" }, driver(id));
-    await service.ably.arrived(id, 2);
+    await service.ably.arrived(id, 3);
     const closed = await close(id);
     const { state, reason, closedAt } = tagged(closed, 200, 2);
     assert.deepEqual([state, reason], ["closed", "done"]);
     assert.ok(Math.abs(closedAt - Date.now()) < 30_000);
-    const last = (await service.ably.arrived(id, 3)).at(-1);
+    const last = (await service.ably.arrived(id, 4)).at(-1);
     assert.deepEqual([last?.message.name, last?.event.reason], ["job.closed", "done"]);
     await until("the revocation", () => service.ably.revocations(`revocationKey:job:${id}`).length > 0);
     const [revocation] = service.ably.revocations(`revocationKey:job:${id}`);
@@ -173,7 +175,7 @@ describe("registered jobs", () => {
       assert.equal((await trail(id, as("dispatcher"))).json.locations.length, 1);
       assert.equal((await get(id, as("admin"))).json.state, "closed");
     }
-    assert.equal(service.ably.publishes(id).length, 3, "and nothing after that");
+    assert.equal(service.ably.publishes(id).length, 4, "and nothing after that");
   });
 
   /** All that a job's object keeps, as text. */
@@ -206,10 +208,10 @@ describe("registered jobs", () => {
   test("a job that is deleted is closed for ever, and leaves no byte of anybody", async () => {
     const id = await job({ driver: "driver-1", customers: ["customer-1"], place: PLACE, dispatchId: "west" });
     await service.post(id, { ...PLACE, id: "fix-x" }, driver(id));
-    await service.ably.arrived(id, 2);
+    await service.ably.arrived(id, 3);
     const deleted = await send("DELETE", `/api/jobs/${id}`, undefined, as("service"));
     assert.deepEqual([deleted.status, deleted.text], [204, ""]);
-    const last = (await service.ably.arrived(id, 3)).at(-1);
+    const last = (await service.ably.arrived(id, 4)).at(-1);
     assert.deepEqual([last?.message.name, last?.event.reason], ["job.closed", "cancelled"]);
     await until("the revocation", () => service.ably.revocations(`revocationKey:job:${id}`).length > 0);
     assert.deepEqual(service.ably.revocations(`revocationKey:job:${id}`)[0]?.targets, [`revocationKey:job:${id}`, "clientId:driver-1", "clientId:customer-1"]);
@@ -220,7 +222,7 @@ describe("registered jobs", () => {
       await assertForgotten(id);
       await assertNothingOf(id, "forgotten");
     }
-    assert.equal(service.ably.publishes(id).length, 3, "and nothing after that");
+    assert.equal(service.ably.publishes(id).length, 4, "and nothing after that");
   });
 
   test("a job that claims have is deleted too, and one that nobody knows is not there", async () => {
@@ -242,7 +244,7 @@ describe("registered jobs", () => {
   test("what has had its time goes: a closed job for good, and the trail of one that claims have", async () => {
     const [closed, claimed] = [await job({ driver: "driver-1", customers: ["customer-1"], place: PLACE, dispatchId: "west" }), newJob()];
     for (const id of [closed, claimed]) await service.post(id, { ...PLACE, id: "fix-x" }, driver(id));
-    await service.ably.arrived(closed, 2);
+    await service.ably.arrived(closed, 3);
     await service.ably.arrived(claimed, 1);
     await close(closed);
     await until("the revocation", () => service.ably.revocations(`revocationKey:job:${closed}`).length > 0);
@@ -278,9 +280,9 @@ describe("registered jobs", () => {
     const id = newJob();
     const endsAt = Date.now() + 1_500;
     assert.equal((await put(id, { driver: "driver-1", customers: [], endsAt })).json.endsAt, endsAt);
-    const told = await service.ably.arrived(id, 2);
-    assert.deepEqual(told.map(({ message }) => message.name), ["job.assigned", "job.closed"]);
-    assert.equal(told[1]?.event.reason, "expired");
+    const told = await service.ably.arrived(id, 3);
+    assert.deepEqual(told.map(({ message }) => message.name), ["job.assigned", "job.updated", "job.closed"]);
+    assert.equal(told[2]?.event.reason, "expired");
   });
 
   test("a session's claim lets nobody into a registered job, and is still needed", async () => {

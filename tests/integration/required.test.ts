@@ -184,7 +184,7 @@ describe("how long it takes", () => {
   test("a foreign job takes as long as one that nobody knows", async (t) => {
     const foreign = await jobs.put({ driver: "driver-1", customers: ["customer-1"] });
     await service.post(foreign, FIX, driver("driver-1"));
-    await service.ably.arrived(foreign, 2);
+    await service.ably.arrived(foreign, 3);
     const unknown = newJob();
     for (const [route, ask] of Object.entries(jobs.routes(somebody()))) {
       const taken = { [foreign]: [] as number[], [unknown]: [] as number[] };

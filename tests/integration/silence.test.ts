@@ -97,7 +97,7 @@ describe("whether a driver is heard", { concurrency: true }, () => {
     const job = await registered();
     await service.post(job, FIX, driver(job));
     const fixed = (await state(job)).lastHeard;
-    await service.ably.arrived(job, 2);
+    await service.ably.arrived(job, 3);
     await until("it to be put to sleep", () => service.forget(job).then(() => true, () => false));
     await heardOf(job, 1);
     const [silent] = told(job, "driver.silent");
@@ -117,7 +117,7 @@ describe("whether a driver is heard", { concurrency: true }, () => {
     await heardOf(job, 2);
     await until("the fix", () => told(job, "location.updated").length === 2);
     const names = got(job).map(({ message }) => message.name);
-    assert.deepEqual(names.slice(0, 5), ["job.assigned", "location.updated", "driver.silent", "driver.heard", "location.updated"]);
+    assert.deepEqual(names.slice(0, 6), ["job.assigned", "job.updated", "location.updated", "driver.silent", "driver.heard", "location.updated"]);
     assert.equal(told(job, "driver.heard")[0]?.event.since, since);
     for (const kind of ["driver.silent", "driver.heard"]) {
       // Another test's may have been told just before, and the next of a kind leaves a minute later.

@@ -22,9 +22,10 @@ fn grant(grant: &Grant) -> String {
     // An operation's `Debug` is its variant's name.
     let operations: Vec<_> = grant.operations.iter().map(|o| format!("Operation::{o:?}")).collect();
     format!(
-        "        Grant {{ channel: &[{}], operations: &[{}] }},\n",
+        "        Grant {{ channel: &[{}], operations: &[{}], line: {} }},\n",
         segments.join(", "),
-        operations.join(", ")
+        operations.join(", "),
+        grant.line
     )
 }
 

@@ -194,14 +194,14 @@ fn a_policy_becomes_rust() {
         r#"// Generated from policy.toml.
 Policy {
     driver: &[
-        Grant { channel: &[Segment::Literal("a"), Segment::JobId, Segment::UserId], operations: &[Operation::History, Operation::Subscribe] },
+        Grant { channel: &[Segment::Literal("a"), Segment::JobId, Segment::UserId], operations: &[Operation::History, Operation::Subscribe], line: 2 },
     ],
     dispatcher: &[
     ],
     customer: &[
     ],
     admin: &[
-        Grant { channel: &[Segment::Literal("a"), Segment::Wildcard, Segment::UserId], operations: &[Operation::PushSubscribe] },
+        Grant { channel: &[Segment::Literal("a"), Segment::Wildcard, Segment::UserId], operations: &[Operation::PushSubscribe], line: 4 },
     ],
 }
 "#

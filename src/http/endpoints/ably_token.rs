@@ -139,7 +139,7 @@ impl Admitting {
 }
 
 /// Where it cannot be read nobody knows whether the token may have the channel: so there is none.
-fn admission(reply: Reply) -> Result<Admission, Problem> {
+pub(super) fn admission(reply: Reply) -> Result<Admission, Problem> {
     match reply {
         Reply::Answer(text) => serde_json::from_str(&text).map_err(|_| Problem::Unavailable),
         Reply::Refusal(_) => Err(Problem::Unavailable),

@@ -1,6 +1,8 @@
 //! The table of endpoints, one file each. Routing, `Allow` and the preflights come from it and from nowhere else.
 
 mod ably_token;
+mod events;
+mod explain;
 mod healthz;
 mod heartbeat;
 mod job;
@@ -52,6 +54,11 @@ static ENDPOINTS: &[Endpoint] = &[
         handlers: Handlers::JobUser(&[("PUT", job::put_customer), ("DELETE", job::delete_customer)]),
     },
     Endpoint {
+        path: "/api/jobs/{jobId}/events",
+        problems: Shape::Details,
+        handlers: Handlers::Job(&[("POST", events::post)]),
+    },
+    Endpoint {
         path: "/api/jobs/{jobId}/heartbeat",
         problems: Shape::Details,
         handlers: Handlers::Job(&[("POST", heartbeat::post)]),
@@ -75,6 +82,11 @@ static ENDPOINTS: &[Endpoint] = &[
         path: "/api/jobs/{jobId}/outbox/retry",
         problems: Shape::Details,
         handlers: Handlers::Job(&[("POST", outbox::retry)]),
+    },
+    Endpoint {
+        path: "/api/policy/explain",
+        problems: Shape::Details,
+        handlers: Handlers::Plain(&[("POST", explain::post)]),
     },
     Endpoint {
         path: "/api/refs/{ref}",

@@ -232,7 +232,9 @@ impl<L: Log> Job<L> {
             JobRequest::Outbox { job } => Ok(JobAnswer::Outbox(Box::new(self.outbox_seen(job, now)?))),
             JobRequest::Resend { .. } => Err(JobRefusal::NotSetAside),
             JobRequest::Identify => Err(JobRefusal::Unknown),
-            JobRequest::Put { .. } | JobRequest::Customer { .. } => Err(JobRefusal::Closed),
+            JobRequest::Put { .. } | JobRequest::Customer { .. } | JobRequest::Update { .. } => {
+                Err(JobRefusal::Closed)
+            }
             JobRequest::Close { .. } => Err(JobRefusal::Forgotten),
             JobRequest::Forget { .. } => Ok(JobAnswer::Forgotten(Told { ok: true })),
             JobRequest::Admit { viewer: Viewer { registry_alone: true, .. }, .. } => {

@@ -1,5 +1,6 @@
 //! How a job is registered, and what that means for who posts and who reads.
 
+use super::updates::{At, Said};
 use super::{Alive, Job, JobAnswer, JobRefusal, Life, Log, LogError, Millis, Post, PostAnswer, Sequence};
 use crate::ids::{JobId, UserId};
 use crate::jobs::listed;
@@ -8,9 +9,8 @@ use crate::jobs::sight::{Blind, Sight};
 use crate::jobs::told::{self, Told};
 use crate::jobs::{Admission, CloseReason, Standing, Viewer, Wanted};
 use crate::locations::dedupe::Terms;
-use crate::locations::event;
 use crate::locations::fix::Rejection;
-use crate::locations::log::{Content, Ready, Row};
+use crate::locations::log::{Content, Row};
 use crate::locations::post::Entry;
 use crate::locations::protocol::{Changed, Only, Outcome};
 use crate::locations::trail::Scope;
@@ -68,7 +68,8 @@ impl<L: Log> Job<L> {
         Ok(self.told(job, told::Outcome::Done))
     }
 
-    /// Ends the job where its time is over. Where it has ended, and that is not told yet since the storage has refused it, it is now.
+    /// Ends the job where its time is over. Where it has ended, or has changed, and that is not told yet since the storage has refused it, it
+    /// is now.
     pub(super) fn expire(&mut self, now: Millis) -> Result<(), LogError> {
         let (Some(registration), Some(job)) = (&self.registration, self.sequence.job()) else {
             return Ok(());
@@ -84,6 +85,10 @@ impl<L: Log> Job<L> {
                 let job = job.clone();
                 let ended = registration.close(EndReason::Expired, self.past(), now);
                 ended.map_or(Ok(()), |(next, change)| self.carry_out(&job, next, &change, now))
+            }
+            None if registration.is_untold(self.sequence.last_n()) => {
+                let (job, version) = (job.clone(), registration.version);
+                self.tell_change(&job, version, now)
             }
             _ => Ok(()),
         }
@@ -236,19 +241,23 @@ impl<L: Log> Job<L> {
     }
 
     /// Writes a change down. The order is by what a failure on the way may leave behind: somebody revoked who is still in, a life that
-    /// nobody needed, or lists that are told what they know; and never somebody who is still in unnoticed, or a list that is not told.
+    /// nobody needed, lists that are told what they know, or a change of which subscribers are told at the next turn; and never somebody who
+    /// is still in unnoticed, or a list that is not told.
     pub(super) fn carry_out(
         &mut self,
         job: &JobId,
-        next: Registration,
+        mut next: Registration,
         change: &Change,
         now: Millis,
     ) -> Result<(), LogError> {
         self.revoke(change, job, now)?;
         let event = change.event.map(|event| (event, next.version));
         if change.begins {
-            self.begin_life(job, next.wanted.driver.as_ref(), event, now)?;
+            let said = event.map(|(event, version)| Said::Life(event, version));
+            self.begin_life(job, next.wanted.driver.as_ref(), said, now)?;
         }
+        next.changed_after = next.ended.is_none().then_some(self.sequence.last_n());
+        let version = next.version;
         let concerned = listed::concerned(self.registration.as_deref(), &next);
         let written = self.list(&concerned, now).and_then(|()| self.log.register(&next));
         if let Err(error) = written {
@@ -274,33 +283,36 @@ impl<L: Log> Job<L> {
             self.vitals.end();
             // The event that follows is no fix: so its row does not say when the last one was.
             self.keep_vitals(now)?;
+            if let Some((event, version)) = event {
+                self.append_event(job, event, version, now)?;
+            }
+            return Ok(());
         }
-        if let Some((event, version)) = event.filter(|_| !change.begins) {
-            self.append_event(job, event, version, now)?;
-        }
-        Ok(())
+        self.tell_change(job, version, now)
     }
 
-    /// Begins a life of the sequence, with an event or with nothing to tell.
+    /// Begins a life of the sequence, with something to tell or with nothing.
     fn begin_life(
         &mut self,
         job: &JobId,
         driver: Option<&UserId>,
-        event: Option<(Event, u64)>,
+        said: Option<Said<'_>>,
         now: Millis,
     ) -> Result<(), LogError> {
         let ts = self.sequence.ts().map_or(now, |ts| ts.max(now));
         let (epoch, n) = (self.sequence.next_epoch(ts), self.sequence.last_n() + 1);
-        let content = match event {
-            Some((event, version)) => Content::Message(ready(job, epoch, event, version, n, ts)?),
+        let at = At { epoch, after_seq: 0, n, ts };
+        let content = match said {
+            Some(said) => Content::Message(said.ready(job, at)?),
             None => Content::Life,
         };
         let life = Life { job: job.clone(), epoch };
         self.log.begin(&life, n, driver)?;
         let row = Row { n, epoch, seq: 0, ts, pointers: self.sequence.pointers().times(), content };
-        let position = self.outbox.position_with(n, now);
-        self.log.append(&row, &[], position)?;
+        let (position, prints) = (self.outbox.position_with(n, now), row.prints());
+        self.log.append(&row, &prints, position)?;
         self.sequence = Sequence::Alive(Box::new(Alive::from_last(&self.log, life, &row)?));
+        self.index.follow(&prints, n);
         self.outbox.push(row, position);
         self.alarm.posted(now);
         Ok(())
@@ -314,15 +326,21 @@ impl<L: Log> Job<L> {
         version: u64,
         now: Millis,
     ) -> Result<(), LogError> {
-        let Some(row) = self.event_row(job, event, version, now)? else {
+        self.append_said(job, Said::Life(event, version), now)
+    }
+
+    /// The same with whatever is said.
+    pub(super) fn append_said(&mut self, job: &JobId, said: Said<'_>, now: Millis) -> Result<(), LogError> {
+        let Some(row) = self.said_row(job, said, now)? else {
             let driver = self.registration.as_ref().and_then(|it| it.wanted.driver.clone());
-            return self.begin_life(job, driver.as_ref(), Some((event, version)), now);
+            return self.begin_life(job, driver.as_ref(), Some(said), now);
         };
-        let position = self.outbox.position_with(row.n, now);
-        self.log.append(&row, &[], position)?;
+        let (position, prints) = (self.outbox.position_with(row.n, now), row.prints());
+        self.log.append(&row, &prints, position)?;
         if let Sequence::Alive(alive) = &mut self.sequence {
             alive.follow(&row);
         }
+        self.index.follow(&prints, row.n);
         self.outbox.push(row, position);
         self.alarm.posted(now);
         Ok(())
@@ -336,10 +354,15 @@ impl<L: Log> Job<L> {
         version: u64,
         now: Millis,
     ) -> Result<Option<Row>, LogError> {
+        self.said_row(job, Said::Life(event, version), now)
+    }
+
+    fn said_row(&self, job: &JobId, said: Said<'_>, now: Millis) -> Result<Option<Row>, LogError> {
         let Sequence::Alive(alive) = &self.sequence else { return Ok(None) };
-        let (n, epoch, ts) = (alive.n + 1, alive.life.epoch, alive.ts.max(now));
-        let content = Content::Message(ready(job, epoch, event, version, n, ts)?);
-        Ok(Some(Row { n, epoch, seq: alive.seq, ts, pointers: alive.pointers.clone(), content }))
+        let at = At { epoch: alive.life.epoch, after_seq: alive.seq, n: alive.n + 1, ts: alive.ts.max(now) };
+        let content = Content::Message(said.ready(job, at)?);
+        let (At { epoch, n, ts, .. }, pointers) = (at, alive.pointers.clone());
+        Ok(Some(Row { n, epoch, seq: alive.seq, ts, pointers, content }))
     }
 
     pub(super) fn past(&self) -> Past {
@@ -357,15 +380,4 @@ impl<L: Log> Job<L> {
         let told = Told::to_platform(job, self.sequence.epoch(), registration);
         Ok(JobAnswer::Changed(Box::new(Changed { outcome, version: registration.version, job: told })))
     }
-}
-
-/// An event as it is to be sent. By its id Ably recognises a retry: a job's versions count up, and so does `n`; no fix has a letter.
-fn ready(job: &JobId, epoch: u64, event: Event, version: u64, n: u64, ts: Millis) -> Result<Ready, LogError> {
-    let data = event.data(job, epoch, version, ts).map_err(|_| LogError::Damaged("an event"))?;
-    let (channel, name) = (event::channel(job), event.name().to_owned());
-    let id = match event {
-        Event::Assigned | Event::Reassigned | Event::Closed(_) => format!("{job}/{epoch}.v{version}"),
-        Event::Silent { .. } | Event::Heard { .. } => format!("{job}/{epoch}.n{n}"),
-    };
-    Ok(Ready { channel, name, id, data })
 }

@@ -218,7 +218,7 @@ impl<L: Log> Job<L> {
     /// To be called at the end of each turn: for when the alarm is to be set, where it is to be set now.
     pub fn arm(&mut self, now: Millis) -> Option<Millis> {
         let due = self.outbox.due().into_iter().chain(self.reports.due(now)).chain(self.revocations.due());
-        let due = due.chain(self.vitals.keep_due());
+        let due = due.chain(self.vitals.keep_due()).chain(self.untold_due(now));
         let due = due.chain(self.listing.due().filter(|_| self.settings.lists));
         let stands = self.open().map(|open| open.ends_at());
         let stands = stands.into_iter().chain(self.watch_due()).min().or_else(|| self.retained_until());

@@ -21,6 +21,7 @@ mod registered;
 mod registry_faults;
 mod registry_model;
 mod reports;
+mod updates;
 mod watching;
 
 const NOW: Millis = 1_700_000_000_000;

@@ -204,10 +204,7 @@ impl Log for MemoryLog {
 
     fn prints(&self, each: &mut dyn FnMut(Print, u64)) -> Result<(), LogError> {
         for row in &self.0.borrow().rows {
-            row.accepted()
-                .into_iter()
-                .flat_map(|accepted| accepted.prints())
-                .for_each(|print| each(print, row.n));
+            row.prints().into_iter().for_each(|print| each(print, row.n));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::UserId;
+use crate::jobs::update;
 use crate::locations::clock::{Ahead, Clock, Measured};
 use crate::locations::print::Print;
 use crate::locations::{Fix, Millis};
@@ -200,6 +201,22 @@ impl Row {
         match &self.content {
             Content::Fixes(accepted) => Some(accepted),
             Content::Message(_) | Content::Life | Content::Unknown | Content::Damaged => None,
+        }
+    }
+
+    /// What it tells of itself, where it is an event of the platform's.
+    pub fn update(&self) -> Option<update::Told> {
+        match &self.content {
+            Content::Message(ready) => update::Told::of(&ready.name, &ready.data),
+            Content::Fixes(_) | Content::Life | Content::Unknown | Content::Damaged => None,
+        }
+    }
+
+    /// What a retry of what it holds is recognised by.
+    pub fn prints(&self) -> Vec<Print> {
+        match self.accepted() {
+            Some(accepted) => accepted.prints(),
+            None => self.update().and_then(|told| Print::of_event(&told.update.id)).into_iter().collect(),
         }
     }
 

@@ -10,9 +10,7 @@ mod tasks;
 mod v1;
 
 use self::record::{append, columns, select};
-use super::{
-    Accepted, FORGET_TASK, Forgetting, Held, Life, Log, LogError, Position, Row, SetAside, Task, Waking,
-};
+use super::{FORGET_TASK, Forgetting, Held, Life, Log, LogError, Position, Row, SetAside, Task, Waking};
 use crate::ids::{JobId, UserId};
 use crate::jobs::Registration;
 use crate::jobs::vitals::Vitals;
@@ -68,8 +66,7 @@ impl<S: Sql> SqlLog<S> {
             let Some(last) = page.last() else { break };
             after = last.n;
             for row in page.iter().filter(|row| row.n <= to) {
-                let prints = row.accepted().into_iter().flat_map(Accepted::prints);
-                prints.for_each(|print| each(print, row.n));
+                row.prints().into_iter().for_each(|print| each(print, row.n));
             }
         }
         Ok(())

@@ -28,6 +28,8 @@ fn a_print_is_of_a_driver_and_of_what_names_a_fix() {
         print("d", "[5,1.1,2.0,null,null,null,null,null]"),
         print("d", "[5,2.0,1.0,null,null,null,null,null]"),
     ];
+    let event = |id: &str| Print::of_event(&EventId::parse(id).unwrap());
+    let all = [&all[..], &[event("a"), event("b")]].concat();
     let different: std::collections::BTreeSet<_> = all.iter().flatten().collect();
     assert_eq!(different.len(), all.len());
     assert_eq!(print("d", NAMED), print("d", r#"[7,3.0,4.0,"a",1,1,1,1]"#), "an id names it alone");

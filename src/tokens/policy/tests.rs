@@ -118,7 +118,7 @@ fn a_refusal_is_ablys_40160_with_403() {
 }
 
 /// The runtime form of a policy's text, as the build makes it; nothing where the check refuses the text.
-fn compile(text: &str) -> Option<Policy> {
+pub(in crate::tokens) fn compile(text: &str) -> Option<Policy> {
     let checked = ::policy::Policy::parse(text).ok()?;
     let grants = |role| -> &'static [Grant] {
         let grants: Vec<_> = checked.grants_of(role).map(runtime_grant).collect();
@@ -142,6 +142,7 @@ fn runtime_grant(grant: &::policy::Grant) -> Grant {
     Grant {
         channel: Box::leak(grant.pattern.segments().iter().map(segment).collect()),
         operations: Box::leak(grant.operations.clone().into_boxed_slice()),
+        line: u32::try_from(grant.line).unwrap(),
     }
 }
 
@@ -227,11 +228,11 @@ fn reaches(pattern: &[Segment], channel: &[&str], users: &[&str], jobs: &[&str])
 }
 
 /// Ids that imitate the other segments of channels, and each other.
-const IDS: &[&str] = &["a", "b", "job"];
+pub(in crate::tokens) const IDS: &[&str] = &["a", "b", "job"];
 const NAMESPACES: &[&str] = &["dispatch", "x"];
 
 /// Every channel of up to four segments over these.
-fn channels() -> Vec<Vec<&'static str>> {
+pub(in crate::tokens) fn channels() -> Vec<Vec<&'static str>> {
     let mut all: Vec<Vec<_>> = NAMESPACES.iter().map(|namespace| vec![*namespace]).collect();
     let mut longest = all.clone();
     for _ in 0..3 {
@@ -243,7 +244,7 @@ fn channels() -> Vec<Vec<&'static str>> {
     all
 }
 
-fn policy_text() -> impl Strategy<Value = String> {
+pub(in crate::tokens) fn policy_text() -> impl Strategy<Value = String> {
     let segment = prop::sample::select(vec!["a", "job", "*", "{userId}", "{jobId}", "{jobId}"]);
     let first = prop::sample::select(NAMESPACES);
     let channel = (first, prop::collection::vec(segment, 0..3))
@@ -258,7 +259,7 @@ fn policy_text() -> impl Strategy<Value = String> {
     })
 }
 
-fn any_session() -> impl Strategy<Value = Session> {
+pub(in crate::tokens) fn any_session() -> impl Strategy<Value = Session> {
     let role = prop::sample::select(vec![Role::Driver, Role::Dispatcher, Role::Customer, Role::Admin]);
     let jobs = prop::sample::subsequence(IDS, 0..3);
     (role, prop::sample::select(IDS), jobs).prop_map(|(role, user, jobs)| session(role, user, &jobs))

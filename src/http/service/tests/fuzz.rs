@@ -31,6 +31,14 @@ const POSTS: &[&str] = &[
     r#"{"locations":[{"lat":48.2,"lng":16.3,"capturedAt":"2027-01-15T08:59:59.5+01:00"},{"lat":-0.0,"lng":-180,"heading":360,"id":"b"},{"lat":91,"lng":"x"},{"lat":1e1,"lng":null},7],"sentAt":"2027-01-15T08:00:00Z","driver":"driver-1"}"#,
     r#"{ "driver": "auth0|ann", "lat": 4.82082E+1, "lng": 1e-7, "id": "\u00411", "capturedAt": "2027-01-15T07:59Z" }"#,
 ];
+const EVENTS: &[&str] = &[
+    r#"{"id":"photo-7 v2","type":"photo.added","version":9007199254740991}"#,
+    r#"{ "version": 0, "\u0069d": "~", "type": "a_b-c.9" }"#,
+];
+const QUESTIONS: &[&str] = &[
+    r#"{"userId":"auth0|ann","role":"customer","jobs":["a","b"],"channel":"dispatch:job:a","operation":"subscribe"}"#,
+    r#"{"operation":"presence","channel":"[?rewind=1]presence:dispatch:west","jobs":[],"role":"admin","userId":"a"}"#,
+];
 const RANGES: &[&str] = &[r#"{"epoch":1800000000,"fromSeq":1,"seq":2}"#];
 const FORMS: &[&str] =
     &["jobId=a&format=token-request&ttl=60000&clientId=driver-1&capability=%7B%22*%22%3A%5B%22*%22%5D%7D"];
@@ -57,6 +65,7 @@ const PATHS: &[&str] = &[
     "/api/jobs/a/location",
     "/api/jobs/job-7.B_c/location?rnd=0.5#top",
     "/api/jobs/a/locations?after=1800000000.1&limit=10&format=geojson",
+    "/api/jobs/a/events",
     "/api/jobs/a/outbox",
     "/api/jobs/a/outbox/retry",
     "/api/refs/0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a",
@@ -366,12 +375,16 @@ fn no_body_does_harm() {
         (&backend, "/api/jobs/a/location"),
         (&backend, "/api/jobs/a/outbox/retry"),
         (&driver, "/api/ably-token"),
+        (&backend, "/api/jobs/a/events"),
+        (&backend, "/api/policy/explain"),
     ];
     let key = prop::option::weighted(0.3, changed(&["key-1"], 1));
     let sent = prop_oneof![
         6 => (changed(POSTS, 4), 0..2_usize),
         1 => (changed(RANGES, 2), Just(2)),
         1 => (changed(FORMS, 3), Just(3)),
+        2 => (changed(EVENTS, 2), Just(4)),
+        2 => (changed(QUESTIONS, 2), Just(5)),
     ];
     fuzz((sent, key), |((sent, which), key)| {
         let (jwt, path) = asks[which];
@@ -382,6 +395,11 @@ fn no_body_does_harm() {
             asked = asked.header("idempotency-key", key.text());
         }
         let (answer, heard) = follow(&service, &mut job, &asked, &sent.0);
+        if let Some((_, JobRequest::Update { update, .. })) = &heard {
+            let said: HashMap<String, Value> = serde_json::from_slice(&sent.0).unwrap();
+            assert_eq!(serde_json::to_value(update).unwrap(), json!(said), "nothing more, and nothing else");
+            assert_eq!(answer.status, 202);
+        }
         if let Some((_, JobRequest::Post { post, .. })) = heard {
             check_post(&post);
             assert!(*jwt == backend || post.driver.as_str() == "driver-1", "nobody posts as somebody else");
@@ -536,39 +554,46 @@ fn no_url_does_harm() {
         prop::option::weighted(0.9, select(sessions)),
         prop::option::weighted(0.3, headers),
     );
-    fuzz((asks, select([POSTS, RANGES, FORMS].concat())), |((url, method, session, headers), sent)| {
-        let (is_whole, path, changes) = url;
-        let mut url = [b"https://towline.example", &path.0[..]].concat();
-        if !is_whole {
-            changes.iter().for_each(|change| change.make(&mut url));
-        }
-        let mut asked = Asked { method, url: Bytes(url).text(), headers: Vec::new() };
-        if let Some(session) = session {
-            asked = asked.header("authorization", session);
-        }
-        if let Some((origin, coding, wanted)) = headers {
-            asked = asked.header("origin", origin.text()).header("content-encoding", coding.text());
-            asked = asked.header("access-control-request-method", wanted.text());
-        }
-        let (_, heard) = follow(&service, &mut new_job(), &asked, sent.as_bytes());
-        let Some((object, request)) = heard else { return };
-        let (parent, id) = match (&object, &request) {
-            (Object::Ref(reference), JobRequest::Identify) => ("refs", reference.as_str()),
-            (
-                Object::Job(of),
-                JobRequest::Post { job, .. }
-                | JobRequest::State { job, .. }
-                | JobRequest::Put { job, .. }
-                | JobRequest::Customer { job, .. }
-                | JobRequest::Job { job, .. }
-                | JobRequest::Close { job, .. }
-                | JobRequest::Trail { job, .. }
-                | JobRequest::Outbox { job }
-                | JobRequest::Resend { job, .. }
-                | JobRequest::Admit { job, .. },
-            ) if of == job => ("jobs", job.as_str()),
-            _ => panic!("{object:?} is asked {request:?}"),
-        };
-        assert!(asked.url.contains(&format!("/api/{parent}/{id}")), "an id is what is in the path, as it is");
-    });
+    fuzz(
+        (asks, select([POSTS, EVENTS, RANGES, FORMS].concat())),
+        |((url, method, session, headers), sent)| {
+            let (is_whole, path, changes) = url;
+            let mut url = [b"https://towline.example", &path.0[..]].concat();
+            if !is_whole {
+                changes.iter().for_each(|change| change.make(&mut url));
+            }
+            let mut asked = Asked { method, url: Bytes(url).text(), headers: Vec::new() };
+            if let Some(session) = session {
+                asked = asked.header("authorization", session);
+            }
+            if let Some((origin, coding, wanted)) = headers {
+                asked = asked.header("origin", origin.text()).header("content-encoding", coding.text());
+                asked = asked.header("access-control-request-method", wanted.text());
+            }
+            let (_, heard) = follow(&service, &mut new_job(), &asked, sent.as_bytes());
+            let Some((object, request)) = heard else { return };
+            let (parent, id) = match (&object, &request) {
+                (Object::Ref(reference), JobRequest::Identify) => ("refs", reference.as_str()),
+                (
+                    Object::Job(of),
+                    JobRequest::Post { job, .. }
+                    | JobRequest::State { job, .. }
+                    | JobRequest::Put { job, .. }
+                    | JobRequest::Customer { job, .. }
+                    | JobRequest::Job { job, .. }
+                    | JobRequest::Close { job, .. }
+                    | JobRequest::Trail { job, .. }
+                    | JobRequest::Outbox { job }
+                    | JobRequest::Resend { job, .. }
+                    | JobRequest::Update { job, .. }
+                    | JobRequest::Admit { job, .. },
+                ) if of == job => ("jobs", job.as_str()),
+                _ => panic!("{object:?} is asked {request:?}"),
+            };
+            assert!(
+                asked.url.contains(&format!("/api/{parent}/{id}")),
+                "an id is what is in the path, as it is"
+            );
+        },
+    );
 }

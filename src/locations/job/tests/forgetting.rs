@@ -146,7 +146,7 @@ fn a_job_that_is_deleted_says_so_first_and_keeps_its_state_and_its_epoch() {
     assert_forgotten(&mut job, NOW + 1_100);
     // Who is cut off has heard why.
     assert_eq!(turn(&mut job, &mut told, NOW + 1_200), None, "there is nothing to come back for");
-    assert_eq!(told.events, ["job.assigned", "location.updated", "job.closed"]);
+    assert_eq!(told.events, ["job.assigned", "job.updated", "location.updated", "job.closed"]);
     assert_eq!(told.ids.last(), Some(&format!("job-1/{}.v2", NOW / 1_000)));
     assert_eq!(told.revoked, ["driver-a", "customer-c", "job:job-1"]);
     assert_tombstone(&sqlite, "forgotten", NOW / 1_000);
@@ -154,7 +154,7 @@ fn a_job_that_is_deleted_says_so_first_and_keeps_its_state_and_its_epoch() {
         assert_forgotten(&mut job, NOW + 2_000);
         assert_eq!(turn(&mut job, &mut told, NOW + 2_000), None);
     }
-    assert_eq!(told.events.len(), 3, "and nothing after that");
+    assert_eq!(told.events.len(), 4, "and nothing after that");
     assert_tombstone(&sqlite, "forgotten", NOW / 1_000);
 }
 

@@ -78,11 +78,13 @@ pub(super) fn fix() -> Value {
     json!({"lat": 1, "lng": 2})
 }
 
-/// What is published of a job, by the names of the events and their epochs since the first.
+/// What is published of a job, by the names of the events and their epochs since the first; less that what is registered has changed, which
+/// is looked at in `updates`.
 pub(super) fn told<L: Log>(job: &mut Job<L>, now: Millis) -> Vec<(String, u64)> {
     let first = NOW as u64 / 1_000;
     drain(job, now)
         .into_iter()
+        .filter(|(name, ..)| name != "job.updated")
         .map(|(name, _, data)| (name, data["epoch"].as_u64().unwrap() - first))
         .collect()
 }
@@ -122,11 +124,21 @@ fn a_job_is_registered_and_everybody_is_told_what_is_theirs_to_know() {
     }
     assert_eq!(
         drain(&mut job, NOW),
-        [(
-            "job.assigned".to_owned(),
-            format!("job-1/{}.v1", NOW / 1_000),
-            json!({"jobId": "job-1", "epoch": NOW / 1_000, "version": 1, "ts": NOW}),
-        )]
+        [
+            (
+                "job.assigned".to_owned(),
+                format!("job-1/{}.v1", NOW / 1_000),
+                json!({"jobId": "job-1", "epoch": NOW / 1_000, "afterSeq": 0, "version": 1, "ts": NOW}),
+            ),
+            (
+                "job.updated".to_owned(),
+                format!("job-1/{}.n2", NOW / 1_000),
+                json!({
+                    "jobId": "job-1", "epoch": NOW / 1_000, "afterSeq": 0, "id": "v1", "type": "registration",
+                    "version": 1, "ts": NOW,
+                }),
+            ),
+        ]
     );
 }
 

@@ -45,6 +45,11 @@ enum Act {
         fixes: Vec<(Option<Millis>, bool)>,
     },
     Retry(prop::sample::Index),
+    /// An event of the platform's, of so few that much of it is a retry, or another under the same id.
+    Announce {
+        id: u8,
+        kind: u8,
+    },
     Close,
     Delete,
     Wait(Millis),
@@ -80,6 +85,7 @@ fn act() -> impl Strategy<Value = Act> {
         12 => (0..3_usize, prop::collection::vec(fix, 1..4))
             .prop_map(|(driver, fixes)| Act::Post { driver, fixes }),
         4 => any::<prop::sample::Index>().prop_map(Act::Retry),
+        6 => (0..12_u8, prop_oneof![6 => Just(0_u8), 1 => Just(1)]).prop_map(|(id, kind)| Act::Announce { id, kind }),
         1 => Just(Act::Close),
         1 => Just(Act::Delete),
         8 => ms.prop_map(Act::Wait),
@@ -279,6 +285,7 @@ impl Both {
                 self.post(driver, fixes);
             }
             Act::Retry(_) => {}
+            Act::Announce { id, kind } => self.announce(id, kind),
             Act::Close if self.model.is_forgotten => {
                 let request = || JobRequest::Close { job: job_id(), reason: CloseReason::Done };
                 assert_eq!(both!(self, rig => ask(&mut rig.job, request(), now)), Err(JobRefusal::Forgotten));
@@ -360,6 +367,27 @@ impl Both {
         self.posts.push((driver, fixes));
     }
 
+    fn announce(&mut self, id: u8, kind: u8) {
+        let (now, rows) = (self.model.now, self.written.0.all());
+        let said = (format!("type-{kind}"), format!("id-{id}"), u64::from(id));
+        let expected = self.model.announce(&said);
+        let (kind, id, version) = said;
+        let body = json!({"id": id, "type": kind, "version": version}).to_string();
+        let update = crate::jobs::Update::parse(body.as_bytes()).unwrap();
+        let request = || JobRequest::Update { job: job_id(), update: update.clone() };
+        let answer = both!(self, rig => ask(&mut rig.job, request(), now));
+        let is_new = expected.is_ok_and(|(is_new, ..)| is_new);
+        let told = |(is_new, epoch, after_seq)| {
+            let status = if is_new { "accepted" } else { "duplicate" };
+            json!({"ok": true, "jobId": "job-1", "id": id, "status": status, "epoch": epoch, "afterSeq": after_seq})
+        };
+        assert_eq!(answer, expected.map(told));
+        assert!(
+            is_new || self.model.is_forgotten || self.written.0.all() == rows,
+            "what is told is not written again"
+        );
+    }
+
     fn outbox(&mut self, failure: Option<ErrorClass>) {
         let now = self.model.now;
         if self.memory.in_flight.is_some() {
@@ -415,6 +443,7 @@ impl Both {
         }
         let has_left = |kept: &plain::Kept| kept.left.is_some() || Some(kept.epoch) != self.model.epoch();
         assert!(self.model.is_closed || self.model.kept.iter().all(has_left), "what was accepted leaves");
+        assert!(self.model.is_told(), "and so does what has changed");
         assert!(self.memory.job.outbox.waiting() == 0 && self.sql.job.outbox.waiting() == 0);
     }
 }

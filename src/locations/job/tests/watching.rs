@@ -50,7 +50,7 @@ fn silence_is_told_once_and_its_end_once_before_the_fix_that_ends_it() {
     let mut job = watched(log.clone());
     put(&mut job, Some("a"), &["c"], NOW).unwrap();
     post_as(&mut job, "a", None, &fix_at(NOW), NOW + 1_000);
-    assert_eq!(names(&mut job, NOW + 1_000).len(), 2);
+    assert_eq!(names(&mut job, NOW + 1_000).len(), 3);
     let armed = job.arm(NOW + 1_000);
     // By nothing but the alarm.
     let since = NOW + 1_000;
@@ -58,7 +58,8 @@ fn silence_is_told_once_and_its_end_once_before_the_fix_that_ends_it() {
     assert_eq!((next, reported(&mut job, next)), (since + LIMIT, vec![]));
     job.alarm(next).unwrap();
     let epoch = (NOW / 1_000) as u64;
-    let silent = json!({"jobId": "job-1", "epoch": epoch, "version": 1, "since": since, "ts": next});
+    let silent =
+        json!({"jobId": "job-1", "epoch": epoch, "afterSeq": 1, "version": 1, "since": since, "ts": next});
     assert_eq!(names(&mut job, next), [("driver.silent".to_owned(), silent)]);
     assert_eq!(reported(&mut job, next), [("driver.silent".to_owned(), Some(since))]);
     alarms(&mut job, job_arm(next), next + HOUR);
@@ -396,7 +397,7 @@ fn whatever_the_storage_refuses_once_silence_and_its_end_are_each_told_once() {
             sql.after.set(None);
             drained(&mut job, heard + 1);
             let names: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
-            assert_eq!(names, ["job.assigned", "driver.silent", "driver.heard"], "{after}");
+            assert_eq!(names, ["job.assigned", "job.updated", "driver.silent", "driver.heard"], "{after}");
             if !refused {
                 assert!(after > 2, "something was refused");
                 break;

@@ -1,6 +1,6 @@
 //! The registry in its plainest form, and what must hold of all that is shown, published and revoked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
 
@@ -55,7 +55,14 @@ pub(super) struct Model {
     bytes: BTreeMap<String, Value>,
     /// The last event and the last fix that have left: their epoch, and the fix's seq.
     last: (u64, u64),
+    /// The platform's events, each once: what its id names, and where it came.
+    announced: BTreeMap<String, (Announcement, u64, u64)>,
+    /// What is to leave as `job.updated` still, in order: what it says has changed, and where.
+    to_tell: VecDeque<(Announcement, u64, u64)>,
 }
+
+/// Type, id and version of what has changed.
+pub(super) type Announcement = (String, String, u64);
 
 impl Model {
     pub(super) fn new() -> Self {
@@ -70,7 +77,45 @@ impl Model {
         self.driver.into_iter().chain(self.customers.iter().copied()).collect()
     }
 
+    /// The last seq of the present life.
+    fn seq(&self) -> u64 {
+        self.kept.iter().filter(|kept| Some(kept.epoch) == self.epoch()).count() as u64
+    }
+
+    fn tell(&mut self, announcement: Announcement) -> (u64, u64) {
+        let (epoch, after_seq) = (self.epoch().unwrap(), self.seq());
+        self.to_tell.push_back((announcement, epoch, after_seq));
+        (epoch, after_seq)
+    }
+
+    /// What becomes of an event of the platform's: whether it is told now, and where it came.
+    pub(super) fn announce(&mut self, announcement: &Announcement) -> Result<(bool, u64, u64), JobRefusal> {
+        let id = &announcement.1;
+        match self.announced.get(id) {
+            _ if self.is_forgotten => return Err(JobRefusal::Closed),
+            Some((before, epoch, after_seq)) if before == announcement => {
+                return Ok((false, *epoch, *after_seq));
+            }
+            Some(_) => return Err(JobRefusal::IdReused),
+            None if self.is_closed => return Err(JobRefusal::Closed),
+            None => {}
+        }
+        if self.lives.is_empty() {
+            self.begin(None);
+        }
+        let (epoch, after_seq) = self.tell(announcement.clone());
+        self.announced.insert(id.clone(), (announcement.clone(), epoch, after_seq));
+        Ok((true, epoch, after_seq))
+    }
+
+    /// Whether all that is to be told of changes has left.
+    pub(super) fn is_told(&self) -> bool {
+        self.to_tell.is_empty()
+    }
+
     fn begin(&mut self, driver: Option<&'static str>) {
+        // What waits of the life before never leaves.
+        self.to_tell.clear();
         let epoch = (self.now as u64 / 1_000).max(self.epoch().map_or(0, |epoch| epoch + 1));
         self.lives.push((epoch, driver));
     }
@@ -91,6 +136,7 @@ impl Model {
             self.assigned_at = self.now;
             self.begin(driver);
         }
+        self.tell(("registration".to_owned(), format!("v{}", self.version), self.version));
         let people = self.people();
         let changed = |who: &&str| begins && old_driver == Some(*who);
         let left = before.iter().filter(|who| !people.contains(*who) || changed(who));
@@ -117,6 +163,7 @@ impl Model {
             self.owed.push((people, true, self.now));
             (self.left_at, self.is_closed) = (Some(self.now), true);
             self.version += 1;
+            self.to_tell.clear();
         }
     }
 
@@ -134,6 +181,7 @@ impl Model {
             self.left_at = Some(self.now);
         }
         (self.is_closed, self.is_forgotten) = (true, true);
+        self.to_tell.clear();
         true
     }
 
@@ -312,6 +360,21 @@ impl Model {
             }
             None => true,
         };
+        if message.name == "job.updated" {
+            if epoch > self.last.0 {
+                let (_, driver) = self.lives.last().unwrap();
+                assert!(driver.is_none(), "who has it is told first");
+                self.last = (epoch, 0);
+            }
+            if is_new {
+                let text = |name: &str| data[name].as_str().unwrap().to_owned();
+                let said = (text("type"), text("id"), data["version"].as_u64().unwrap());
+                let after_seq = data["afterSeq"].as_u64().unwrap();
+                assert_eq!(self.to_tell.pop_front(), Some((said, epoch, after_seq)), "each once, in order");
+                assert_eq!(after_seq, self.last.1, "and with the fixes");
+            }
+            return;
+        }
         if message.name.starts_with("job.") {
             let version = data["version"].as_u64().unwrap();
             assert!(version == self.version.max(1) || version < self.version && !self.is_closed);
