@@ -14,6 +14,8 @@ pub const JOB_ID_MAX: usize = 64;
 pub const USER_ID_MAX: usize = 128;
 /// The longest fix id or `Idempotency-Key`, in bytes.
 pub const FIX_ID_MAX: usize = 64;
+/// The longest id of a notification, in bytes: those that others give are shorter.
+pub const NOTIFICATION_ID_MAX: usize = 128;
 
 /// Why a text is not an id. The message names the rule, never the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -33,6 +35,15 @@ pub enum IdError {
     /// Not a [`FixId`].
     #[error("an id is 1 to 64 printable ASCII characters")]
     Fix,
+    /// Not a [`NotificationId`].
+    #[error("a notification's id is 1 to 128 printable ASCII characters")]
+    Notification,
+    /// Not a [`NotificationType`].
+    #[error("a type is 1 to 64 of the characters a-z 0-9 . _ -")]
+    NotificationType,
+    /// Not an [`EntityId`].
+    #[error("an entity's id is 1 to 64 of the characters A-Z a-z 0-9 . _ -")]
+    Entity,
 }
 
 /// Whether a text is of the letters of which a job's id is, and no longer.
@@ -127,6 +138,27 @@ id!(
     |text| (1..=FIX_ID_MAX).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~'))
 );
 
+id!(
+    /// By what a notification of one user is recognised.
+    NotificationId,
+    IdError::Notification,
+    |text| (1..=NOTIFICATION_ID_MAX).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~'))
+);
+
+id!(
+    /// What a notification is about: a word of the platform's, and no text for people.
+    NotificationType,
+    IdError::NotificationType,
+    |text| is_plain(text) && !text.bytes().any(|b| b.is_ascii_uppercase())
+);
+
+id!(
+    /// The thing that a notification is about, whatever it is to the platform. It holds no blank, so nobody writes text in it.
+    EntityId,
+    IdError::Entity,
+    is_plain
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +192,25 @@ mod tests {
         for bad in ["", "é", "a\tb", &"x".repeat(65)] {
             assert_eq!(FixId::parse(bad), Err(IdError::Fix), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_a_notification_says_is_no_text_for_people() {
+        for good in ["0", "a b:c", "~", &"x".repeat(128)] {
+            assert!(NotificationId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "é", "a\tb", &"x".repeat(129)] {
+            assert_eq!(NotificationId::parse(bad), Err(IdError::Notification), "{bad}");
+        }
+        for good in ["job.assigned", "quote-sent_2", ".", &"x".repeat(64)] {
+            assert!(NotificationType::parse(good).is_ok(), "{good}");
+            assert!(EntityId::parse(good.to_ascii_uppercase()).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a:b", "a/b", "é", &"x".repeat(65)] {
+            assert_eq!(NotificationType::parse(bad), Err(IdError::NotificationType), "{bad}");
+            assert_eq!(EntityId::parse(bad), Err(IdError::Entity), "{bad}");
+        }
+        assert_eq!(NotificationType::parse("Job"), Err(IdError::NotificationType));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::path::PathError;
 use super::query::QueryError;
 use crate::ids::IdError;
+use crate::inbox::NotificationError;
 use crate::jobs::JobError;
 use crate::locations::post::PostError;
 use crate::sessions::SessionError;
@@ -103,6 +104,12 @@ pub enum Problem {
     FormNotUtf8,
     /// A token that the session does not get, or not with these parameters.
     Token(ErrorInfo),
+    /// A body that is no notification.
+    Notification(NotificationError),
+    /// A notification whose id was taken for another.
+    IdReused,
+    /// Too many notifications of the user wait for Ably.
+    NotificationBacklog,
 }
 
 /// What there is to say of a problem, in whatever shape.
@@ -190,7 +197,8 @@ impl Problem {
                 .reason("not_an_etag")
                 .detail("`If-Match` is `*`, or ETags of this job: \"1\", \"2\""),
             Self::NotADispatcher => {
-                let title = "Only a dispatcher, an admin or the back end hands jobs out";
+                let title =
+                    "Only a dispatcher, an admin or the back end hands jobs out, or tells people something";
                 Facts::new(403, "not_a_dispatcher", title)
             }
             Self::OwnJobsOnly => {
@@ -261,6 +269,24 @@ impl Problem {
                 .detail("the parameters of a token are form-encoded"),
             Self::FormNotUtf8 => token(400, "the form is not UTF-8"),
             Self::Token(error) => token(error.status_code, &error.message),
+            Self::Notification(error) => {
+                let (status, name, title) = match error {
+                    NotificationError::TooLarge => (413, "too_large", "A notification is at most 4 KiB long"),
+                    _ => (400, "invalid_notification", "The notification is not valid"),
+                };
+                Facts {
+                    field: error.field(),
+                    ..Facts::new(status, name, title).reason(error.reason()).detail(error)
+                }
+            }
+            Self::IdReused => {
+                let title = "A notification of this user has this id, and another content: give this one an id of its own";
+                Facts::new(409, "id_reused", title)
+            }
+            Self::NotificationBacklog => {
+                let title = "Too many notifications of this user wait for Ably: send the same again";
+                Facts::new(503, "backlog", title).header("retry-after", BACKLOG_SECONDS.to_string())
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ const inside = (namespace, where) => ({
 });
 const nowhere = () => { throw new Error("outside of every jurisdiction"); };
 const bound = (namespace) => ({ real: real(namespace), jurisdiction: (where) => inside(namespace, where), idFromName: nowhere, idFromString: nowhere, get: nowhere });
-const all = (env) => ({ ...env, JOBS: bound(env.JOBS), OPERATIONS: bound(env.OPERATIONS), PUBLISHERS: bound(env.PUBLISHERS), INDEXES: bound(env.INDEXES) });
+const all = (env) => ({ ...env, JOBS: bound(env.JOBS), OPERATIONS: bound(env.OPERATIONS), PUBLISHERS: bound(env.PUBLISHERS), INDEXES: bound(env.INDEXES), INBOXES: bound(env.INBOXES) });
 const plainJob = ${exported("Job")};
 const LocatedJob = class extends plainJob { constructor(state, env) { super(state, all(env)); } };
 const plainFetch = ${exported("default")}.fetch;

@@ -10,6 +10,9 @@ use crate::objects::{Cause, Millis};
 use crate::operations::Report;
 use crate::operations::queue::Queued;
 
+/// What must still be done elsewhere, and when it is tried next.
+pub(crate) const CREATE: Statement = "CREATE TABLE IF NOT EXISTS tasks (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, due INTEGER NOT NULL, \
+        failures INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL)";
 const ALL: Statement = "SELECT kind, id, due, failures, body FROM tasks ORDER BY id";
 const PUT: Statement = "INSERT OR REPLACE INTO tasks (id, kind, due, failures, body) VALUES (?, ?, ?, ?, ?)";
 const END: Statement =
@@ -49,7 +52,7 @@ struct Lists {
 }
 
 /// All of them that this build knows: another build's are for it to do.
-pub(super) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
+pub(crate) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
     let mut tasks = Vec::new();
     for row in sql.exec(ALL, vec![])? {
         let mut record = Record::new(row);
@@ -80,7 +83,7 @@ pub(super) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
     Ok(tasks)
 }
 
-pub(super) fn put(sql: &impl Sql, id: u64, task: &Task) -> Result<(), LogError> {
+pub(crate) fn put(sql: &impl Sql, id: u64, task: &Task) -> Result<(), LogError> {
     let (kind, due, failures, body) = match task {
         Task::Publish(Trouble { cause, until, failures, held, since, is_told }) => {
             let publish = Publish { cause: *cause, held: *held, since: Some(*since), is_told: *is_told };
@@ -110,7 +113,7 @@ pub(super) fn put(sql: &impl Sql, id: u64, task: &Task) -> Result<(), LogError> 
     Ok(())
 }
 
-pub(super) fn end(sql: &impl Sql, id: u64) -> Result<(), LogError> {
+pub(crate) fn end(sql: &impl Sql, id: u64) -> Result<(), LogError> {
     sql.exec(END, vec![count(id)])?;
     Ok(())
 }
