@@ -11,17 +11,18 @@ use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
 use super::flights::{Flights, Route, tell_operators};
 use super::runtime::{
-    ObjectSql, Request, Runtime, Timer, client, describe, fault, namespace, now, response, set_alarm,
+    ObjectSql, Request, Runtime, Timer, client, describe, fault, namespace, notify, now, response, set_alarm,
     settings, tell, write,
 };
 use crate::config::OBJECT_JURISDICTION;
 use crate::http::answer::Answer;
+use crate::inbox::Taken;
 use crate::jobs::JobRegistry;
 use crate::jobs::revocation::{Outcome as Revoked, Revocation};
 use crate::locations::alarm::TIMER_MAX;
 use crate::locations::log::LogError;
 use crate::locations::log::sql::SqlLog;
-use crate::locations::{Job as Core, JobRequest, Need, Settings, Telling, Ticket};
+use crate::locations::{Job as Core, JobRequest, Need, Settings, Telling, Ticket, UserNotice};
 use crate::objects::lines::{Line, Lines};
 use crate::objects::{Cause, Failure, Millis};
 use crate::operations::Report;
@@ -56,6 +57,8 @@ struct Awake {
     issuer: Rc<RestClient<Runtime>>,
     /// The namespace of the objects that are lists.
     indexes: JsValue,
+    /// That of users' objects.
+    inboxes: JsValue,
     /// The namespace of the object that tells operators.
     operations: JsValue,
 }
@@ -147,6 +150,7 @@ impl Inner {
                 retention: config.trail_retention_ms as Millis,
                 silent_after: config.silent_after_ms.map(|ms| ms as Millis),
                 lists: config.job_registry != JobRegistry::Off,
+                notifies: config.job_registry != JobRegistry::Off,
             };
             let issuer = match config.token_key == config.publish_key {
                 true => Rc::clone(&ably),
@@ -156,11 +160,12 @@ impl Inner {
                 let found = namespace(&self.env, binding, config.jurisdiction);
                 found.map_err(|_| self.lines.fault("misconfigured", Some(&OBJECT_JURISDICTION)))
             };
-            let (operations, indexes) = (objects("OPERATIONS")?, objects("INDEXES")?);
+            let (operations, indexes, inboxes) =
+                (objects("OPERATIONS")?, objects("INDEXES")?, objects("INBOXES")?);
             let sql = SqlLog::new(ObjectSql(self.storage.sql()));
             let core = Core::wake(sql, settings).map_err(|error| self.storage_fault(&error))?;
             let route = Route::of(config.publishing, &self.reference, ably, || objects("PUBLISHERS"))?;
-            *awake = Some(Awake { core, route, issuer, operations, indexes });
+            *awake = Some(Awake { core, route, issuer, operations, indexes, inboxes });
         }
         RefMut::filter_map(awake, Option::as_mut).map_err(|_| self.lines.fault("asleep", None))
     }
@@ -185,8 +190,11 @@ impl Inner {
         let report = awake.core.report(now).map(|report| (report, awake.operations.clone()));
         let revoking = awake.core.next_revocation(now).map_err(|error| this.storage_fault(&error));
         let tellings = awake.core.next_tellings(now).map_err(|error| this.storage_fault(&error));
-        let due = awake.core.revocation_due().into_iter().chain(awake.core.telling_due(now)).min();
-        let (route, issuer, indexes) = (awake.route.clone(), Rc::clone(&awake.issuer), awake.indexes.clone());
+        let notices = awake.core.next_notifications(now).map_err(|error| this.storage_fault(&error));
+        let due = awake.core.revocation_due().into_iter().chain(awake.core.telling_due(now));
+        let due = due.chain(awake.core.notifying_due(now)).min();
+        let (route, issuer) = (awake.route.clone(), Rc::clone(&awake.issuer));
+        let (indexes, inboxes) = (awake.indexes.clone(), awake.inboxes.clone());
         drop(awake);
         match revoking {
             Ok(None) => {}
@@ -200,6 +208,14 @@ impl Inner {
             let this = Rc::clone(this);
             let indexes = indexes.clone();
             spawn_local(async move { this.tell(telling, indexes).await });
+        }
+        for notice in notices.unwrap_or_else(|line| {
+            write(&line);
+            Vec::new()
+        }) {
+            let this = Rc::clone(this);
+            let inboxes = inboxes.clone();
+            spawn_local(async move { this.notify(notice, inboxes).await });
         }
         if let Some(due) = due.filter(|due| *due <= now + TIMER_MAX) {
             Self::turn_at(this, due);
@@ -287,6 +303,29 @@ impl Inner {
                 Err(error) if is_news => Err(self.lines.warning("list_failed", &describe(&error))),
                 _ => Ok(()),
             }
+        });
+        Self::go_on(&self, noted);
+    }
+
+    /// Has a user's inbox take what they are to be told.
+    async fn notify(self: Rc<Self>, notice: UserNotice, inboxes: JsValue) {
+        let said = async {
+            let text = serde_json::to_string(&notice.request)
+                .map_err(|error| JsValue::from_str(&error.to_string()))?;
+            JsFuture::from(notify(&inboxes, notice.request.user.as_str(), &text)?).await
+        };
+        let said = said.await;
+        // What is nothing that we understand is as if nothing had been said.
+        let taken: Option<Taken> =
+            said.as_ref().ok().and_then(JsValue::as_string).and_then(|text| serde_json::from_str(&text).ok());
+        let noted = self.awake().and_then(|mut awake| {
+            let noted = awake.core.notified(&notice, taken, now(), Math::random());
+            if noted.map_err(|error| self.storage_fault(&error))? {
+                let reason =
+                    said.err().map_or_else(|| "it takes nothing now".to_owned(), |error| describe(&error));
+                return Err(self.lines.warning("inbox_failed", &reason));
+            }
+            Ok(())
         });
         Self::go_on(&self, noted);
     }

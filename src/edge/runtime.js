@@ -141,7 +141,7 @@ async function inTime(heard) {
     timer = setTimeout(() => reject(new Error("no answer in time")), HEAR_MS);
   });
   try {
-    await Promise.race([heard, late]);
+    return await Promise.race([heard, late]);
   } finally {
     clearTimeout(timer);
   }
@@ -155,6 +155,11 @@ export async function report(operations, text) {
 // Tells the list of a name how a job is.
 export async function tell(indexes, list, change) {
   await inTime(indexes.get(indexes.idFromName(list)).change(change));
+}
+
+// Has the inbox of a user take a notification, and says what has become of it.
+export async function notify(inboxes, user, request) {
+  return await inTime(inboxes.get(inboxes.idFromName(user)).call(request));
 }
 
 // The way from a job to its publisher.

@@ -7,6 +7,7 @@
 //! - [`registration`] is what is kept of it, and how it changes: put, join, leave, close.
 //! - [`sight`] says what somebody may see of it, and [`standing`] what a token may have.
 //! - [`listed`] is what a list tells of it, and who has to hear that it has changed.
+//! - [`news`] is what those who come or go are told on their own channels.
 //! - [`told`] is what the platform and who takes part are told of it.
 //! - [`revocation`] ends what was issued to whoever has left.
 //! - [`vitals`] says whether its driver is heard of, and [`figures`] what has become of their fixes.
@@ -14,6 +15,7 @@
 pub mod figures;
 mod heartbeat;
 pub mod listed;
+pub mod news;
 pub mod registration;
 mod registry;
 pub mod revocation;

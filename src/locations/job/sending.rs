@@ -231,6 +231,7 @@ impl<L: Log> Job<L> {
         let due = self.outbox.due().into_iter().chain(self.reports.due(now)).chain(self.revocations.due());
         let due = due.chain(self.vitals.keep_due());
         let due = due.chain(self.listing.due().filter(|_| self.settings.lists));
+        let due = due.chain(self.notifying.due().filter(|_| self.settings.notifies));
         let stands = self.open().map(|open| open.ends_at());
         let stands = stands.into_iter().chain(self.watch_due()).min().or_else(|| self.retained_until());
         self.alarm.arm(due.chain(self.holds_until()).min(), stands, now)
