@@ -23,6 +23,7 @@ const OBJECTS = {
   OPERATIONS: { name: "Operations", key: "bench-operations" },
   PUBLISHERS: { name: "Publisher", key: "bench-publishers" },
   INDEXES: { name: "Index", key: "bench-indexes" },
+  INBOXES: { name: "Inbox", key: "bench-inboxes" },
 };
 
 /**

@@ -14,8 +14,8 @@ pub const JOB_ID_MAX: usize = 64;
 pub const USER_ID_MAX: usize = 128;
 /// The longest fix id or `Idempotency-Key`, in bytes.
 pub const FIX_ID_MAX: usize = 64;
-/// The longest type of an event, in bytes.
-pub const EVENT_TYPE_MAX: usize = 64;
+/// The longest id of a notification, in bytes: those that others give are shorter.
+pub const NOTIFICATION_ID_MAX: usize = 128;
 
 /// Why a text is not an id. The message names the rule, never the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -38,6 +38,12 @@ pub enum IdError {
     /// Not an [`EventType`].
     #[error("a type is 1 to 64 of the characters a-z 0-9 . _ -")]
     EventType,
+    /// Not a [`NotificationId`].
+    #[error("a notification's id is 1 to 128 printable ASCII characters")]
+    Notification,
+    /// Not an [`EntityId`].
+    #[error("an entity's id is 1 to 64 of the characters A-Z a-z 0-9 . _ -")]
+    Entity,
 }
 
 /// Whether a text is of the letters of which a job's id is, and no longer.
@@ -140,15 +146,24 @@ id!(
 );
 
 id!(
-    /// What kind of thing an event of the platform's says has changed: a word of its own, and no text.
+    /// What kind of thing has changed, by an event or a notification of the platform's: a word of its own, and no text for people.
     EventType,
     IdError::EventType,
-    |text| {
-        (1..=EVENT_TYPE_MAX).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
-    }
+    |text| is_plain(text) && !text.bytes().any(|b| b.is_ascii_uppercase())
+);
+
+id!(
+    /// By what a notification of one user is recognised.
+    NotificationId,
+    IdError::Notification,
+    |text| (1..=NOTIFICATION_ID_MAX).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~'))
+);
+
+id!(
+    /// The thing that a notification is about, whatever it is to the platform. It holds no blank, so nobody writes text in it.
+    EntityId,
+    IdError::Entity,
+    is_plain
 );
 
 #[cfg(test)]
@@ -188,11 +203,24 @@ mod tests {
 
     #[test]
     fn a_type_is_a_word_in_small_letters() {
-        for good in ["photo.added", "a", "0", "a_b-c", &"x".repeat(64)] {
+        for good in ["photo.added", "a", "0", "a_b-c", "job.assigned", ".", &"x".repeat(64)] {
             assert!(EventType::parse(good).is_ok(), "{good}");
+            assert!(EntityId::parse(good.to_ascii_uppercase()).is_ok(), "{good}");
         }
-        for bad in ["", "A", "a b", "a:b", "é", "a/b", &"x".repeat(65)] {
+        for bad in ["", "a b", "a:b", "é", "a/b", &"x".repeat(65)] {
             assert_eq!(EventType::parse(bad), Err(IdError::EventType), "{bad}");
+            assert_eq!(EntityId::parse(bad), Err(IdError::Entity), "{bad}");
+        }
+        assert_eq!(EventType::parse("Job"), Err(IdError::EventType));
+    }
+
+    #[test]
+    fn the_id_of_a_notification_is_printable() {
+        for good in ["0", "a b:c", "~", &"x".repeat(128)] {
+            assert!(NotificationId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "é", "a\tb", &"x".repeat(129)] {
+            assert_eq!(NotificationId::parse(bad), Err(IdError::Notification), "{bad}");
         }
     }
 

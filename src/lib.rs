@@ -3,6 +3,7 @@
 //! - [`http`]: the endpoints, and the steps from a request to its answer.
 //! - [`config`]: the settings, checked as a whole.
 //! - [`ids`]: the identifiers that every room shares, parsed once at the border.
+//! - [`inbox`]: notifications, small events for one person.
 //! - [`index`]: lists of the jobs that go on.
 //! - [`members`]: JSON objects of which every member is known.
 //! - [`jobs`]: a job's life: who takes part, since when and until when.
@@ -19,6 +20,7 @@
 pub mod config;
 pub mod http;
 pub mod ids;
+pub mod inbox;
 pub mod index;
 pub mod jobs;
 pub mod locations;

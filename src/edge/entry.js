@@ -90,6 +90,19 @@ export class Index extends DurableObject {
   }
 }
 
+export class Inbox extends DurableObject {
+  constructor(state, env) {
+    super(state, env);
+    this.rust = new Kept(rust.Inbox, state, env);
+  }
+  call(request) {
+    return this.rust.call("call", request);
+  }
+  alarm() {
+    return this.rust.call("alarm");
+  }
+}
+
 export class Publisher extends DurableObject {
   constructor(state, env) {
     super(state, env);

@@ -116,6 +116,7 @@ impl Course {
                         list = of.name();
                         ("list ", list.as_str())
                     }
+                    Object::Inbox(user) => ("inbox ", user.as_str()),
                 };
                 Some([found_by, id, "\n", &std::mem::take(request)].concat())
             }

@@ -9,23 +9,23 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
+use super::flights::{Flights, Route, tell_operators};
 use super::runtime::{
-    ObjectSql, PublisherStub, Request, Runtime, Timer, client, describe, fault, namespace, now, report,
-    response, set_alarm, settings, tell, write,
+    ObjectSql, Request, Runtime, Timer, client, describe, fault, namespace, notify, now, response, set_alarm,
+    settings, tell, write,
 };
 use crate::config::OBJECT_JURISDICTION;
 use crate::http::answer::Answer;
+use crate::inbox::Taken;
 use crate::jobs::JobRegistry;
 use crate::jobs::revocation::{Outcome as Revoked, Revocation};
 use crate::locations::alarm::TIMER_MAX;
 use crate::locations::log::LogError;
 use crate::locations::log::sql::SqlLog;
-use crate::locations::{Job as Core, JobRequest, Need, Publication, Settings, Telling, Ticket};
+use crate::locations::{Job as Core, JobRequest, Need, Settings, Telling, Ticket, UserNotice};
 use crate::objects::lines::{Line, Lines};
 use crate::objects::{Cause, Failure, Millis};
 use crate::operations::Report;
-use crate::publishers::handing_over::HAND_OVER_MAX;
-use crate::publishers::{Outcome, Publishing};
 
 /// Where the object cannot wake the alarm goes off again so many milliseconds later, and twice as many each time, up to
 /// [`FAULT_ALARM_MAX`].
@@ -47,21 +47,7 @@ struct Inner {
     timer: Timer,
     /// How many alarms in a row it could not wake for.
     faults: Cell<u32>,
-    /// The message that is on its way.
-    flight: Cell<Option<Flight>>,
-    flights: Cell<u32>,
-    /// Told by the runtime how a hand-over has ended: the number of its flight, and what was said.
-    handed_over: Closure<dyn Fn(u32, JsValue)>,
-}
-
-/// A message on its way.
-#[derive(Clone, Copy)]
-struct Flight {
-    /// By it what has come too late is known.
-    number: u32,
-    ticket: Ticket,
-    /// Whatever has become of it then, it goes out again: at the next turn, which the alarm sees to.
-    until: Millis,
+    flights: Flights,
 }
 
 struct Awake {
@@ -71,17 +57,10 @@ struct Awake {
     issuer: Rc<RestClient<Runtime>>,
     /// The namespace of the objects that are lists.
     indexes: JsValue,
+    /// That of users' objects.
+    inboxes: JsValue,
     /// The namespace of the object that tells operators.
     operations: JsValue,
-}
-
-/// How its messages leave.
-#[derive(Clone)]
-enum Route {
-    /// By requests of its own.
-    Direct(Rc<RestClient<Runtime>>),
-    /// By way of its publisher.
-    Publisher(Rc<PublisherStub>),
 }
 
 #[wasm_bindgen]
@@ -93,9 +72,9 @@ impl Job {
         let (lines, storage) = (Lines::of(reference.clone()), state.storage()?);
         Ok(Self(Rc::new_cyclic(|inner: &Weak<Inner>| {
             let inner = Weak::clone(inner);
-            let handed_over = Closure::new(move |flight, told: JsValue| {
+            let flights = Flights::new(reference.clone(), move |ticket, result| {
                 if let Some(inner) = inner.upgrade() {
-                    inner.handed_over(flight, &told);
+                    inner.ended(ticket, result);
                 }
             });
             Inner {
@@ -106,9 +85,7 @@ impl Job {
                 awake: RefCell::default(),
                 timer: Timer::default(),
                 faults: Cell::default(),
-                flight: Cell::default(),
-                flights: Cell::default(),
-                handed_over,
+                flights,
             }
         })))
     }
@@ -173,6 +150,7 @@ impl Inner {
                 retention: config.trail_retention_ms as Millis,
                 silent_after: config.silent_after_ms.map(|ms| ms as Millis),
                 lists: config.job_registry != JobRegistry::Off,
+                notifies: config.job_registry != JobRegistry::Off,
             };
             let issuer = match config.token_key == config.publish_key {
                 true => Rc::clone(&ably),
@@ -182,17 +160,12 @@ impl Inner {
                 let found = namespace(&self.env, binding, config.jurisdiction);
                 found.map_err(|_| self.lines.fault("misconfigured", Some(&OBJECT_JURISDICTION)))
             };
-            let (operations, indexes) = (objects("OPERATIONS")?, objects("INDEXES")?);
+            let (operations, indexes, inboxes) =
+                (objects("OPERATIONS")?, objects("INDEXES")?, objects("INBOXES")?);
             let sql = SqlLog::new(ObjectSql(self.storage.sql()));
             let core = Core::wake(sql, settings).map_err(|error| self.storage_fault(&error))?;
-            let route = match config.publishing {
-                Publishing::Direct => Route::Direct(ably),
-                Publishing::Batched(publishers) => {
-                    let stub = PublisherStub::new(&objects("PUBLISHERS")?, &publishers.of(&self.reference));
-                    Route::Publisher(Rc::new(stub))
-                }
-            };
-            *awake = Some(Awake { core, route, issuer, operations, indexes });
+            let route = Route::of(config.publishing, &self.reference, ably, || objects("PUBLISHERS"))?;
+            *awake = Some(Awake { core, route, issuer, operations, indexes, inboxes });
         }
         RefMut::filter_map(awake, Option::as_mut).map_err(|_| self.lines.fault("asleep", None))
     }
@@ -203,12 +176,7 @@ impl Inner {
         // Asked for once: it stands still meanwhile.
         let now = now();
         let mut awake = this.awake()?;
-        // A clock that has gone back keeps no message on its way.
-        let flight =
-            this.flight.get().map(|flight| Flight { until: flight.until.min(now + HAND_OVER_MAX), ..flight });
-        this.flight.set(flight);
-        if let Some(Flight { ticket, .. }) = flight.filter(|flight| flight.until <= now) {
-            this.flight.set(None);
+        if let Some(ticket) = this.flights.overdue(now) {
             let failed = awake.core.failed(ticket, Failure::of(Cause::UNANSWERED), now, Math::random());
             failed.unwrap_or_else(|error| write(&this.storage_fault(&error)));
         }
@@ -222,8 +190,11 @@ impl Inner {
         let report = awake.core.report(now).map(|report| (report, awake.operations.clone()));
         let revoking = awake.core.next_revocation(now).map_err(|error| this.storage_fault(&error));
         let tellings = awake.core.next_tellings(now).map_err(|error| this.storage_fault(&error));
-        let due = awake.core.revocation_due().into_iter().chain(awake.core.telling_due(now)).min();
-        let (route, issuer, indexes) = (awake.route.clone(), Rc::clone(&awake.issuer), awake.indexes.clone());
+        let notices = awake.core.next_notifications(now).map_err(|error| this.storage_fault(&error));
+        let due = awake.core.revocation_due().into_iter().chain(awake.core.telling_due(now));
+        let due = due.chain(awake.core.notifying_due(now)).min();
+        let (route, issuer) = (awake.route.clone(), Rc::clone(&awake.issuer));
+        let (indexes, inboxes) = (awake.indexes.clone(), awake.inboxes.clone());
         drop(awake);
         match revoking {
             Ok(None) => {}
@@ -238,6 +209,14 @@ impl Inner {
             let indexes = indexes.clone();
             spawn_local(async move { this.tell(telling, indexes).await });
         }
+        for notice in notices.unwrap_or_else(|line| {
+            write(&line);
+            Vec::new()
+        }) {
+            let this = Rc::clone(this);
+            let inboxes = inboxes.clone();
+            spawn_local(async move { this.notify(notice, inboxes).await });
+        }
         if let Some(due) = due.filter(|due| *due <= now + TIMER_MAX) {
             Self::turn_at(this, due);
         }
@@ -246,7 +225,7 @@ impl Inner {
             spawn_local(async move { this.report(report, &operations).await });
         }
         match need? {
-            Need::Publish(publication) => Self::publish(this, route, publication, now),
+            Need::Publish(publication) => this.flights.publish(route, publication, now),
             Need::Wait { until } => Self::turn_at(this, until),
             Need::Nothing => {}
         }
@@ -282,51 +261,8 @@ impl Inner {
         });
     }
 
-    /// Sends a message on its way. How that has ended is told to [`ended`](Self::ended).
-    fn publish(
-        this: &Rc<Self>,
-        route: Route,
-        Publication { ticket, channel, body }: Publication,
-        now: Millis,
-    ) {
-        let number = this.flights.get().wrapping_add(1);
-        this.flights.set(number);
-        this.flight.set(Some(Flight { number, ticket, until: now + HAND_OVER_MAX }));
-        match route {
-            Route::Direct(ably) => {
-                let this = Rc::clone(this);
-                spawn_local(async move {
-                    let result = ably.publish(&channel, &body).await;
-                    this.ended(number, result.map_err(|error| (&error).into()));
-                });
-            }
-            Route::Publisher(publisher) => {
-                let handed_over = this.handed_over.as_ref();
-                if let Err(error) = publisher.hand_over(&channel, body.as_str(), number, handed_over) {
-                    // Not from here: the turn that has led here has not ended.
-                    let this = Rc::clone(this);
-                    spawn_local(async move { this.handed_over(number, &error) });
-                }
-            }
-        }
-    }
-
-    /// Takes what a publisher says has become of a message, or why it says nothing.
-    fn handed_over(self: &Rc<Self>, number: u32, told: &JsValue) {
-        let outcome = told.as_string().and_then(|text| serde_json::from_str::<Outcome>(&text).ok());
-        // It passes by itself: the message is handed over again.
-        if outcome.is_none() && self.flight.get().is_some_and(|flight| flight.number == number) {
-            write(&self.lines.warning("publisher_failed", &describe(told)));
-        }
-        self.ended(number, outcome.map_or(Err(Failure::of(Cause::UNANSWERED)), Outcome::into_result));
-    }
-
     /// Notes how a message has fared, and goes on.
-    fn ended(self: &Rc<Self>, number: u32, result: Result<(), Failure>) {
-        let Some(Flight { ticket, .. }) = self.flight.get().filter(|flight| flight.number == number) else {
-            return;
-        };
-        self.flight.set(None);
+    fn ended(self: &Rc<Self>, ticket: Ticket, result: Result<(), Failure>) {
         let noted = self.awake().and_then(|mut awake| {
             let noted = match result {
                 Ok(()) => awake.core.published(now()),
@@ -371,12 +307,30 @@ impl Inner {
         Self::go_on(&self, noted);
     }
 
+    /// Has a user's inbox take what they are to be told.
+    async fn notify(self: Rc<Self>, notice: UserNotice, inboxes: JsValue) {
+        let said = async {
+            let text = serde_json::to_string(&notice.request)
+                .map_err(|error| JsValue::from_str(&error.to_string()))?;
+            JsFuture::from(notify(&inboxes, notice.request.user.as_str(), &text)?).await
+        };
+        let said = said.await;
+        // What is nothing that we understand is as if nothing had been said.
+        let taken: Option<Taken> =
+            said.as_ref().ok().and_then(JsValue::as_string).and_then(|text| serde_json::from_str(&text).ok());
+        let noted = self.awake().and_then(|mut awake| {
+            let noted = awake.core.notified(&notice, taken, now(), Math::random());
+            if noted.map_err(|error| self.storage_fault(&error))? {
+                let reason =
+                    said.err().map_or_else(|| "it takes nothing now".to_owned(), |error| describe(&error));
+                return Err(self.lines.warning("inbox_failed", &reason));
+            }
+            Ok(())
+        });
+        Self::go_on(&self, noted);
+    }
+
     fn storage_fault(&self, error: &LogError) -> Line {
         self.lines.fault(error.code(), Some(error))
     }
-}
-
-async fn tell_operators(operations: &JsValue, said: &Report) -> Result<JsValue, JsValue> {
-    let text = serde_json::to_string(said).map_err(|error| JsValue::from_str(&error.to_string()))?;
-    JsFuture::from(report(operations, &text)?).await
 }

@@ -3,11 +3,15 @@
 //! - [`front`]: every request enters here.
 //! - [`job`]: the Durable Object of a job.
 //! - [`index`]: that of a list of jobs.
+//! - [`inbox`]: that of one user's notifications.
+//! - [`flights`]: how messages leave the objects of jobs and users.
 //! - [`operations`]: the Durable Object that tells operators.
 //! - [`publisher`]: the Durable Object that publishes for many jobs.
 //! - [`runtime`]: the few calls of the runtime that all of them use.
 
+mod flights;
 mod front;
+mod inbox;
 mod index;
 mod job;
 mod operations;

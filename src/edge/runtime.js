@@ -100,13 +100,14 @@ async function takePlaces(limit, places, key) {
 }
 
 // Sends an object a request: null where no object of a job can have the id that it is found by. Each call makes a new stub: after an
-// exception a stub stays broken. `asked` has a line that says by what it is found, `job` or `ref` and the id, or `list` and the name, and
-// then the request.
-function call({ jobs, indexes }, asked) {
+// exception a stub stays broken. `asked` has a line that says by what it is found, `job` or `ref` and the id, `list` and the name, or
+// `inbox` and the user, and then the request.
+function call({ jobs, indexes, inboxes }, asked) {
   const end = asked.indexOf("\n");
   const name = asked.slice(4, end);
   let id;
   if (asked.startsWith("job ")) id = jobs.idFromName(name);
+  else if (asked.startsWith("inbox ")) return inboxes.get(inboxes.idFromName(asked.slice(6, end))).call(asked.slice(end + 1));
   else if (asked.startsWith("list ")) return indexes.get(indexes.idFromName(asked.slice(5, end))).page(asked.slice(end + 1));
   else {
     try {
@@ -128,7 +129,7 @@ export function namespaceOf(env, binding, jurisdiction) {
 // What a request may be passed on to.
 export function bound(env, jurisdiction) {
   const objects = (binding) => namespaceOf(env, binding, jurisdiction);
-  return { jobs: objects("JOBS"), indexes: objects("INDEXES"), unknownJobs: env.UNKNOWN_JOBS };
+  return { jobs: objects("JOBS"), indexes: objects("INDEXES"), inboxes: objects("INBOXES"), unknownJobs: env.UNKNOWN_JOBS };
 }
 
 // How long an object may take to say that it has heard, in milliseconds.
@@ -140,7 +141,7 @@ async function inTime(heard) {
     timer = setTimeout(() => reject(new Error("no answer in time")), HEAR_MS);
   });
   try {
-    await Promise.race([heard, late]);
+    return await Promise.race([heard, late]);
   } finally {
     clearTimeout(timer);
   }
@@ -154,6 +155,11 @@ export async function report(operations, text) {
 // Tells the list of a name how a job is.
 export async function tell(indexes, list, change) {
   await inTime(indexes.get(indexes.idFromName(list)).change(change));
+}
+
+// Has the inbox of a user take a notification, and says what has become of it.
+export async function notify(inboxes, user, request) {
+  return await inTime(inboxes.get(inboxes.idFromName(user)).call(request));
 }
 
 // The way from a job to its publisher.

@@ -52,6 +52,9 @@ extern "C" {
     /// Tells the list of this name how a job is; resolves once that knows.
     #[wasm_bindgen(js_name = tell, catch)]
     pub fn tell(indexes: &JsValue, list: &str, change: &str) -> Result<Promise, JsValue>;
+    /// Has a user's inbox take a notification; resolves to what has become of it.
+    #[wasm_bindgen(js_name = notify, catch)]
+    pub fn notify(inboxes: &JsValue, user: &str, request: &str) -> Result<Promise, JsValue>;
     /// The objects of a binding, in a jurisdiction if one is named.
     #[wasm_bindgen(js_name = namespaceOf, catch)]
     fn namespace_of(env: &JsValue, binding: &str, jurisdiction: Option<&str>) -> Result<JsValue, JsValue>;

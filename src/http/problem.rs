@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::path::PathError;
 use super::query::QueryError;
 use crate::ids::IdError;
+use crate::inbox::NotificationError;
 use crate::jobs::JobError;
 use crate::locations::post::PostError;
 use crate::members::MembersError;
@@ -100,7 +101,7 @@ pub enum Problem {
     NotSetAside,
     /// A body that is no event of the platform's.
     Event(MembersError),
-    /// An event under the id of another one.
+    /// An event, or a notification, under the id of another one.
     IdReused,
     /// An event of a job that keeps as much as it may.
     TrailFull,
@@ -112,6 +113,10 @@ pub enum Problem {
     FormNotUtf8,
     /// A token that the session does not get, or not with these parameters.
     Token(ErrorInfo),
+    /// A body that is no notification.
+    Notification(NotificationError),
+    /// Too many notifications of the user wait for Ably.
+    NotificationBacklog,
 }
 
 /// What there is to say of a problem, in whatever shape.
@@ -199,7 +204,8 @@ impl Problem {
                 .reason("not_an_etag")
                 .detail("`If-Match` is `*`, or ETags of this job: \"1\", \"2\""),
             Self::NotADispatcher => {
-                let title = "Only a dispatcher, an admin or the back end hands jobs out";
+                let title =
+                    "Only a dispatcher, an admin or the back end hands jobs out, or tells people something";
                 Facts::new(403, "not_a_dispatcher", title)
             }
             Self::OwnJobsOnly => {
@@ -268,7 +274,7 @@ impl Problem {
             }
             Self::Event(error) => members(error, "invalid_event", "The event is not valid"),
             Self::IdReused => {
-                let title = "Another event was sent under this id: an id is one event's, for good";
+                let title = "This id was given to something else: give this one an id of its own";
                 Facts::new(409, "id_reused", title)
             }
             Self::TrailFull => {
@@ -279,6 +285,20 @@ impl Problem {
                 .detail("the parameters of a token are form-encoded"),
             Self::FormNotUtf8 => token(400, "the form is not UTF-8"),
             Self::Token(error) => token(error.status_code, &error.message),
+            Self::Notification(error) => {
+                let (status, name, title) = match error {
+                    NotificationError::TooLarge => (413, "too_large", "A notification is at most 4 KiB long"),
+                    _ => (400, "invalid_notification", "The notification is not valid"),
+                };
+                Facts {
+                    field: error.field(),
+                    ..Facts::new(status, name, title).reason(error.reason()).detail(error)
+                }
+            }
+            Self::NotificationBacklog => {
+                let title = "Too many notifications of this user wait for Ably: send the same again";
+                Facts::new(503, "backlog", title).header("retry-after", BACKLOG_SECONDS.to_string())
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use super::answer::Answer;
 use super::problem::{Problem, json};
 use crate::config::Config;
 use crate::ids::{JobId, JobRef, UserId};
+use crate::inbox;
 use crate::index::{List, Wanted};
 use crate::locations::post::BODY_MAX;
 use crate::locations::{JobRequest, Reply};
@@ -97,6 +98,18 @@ impl Step {
         Ok(Self::Call { object: Object::List(list), request: json(wanted)?, then: Box::new(then) })
     }
 
+    /// Has a user's object take a notification, then goes on.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn notify(
+        request: &inbox::Request,
+        then: impl FnOnce(Result<Reply, Unreachable>) -> Next + 'static,
+    ) -> Next {
+        let object = Object::Inbox(request.user.clone());
+        Ok(Self::Call { object, request: json(request)?, then: Box::new(then) })
+    }
+
     /// Asks the objects of several jobs at once, then goes on.
     ///
     /// # Errors
@@ -133,6 +146,8 @@ pub enum Object {
     Ref(JobRef),
     /// That of a list of jobs.
     List(List),
+    /// A user's.
+    Inbox(UserId),
 }
 
 /// Why there is no whole body.

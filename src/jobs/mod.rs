@@ -8,6 +8,7 @@
 //! - [`sight`] says what somebody may see of it, and [`standing`] what a token may have.
 //! - [`listed`] is what a list tells of it, and who has to hear that it has changed.
 //! - [`update`] is what the platform says has changed of it beside that.
+//! - [`news`] is what those who come or go are told on their own channels.
 //! - [`told`] is what the platform and who takes part are told of it.
 //! - [`revocation`] ends what was issued to whoever has left.
 //! - [`vitals`] says whether its driver is heard of, and [`figures`] what has become of their fixes.
@@ -15,6 +16,7 @@
 pub mod figures;
 mod heartbeat;
 pub mod listed;
+pub mod news;
 pub mod registration;
 mod registry;
 pub mod revocation;

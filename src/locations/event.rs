@@ -4,7 +4,7 @@ use ably::rest::PublishMessage;
 use serde::Serialize;
 
 use super::clock::{Clock, Measured};
-use super::log::{Content, Kept, Row};
+use super::log::{Content, Kept, Ready, Row};
 use super::{Fix, Millis};
 use crate::ids::JobId;
 use crate::jobs::vitals::Pulse;
@@ -150,23 +150,24 @@ pub fn message(
     sending: Sending,
 ) -> serde_json::Result<Option<(String, PublishMessage)>> {
     let Some(last) = rows.last() else { return Ok(None) };
-    let message = |id, name: &str, data| PublishMessage {
-        id,
-        name: name.to_owned(),
-        data,
-        encoding: Some("json".to_owned()),
-    };
     Ok(match &last.content {
         Content::Fixes(_) => {
             let (name, data) = of_fixes(job, rows, last, sending)?;
             // A job id has no `/`, and no `:`, by which Ably numbers the messages of an array.
-            Some((channel(job), message(format!("{job}/{}.{}", last.epoch, last.seq), name, data)))
+            Some((channel(job), message_of(format!("{job}/{}.{}", last.epoch, last.seq), name, data)))
         }
-        Content::Message(ready) => {
-            Some((ready.channel.clone(), message(ready.id.clone(), &ready.name, ready.data.clone())))
-        }
+        Content::Message(ready) => Some(as_it_is(ready)),
         Content::Life | Content::Unknown | Content::Damaged => None,
     })
+}
+
+/// A message that was made ready, and its channel.
+pub fn as_it_is(ready: &Ready) -> (String, PublishMessage) {
+    (ready.channel.clone(), message_of(ready.id.clone(), &ready.name, ready.data.clone()))
+}
+
+fn message_of(id: String, name: &str, data: String) -> PublishMessage {
+    PublishMessage { id, name: name.to_owned(), data, encoding: Some("json".to_owned()) }
 }
 
 /// The name and the data of the event that stands for posts, of which one is the last.

@@ -38,6 +38,7 @@ use crate::operations::Queue;
 mod forgetting;
 mod listing;
 mod notice;
+mod notifying;
 mod registered;
 mod revoking;
 mod sending;
@@ -49,11 +50,13 @@ pub(in crate::locations) mod tests;
 
 use self::forgetting::Forgotten;
 use self::listing::Listing;
+use self::notifying::Notifying;
 use self::registered::NotTaken;
 use self::revoking::Revocations;
 
 pub use self::listing::Telling;
 pub use self::notice::Notice;
+pub use self::notifying::UserNotice;
 pub use self::sending::{Need, Publication, Ticket};
 
 /// What a job is to know of itself.
@@ -75,6 +78,8 @@ pub struct Settings {
     pub silent_after: Option<Millis>,
     /// Whether there are lists of jobs.
     pub lists: bool,
+    /// Whether those who take part in a registered job are told when that changes.
+    pub notifies: bool,
 }
 
 /// One job: its sequence, what it keeps, and its outbox.
@@ -97,6 +102,7 @@ pub struct Job<L> {
     forgotten: Option<Forgotten>,
     revocations: Revocations,
     listing: Listing,
+    notifying: Notifying,
     token_requests: TokenRequests,
     vitals: Vitals,
     are_signs_untold: bool,
@@ -142,6 +148,10 @@ impl<L: Log> Job<L> {
             }
         };
         let (revocations, listing) = (Revocations::resume(&tasks), Listing::resume(&tasks));
+        // Of one that is forgotten it is not known any more, and what is kept was true.
+        let version = registration.as_ref().map_or(0, |registration| registration.version);
+        let version = Some(version).filter(|_| forgotten.is_none());
+        let notifying = Notifying::resume(&tasks, version);
         let reports = Queue::resume(tasks.into_iter().filter_map(|(_, task)| task.report()).collect());
         let (notices, token_requests) = (Vec::new(), TokenRequests::new(settings.token_requests));
         Ok(Self {
@@ -159,6 +169,7 @@ impl<L: Log> Job<L> {
             forgotten,
             revocations,
             listing,
+            notifying,
             token_requests,
             vitals,
             are_signs_untold: false,

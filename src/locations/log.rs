@@ -24,7 +24,8 @@ pub mod sql;
 pub(crate) mod memory;
 
 pub use self::pending::{
-    FORGET_TASK, LIST_TASK, PUBLISH_TASK, RESEND_TASKS, REVOKE_TASKS, SetAside, Task, Trouble, Untold,
+    FORGET_TASK, LIST_TASK, NOTIFY_TASKS, PUBLISH_TASK, RESEND_TASKS, REVOKE_TASKS, SetAside, Task, Trouble,
+    Unnotified, Untold,
 };
 pub use self::row::{Accepted, Content, Kept, Pointers, Ready, Row, Time};
 
@@ -176,7 +177,7 @@ pub trait Log: Past {
     fn lives_of(&self, driver: &UserId) -> Result<Vec<u64>, LogError>;
 
     /// Closes the job for ever and forgets it, but for what may not be forgotten yet: that it is, the row that has to leave, what is to be
-    /// revoked, which lists have yet to be told, and why nothing leaves, where nothing does.
+    /// revoked, which lists and which users have yet to be told, and why nothing leaves, where nothing does.
     ///
     /// # Errors
     /// [`LogError`]; whatever was done until then stays done, and is done again at no harm.

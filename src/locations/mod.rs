@@ -27,6 +27,6 @@ pub mod trail;
 use crate::objects::Millis;
 
 pub use fix::{DedupeId, Field, Fix, Reason, Rejection};
-pub use job::{Job, Need, Publication, Settings, Telling, Ticket};
+pub use job::{Job, Need, Publication, Settings, Telling, Ticket, UserNotice};
 pub use post::{Post, PostError, Sender};
 pub use protocol::{Identity, JobAnswer, JobRefusal, JobRequest, Only, Reply};

@@ -84,7 +84,8 @@ impl Outbox {
                 Task::Resend { first_n, last_n } => {
                     outbox.resends.push_back(Resend { task: *id, first_n: *first_n, last_n: *last_n });
                 }
-                Task::Report(_) | Task::Revoke(_) | Task::Forget { .. } | Task::List(_) => {}
+                Task::Report(_) | Task::Revoke(_) | Task::Forget { .. } | Task::List(_) | Task::Notify(_) => {
+                }
             }
         }
         outbox

@@ -130,7 +130,7 @@ mod tests {
     use crate::ids::JobId;
 
     fn report(kind: Kind, at: Millis) -> Report {
-        let job_id = JobId::parse("j".to_owned()).unwrap();
+        let job_id = JobId::parse("j".to_owned()).ok();
         Report { kind, job_id, r#ref: "r".to_owned(), at, since: None, cause: None, times: 1 }
     }
 

@@ -50,9 +50,10 @@ impl From<String> for Kind {
 pub struct Report {
     /// What has happened.
     pub kind: Kind,
-    /// The job.
-    pub job_id: JobId,
-    /// What the job's lines in the log carry.
+    /// The job; nothing where it is no job's object that reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
+    /// What the object's lines in the log carry.
     pub r#ref: String,
     /// When, Unix milliseconds. The same report made twice has the same.
     pub at: Millis,

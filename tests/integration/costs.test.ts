@@ -66,29 +66,42 @@ test("a token costs the storage of its jobs nothing, whether or not they have an
   }
 });
 
-test("what a job's registration, a change and its close cost, and that lists know", async (t) => {
+test("what a job's registration, a change and its close cost, and that lists know and users are told", async (t) => {
   // Of a driver who is not heard of more is written, a minute later.
   const service = await Counted.start({ SILENT_AFTER_SECONDS: "0" });
   t.after(() => service.stop());
   const job = newJob();
-  const lists = ["open", "user:d", "user:c", "user:e"];
+  const [lists, users] = [["open", "user:d", "user:c", "user:e"], ["d", "c", "e"]];
   const all = async () => [await service.costs(job), ...(await Promise.all(lists.map((name) => service.list(name))))];
+  const inboxes = () => Promise.all(users.map((user) => service.inbox(user)));
   const steps = [
-    { name: "PUT with a driver and a customer", told: 3, listed: 3, send: () => service.change("PUT", job, { driver: "d", customers: ["c"] }) },
-    { name: "one customer more", told: 2, listed: 2, send: () => service.change("PUT", `${job}/customers/e`, {}) },
+    { name: "PUT with a driver and a customer", told: 3, listed: 3, notified: 2, send: () => service.change("PUT", job, { driver: "d", customers: ["c"] }) },
+    { name: "one customer more", told: 2, listed: 2, notified: 1, send: () => service.change("PUT", `${job}/customers/e`, {}) },
     // Each of the lists sets an alarm, by which the job's name goes. What is revoked this Ably never confirms, so the job is not quiet.
-    { name: "close", told: 4, listed: 8, send: () => service.change("POST", `${job}/close`, { reason: "done" }) },
+    { name: "close", told: 4, listed: 8, notified: 3, send: () => service.change("POST", `${job}/close`, { reason: "done" }) },
   ];
-  let before = await all();
-  for (const { name, told, listed, send } of steps) {
+  const ended = ({ rows }: Costs) => Object.entries(rows).find(([statement]) => statement.startsWith("DELETE FROM tasks "))?.[1] ?? 0;
+  let [before, unnotified] = [await all(), await inboxes()];
+  for (const { name, told, listed, notified, send } of steps) {
     assert.ok((await send()).status < 300, name);
     const changes = ({ rows }: Costs) => Object.entries(rows).find(([statement]) => statement.startsWith("INSERT INTO jobs "))?.[1] ?? 0;
     const sum = (costs: Costs[]) => costs.slice(1).reduce((sum, one) => sum + changes(one), 0);
     await until(`${name}: lists to know`, async () => sum(await all()) === sum(before) + told);
     await until(`${name}: that to be written down`, async () => {
       const costs = await service.costs(job);
-      return isQuiet(costs) || Object.entries(costs.rows).some(([statement, rows]) => statement.startsWith("DELETE FROM tasks ") && rows > 0);
+      // At the end that of the lists goes, too.
+      return isQuiet(costs) || ended(costs) === ended(before[0] ?? NOTHING) + 2;
     });
+    const confirmed = ({ rows }: Costs) => Object.entries(rows).find(([statement]) => statement.startsWith("UPDATE notifications "))?.[1] ?? 0;
+    const total = (costs: Costs[]) => costs.reduce((sum, one) => sum + confirmed(one), 0);
+    await until(`${name}: users to be told`, async () => total(await inboxes()) === total(unnotified) + notified);
+    const known = await inboxes();
+    const rows = known.map((one, index) => spent(unnotified[index] ?? NOTHING, one));
+    t.diagnostic(`${name}: the inboxes: ${rows.map(({ says }) => says).join("; ")}`);
+    // A row and its index, and that it has arrived; and two alarms each, of which the one for the end of its day comes later.
+    const alarms = (costs: Costs[]) => costs.reduce((sum, one) => sum + one.alarms, 0);
+    assert.equal(rows.reduce((sum, one) => sum + one.sum, 0) - alarms(known) + alarms(unnotified), 3 * notified, name);
+    unnotified = known;
     const costs = await all();
     const [own, ...others] = costs.map((one, index) => spent(before[index] ?? NOTHING, one));
     t.diagnostic(`${name}: the job ${own?.sum}: ${own?.says}; the lists ${others.reduce((sum, one) => sum + one.sum, 0)}`);

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertProblem, assertTaken } from "./support/answers.ts";
-import { OPERATIONS, refused } from "./support/fake-ably.ts";
+import { OPERATIONS, inboxOf, refused } from "./support/fake-ably.ts";
 import { Service, as, driverOf, newJob } from "./support/service.ts";
 import { until } from "./support/until.ts";
 
@@ -22,15 +22,17 @@ const inside = (namespace, where) => ({
 });
 const nowhere = () => { throw new Error("outside of every jurisdiction"); };
 const bound = (namespace) => ({ real: real(namespace), jurisdiction: (where) => inside(namespace, where), idFromName: nowhere, idFromString: nowhere, get: nowhere });
-const all = (env) => ({ ...env, JOBS: bound(env.JOBS), OPERATIONS: bound(env.OPERATIONS), PUBLISHERS: bound(env.PUBLISHERS), INDEXES: bound(env.INDEXES) });
+const all = (env) => ({ ...env, JOBS: bound(env.JOBS), OPERATIONS: bound(env.OPERATIONS), PUBLISHERS: bound(env.PUBLISHERS), INDEXES: bound(env.INDEXES), INBOXES: bound(env.INBOXES) });
 const plainJob = ${exported("Job")};
 const LocatedJob = class extends plainJob { constructor(state, env) { super(state, all(env)); } };
+const plainInbox = ${exported("Inbox")};
+const LocatedInbox = class extends plainInbox { constructor(state, env) { super(state, all(env)); } };
 const plainFetch = ${exported("default")}.fetch;
 ${exported("default")}.fetch = (request, env) => plainFetch(request, all(env));
-`.replace(/export \{([^}]*)\}/, (_, names: string) => `export {${names.replace(/\w+ as Job\b|\bJob\b/, "LocatedJob as Job")}}`);
+`.replace(/export \{([^}]*)\}/, (_, names: string) => `export {${names.replace(/\w+ as Job\b|\bJob\b/, "LocatedJob as Job").replace(/\w+ as Inbox\b|\bInbox\b/, "LocatedInbox as Inbox")}}`);
 };
 
-test("every object is asked for in its jurisdiction: jobs, by name and by reference, publishers, lists, and the one that tells operators", async () => {
+test("every object is asked for in its jurisdiction: jobs, by name and by reference, publishers, lists, users, and the one that tells operators", async () => {
   const settings = { OBJECT_JURISDICTION: "eu", ABLY_PUBLISHING: "batched", ABLY_PUBLISHERS: "1" };
   const service = await Service.start(settings, undefined, located);
   try {
@@ -51,6 +53,13 @@ test("every object is asked for in its jurisdiction: jobs, by name and by refere
       const { json } = await service.send("GET", `/api/jobs?dispatchId=${registered}`, { headers: as("service") });
       return json.jobs.length === 1;
     });
+    // And a user hears, of a job and of the platform.
+    const told = JSON.stringify({ driver: registered, customers: [] });
+    assert.equal((await service.send("PUT", `/api/jobs/${registered}`, { headers: as("service"), body: told })).status, 200);
+    await service.ably.arrived(inboxOf(registered), 1);
+    const notification = JSON.stringify({ id: "a", type: "t", entityId: "e", version: 1 });
+    assert.equal((await service.send("POST", `/api/users/${registered}/notifications`, { headers: as("service"), body: notification })).status, 202);
+    await service.ably.arrived(inboxOf(registered), 2);
     // What operators hear comes by way of their object.
     service.ably.plan(id, refused(400, 40000));
     await service.post(id, FIX);

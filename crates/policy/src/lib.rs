@@ -26,6 +26,12 @@ pub const JOB_CHANNEL: &str = "dispatch:job:{jobId}";
 /// All of these.
 const JOB_CHANNELS: &str = "dispatch:job:*";
 
+/// The channel on which the service tells one user.
+pub const NOTIFICATION_CHANNEL: &str = "notifications:user:{userId}";
+
+/// All of these.
+const NOTIFICATION_CHANNELS: &str = "notifications:user:*";
+
 /// The channel on which the service tells operators what they should know.
 pub const OPERATIONS_CHANNEL: &str = "admin:ops";
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use ably::{Capability, ChannelPattern, Operation, Operations};
 
-use crate::{JOB_CHANNELS, OPERATIONS_CHANNEL, Policy, Role};
+use crate::{JOB_CHANNELS, NOTIFICATION_CHANNELS, OPERATIONS_CHANNEL, Policy, Role};
 
-/// What the service itself publishes with `ABLY_PUBLISH_KEY`: the events of every job, and what operators hear.
-const PUBLISHED: &[&str] = &[JOB_CHANNELS, OPERATIONS_CHANNEL];
+/// What the service itself publishes with `ABLY_PUBLISH_KEY`: the events of every job, what each user is told, and what operators hear.
+const PUBLISHED: &[&str] = &[JOB_CHANNELS, NOTIFICATION_CHANNELS, OPERATIONS_CHANNEL];
 
 /// The matrix of roles, channels and operations: a row for each channel, a column for each role that can get a token.
 /// A `!` marks an operation that the author marked as intended.

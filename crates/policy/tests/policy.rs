@@ -220,7 +220,7 @@ fn each_key_needs_the_union_of_what_it_serves() {
     );
     assert_eq!(
         report::publish_key().unwrap().to_string(),
-        r#"{"admin:ops":["publish"],"dispatch:job:*":["publish"]}"#
+        r#"{"admin:ops":["publish"],"dispatch:job:*":["publish"],"notifications:user:*":["publish"]}"#
     );
 }
 

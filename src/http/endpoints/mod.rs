@@ -9,6 +9,7 @@ mod job;
 mod jobs;
 mod location;
 mod locations;
+mod notifications;
 mod outbox;
 mod refs;
 
@@ -93,6 +94,11 @@ static ENDPOINTS: &[Endpoint] = &[
         problems: Shape::Details,
         handlers: Handlers::Ref(&[("GET", refs::get)]),
     },
+    Endpoint {
+        path: "/api/users/{userId}/notifications",
+        problems: Shape::Details,
+        handlers: Handlers::User(&[("POST", notifications::post)]),
+    },
 ];
 
 /// What the service does under one path.
@@ -120,6 +126,8 @@ enum Handlers {
     JobUser(Methods<fn(Asked<'_>, JobId, UserId) -> Next>),
     /// `{ref}`
     Ref(Methods<fn(Asked<'_>, JobRef) -> Next>),
+    /// `{userId}`
+    User(Methods<fn(Asked<'_>, UserId) -> Next>),
 }
 
 /// A handler, with the ids of the path.
@@ -130,6 +138,7 @@ pub(super) enum Handler {
     Job(fn(Asked<'_>, JobId) -> Next, JobId),
     JobUser(fn(Asked<'_>, JobId, UserId) -> Next, JobId, UserId),
     Ref(fn(Asked<'_>, JobRef) -> Next, JobRef),
+    User(fn(Asked<'_>, UserId) -> Next, UserId),
 }
 
 impl Handler {
@@ -141,6 +150,7 @@ impl Handler {
             Self::Job(handler, job) => handler(asked, job),
             Self::JobUser(handler, job, user) => handler(asked, job, user),
             Self::Ref(handler, reference) => handler(asked, reference),
+            Self::User(handler, user) => handler(asked, user),
         }
     }
 }
@@ -177,6 +187,10 @@ pub(super) fn find(path: &str, method: &str) -> Result<Found, PathError> {
             let reference = JobRef::parse(path::undecoded(segment())?)?;
             answering(methods, method).map(|handler| Handler::Ref(handler, reference))
         }
+        Handlers::User(methods) => {
+            let user = UserId::parse(path::decoded(segment())?)?;
+            answering(methods, method).map(|handler| Handler::User(handler, user))
+        }
     };
     Ok(Found { endpoint, handler })
 }
@@ -200,6 +214,7 @@ impl Endpoint {
             Handlers::Job(methods) => names(methods),
             Handlers::JobUser(methods) => names(methods),
             Handlers::Ref(methods) => names(methods),
+            Handlers::User(methods) => names(methods),
         };
         if !self.is_open() {
             methods.push("OPTIONS");

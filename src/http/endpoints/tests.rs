@@ -15,6 +15,7 @@ fn place(path: &str) -> Result<(&'static str, Option<String>), PathError> {
             Some(Handler::Job(_, job)) => Some(job.to_string()),
             Some(Handler::JobUser(_, job, user)) => Some(format!("{job} {user}")),
             Some(Handler::Ref(_, reference)) => Some(reference.to_string()),
+            Some(Handler::User(_, user)) => Some(user.to_string()),
         };
         (found.endpoint.path, id)
     })
@@ -29,6 +30,7 @@ fn the_table_is_in_order() {
             Handlers::Job(_) => &["{jobId}"],
             Handlers::JobUser(_) => &["{jobId}", "{userId}"],
             Handlers::Ref(_) => &["{ref}"],
+            Handlers::User(_) => &["{userId}"],
         };
         assert_eq!(ids, wanted, "{}", endpoint.path);
         let methods = endpoint.methods();
@@ -63,6 +65,8 @@ fn the_routes() {
     assert_eq!(place("/api/jobs/j-1/locations"), Ok((trail, Some("j-1".to_owned()))));
     let reference = "0123456789abcdef".repeat(4);
     assert_eq!(place(&format!("/api/refs/{reference}")), Ok(("/api/refs/{ref}", Some(reference))));
+    let found = find("/api/users/auth0%7Cx/notifications", "POST").unwrap();
+    assert!(matches!(found.handler, Some(Handler::User(_, user)) if user.as_str() == "auth0|x"));
 }
 
 #[test]
@@ -83,6 +87,10 @@ fn nothing_else_is_a_route() {
         "/api/jobs/a/customers/b/c",
         "/api/refs",
         "/api/refs/a/b",
+        "/api/users",
+        "/api/users/a",
+        "/api/users/a/notifications/",
+        "/api/users/a/b/notifications",
     ] {
         assert_eq!(place(path), Err(PathError::NotFound), "{path}");
     }
@@ -106,6 +114,10 @@ fn a_user_id_is_decoded_once() {
         assert_eq!(user(segment), Err(PathError::Id(IdError::User)), "{segment}");
     }
     assert_eq!(find("/api/jobs/%61/customers/b", "PUT").err(), Some(PathError::EncodedId));
+    for segment in ["", "%", "a%2Fb", "a%20b", "%ff", "a:b", "*"] {
+        let path = format!("/api/users/{segment}/notifications");
+        assert_eq!(place(&path), Err(PathError::Id(IdError::User)), "{path}");
+    }
 }
 
 #[test]

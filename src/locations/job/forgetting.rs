@@ -4,13 +4,13 @@
 //!
 //! - **Written down first.** From the moment at which a job is to be forgotten it is closed for ever, and nothing of it is shown, whatever of
 //!   the rest fails; and each turn goes on with what was begun, which the alarm sees to.
-//! - **Two steps.** At once goes all but what still has to leave: the event that closes the job, what is to be revoked, and which lists are to be told. That goes once
+//! - **Two steps.** At once goes all but what still has to leave: the event that closes the job, what is to be revoked, and which lists and users are to be told. That goes once
 //!   it has left, or when its time is over. A tombstone stays: the state, and the epoch, so that none comes twice.
 //! - **A job that claims alone decide on is not closed by time.** Its trail goes, and the next fix begins an epoch.
 
 use super::registered::Answered;
 use super::{
-    Index, Job, JobAnswer, JobRefusal, JobRequest, Listing, Log, LogError, Millis, Outbox, Queue,
+    Index, Job, JobAnswer, JobRefusal, JobRequest, Listing, Log, LogError, Millis, Notifying, Outbox, Queue,
     Revocations, Row, Sequence, Viewer,
 };
 use crate::ids::JobId;
@@ -56,9 +56,12 @@ impl Forgotten {
         };
         let by = tasks.iter().find_map(|(_, task)| match task {
             Task::Forget { by } => Some(*by),
-            Task::Publish(_) | Task::Report(_) | Task::Resend { .. } | Task::Revoke(_) | Task::List(_) => {
-                None
-            }
+            Task::Publish(_)
+            | Task::Report(_)
+            | Task::Resend { .. }
+            | Task::Revoke(_)
+            | Task::List(_)
+            | Task::Notify(_) => None,
         });
         // What Ably has confirmed does not leave again, and what is no event never does.
         let last = last.as_deref().filter(|last| last.n > position.sent && is_event(last)).cloned();
@@ -90,6 +93,7 @@ impl<L: Log> Job<L> {
         if let Some((next, change)) = ended {
             self.carry_out(job, next, &change, now)?;
         }
+        self.take_back_news()?;
         let (sent, last) = match &self.registration {
             Some(registration) => {
                 let last =
@@ -159,6 +163,7 @@ impl<L: Log> Job<L> {
         self.revocations = Revocations::resume(&[]);
         self.vitals = Vitals::default();
         self.listing = Listing::default();
+        self.notifying = Notifying::default();
         if let Some(forgotten) = &mut self.forgotten {
             forgotten.held = None;
         }
@@ -170,6 +175,7 @@ impl<L: Log> Job<L> {
         self.outbox.is_in_flight()
             || self.revocations.are_in_flight()
             || self.listing.is_in_flight()
+            || self.notifying.is_in_flight()
             || self.reports.in_flight().is_some()
     }
 
@@ -180,6 +186,7 @@ impl<L: Log> Job<L> {
         let is_out = self.outbox.waiting() == 0
             && self.revocations.is_empty()
             && self.listing.is_empty()
+            && self.notifying.is_empty()
             && self.reports.is_empty();
         Some(if is_out || !is_stripped { Millis::MIN } else { forgetting.by })
     }

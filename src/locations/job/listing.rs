@@ -60,7 +60,8 @@ impl Listing {
             | Task::Report(_)
             | Task::Resend { .. }
             | Task::Revoke(_)
-            | Task::Forget { .. } => None,
+            | Task::Forget { .. }
+            | Task::Notify(_) => None,
         });
         let Some(Untold { rev, lists, due, failures }) = untold else { return Self::default() };
         let waiting = |list| Waiting { list, due, failures, in_flight: None };

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::locations::log::Trouble;
 use crate::objects::lines::{Level, Line, Lines};
 use crate::objects::{Cause, Millis};
 use crate::operations::Kind;
@@ -79,6 +80,11 @@ struct Said {
 }
 
 impl Notice {
+    /// That what had kept anything from leaving is over.
+    pub(crate) fn resumed(trouble: &Trouble) -> Self {
+        Self::Resumed { since: trouble.since, is_told: trouble.is_told }
+    }
+
     /// Its line in the log: an error where somebody has to act, or where a message is lost to subscribers.
     pub fn line(self, lines: &Lines) -> Line {
         let driver =

@@ -241,8 +241,8 @@ impl<L: Log> Job<L> {
     }
 
     /// Writes a change down. The order is by what a failure on the way may leave behind: somebody revoked who is still in, a life that
-    /// nobody needed, lists that are told what they know, or a change of which subscribers are told at the next turn; and never somebody who
-    /// is still in unnoticed, or a list that is not told.
+    /// nobody needed, lists that are told what they know, what users would have been told, or a change of which subscribers are told at the
+    /// next turn; and never somebody who is still in unnoticed, a list that is not told, or a user.
     pub(super) fn carry_out(
         &mut self,
         job: &JobId,
@@ -259,14 +259,15 @@ impl<L: Log> Job<L> {
         next.changed_after = next.ended.is_none().then_some(self.sequence.last_n());
         let version = next.version;
         let concerned = listed::concerned(self.registration.as_deref(), &next);
-        let written = self.list(&concerned, now).and_then(|()| self.log.register(&next));
-        if let Err(error) = written {
+        let owed = self.list(&concerned, now).and_then(|()| self.owe_news(&next, now));
+        let written = owed.and_then(|owed| self.log.register(&next).map(|()| owed));
+        let owed = written.inspect_err(|_| {
             // Whose life has begun did not get the job: in it there is to be nobody else's fix.
             if change.begins {
                 self.sequence.end_life();
             }
-            return Err(error);
-        }
+        })?;
+        self.tell_news(owed.as_ref());
         let is_first = self.registration.replace(Box::new(next)).is_none();
         self.alarm.stands_anew();
         if change.begins {

@@ -23,7 +23,8 @@ impl Revocations {
             | Task::Report(_)
             | Task::Resend { .. }
             | Task::Forget { .. }
-            | Task::List(_) => None,
+            | Task::List(_)
+            | Task::Notify(_) => None,
         };
         let waiting: Vec<_> = tasks.iter().filter_map(revocation).collect();
         let last_id = waiting.iter().map(|(id, _)| *id).max().unwrap_or(REVOKE_TASKS);

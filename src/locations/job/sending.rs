@@ -7,9 +7,7 @@ use crate::ids::JobId;
 use crate::jobs::Registration;
 use crate::locations::alarm::{Alarm, TIMER_MAX};
 use crate::locations::event::{self, Sending};
-use crate::locations::log::{
-    Content, Log, LogError, PUBLISH_TASK, RESEND_TASKS, Row, SetAside, Task, Trouble,
-};
+use crate::locations::log::{Content, Log, LogError, PUBLISH_TASK, RESEND_TASKS, Row, SetAside, Task};
 use crate::locations::outbox::{News, Next, ROWS_MAX, Resend, State, Verdict};
 use crate::locations::protocol::{GivenUp, JobRefusal, OutboxSeen, Range, Resending};
 use crate::objects::{Cause, Class, Failure};
@@ -47,6 +45,18 @@ pub struct Ticket {
     first_n: u64,
     /// The last.
     last_n: u64,
+}
+
+impl Ticket {
+    /// That of the message that is one row of its object's.
+    pub(crate) fn of_row(n: u64) -> Self {
+        Self { first_n: n, last_n: n }
+    }
+
+    /// The last `n` that the publication stands for.
+    pub(crate) fn last_n(self) -> u64 {
+        self.last_n
+    }
 }
 
 /// The most messages that were given up that one answer tells of.
@@ -137,7 +147,8 @@ impl<L: Log> Job<L> {
     pub fn published(&mut self, now: Millis) -> Result<(), LogError> {
         let resent = self.outbox.resending();
         // All of it is tried, whatever the storage says to the first.
-        let told = self.outbox.published(now).map_or(Ok(()), |trouble| self.tell(resumed(&trouble), now));
+        let told =
+            self.outbox.published(now).map_or(Ok(()), |trouble| self.tell(Notice::resumed(&trouble), now));
         let reached = resent.map_or(Ok(()), |Resend { task, first_n, .. }| {
             self.log.reached(first_n).and(self.log.end_task(task))
         });
@@ -176,7 +187,7 @@ impl<L: Log> Job<L> {
                 }
                 let over = self.outbox.given_up();
                 let told = self.tell(Notice::GivenUp { n: last_n, cause }, now);
-                let over = over.map_or(Ok(()), |trouble| self.tell(resumed(&trouble), now));
+                let over = over.map_or(Ok(()), |trouble| self.tell(Notice::resumed(&trouble), now));
                 let ended = resent.map_or(Ok(()), |resend| self.log.end_task(resend.task));
                 told.and(over).and(ended).and(self.forget_trouble())
             }
@@ -220,6 +231,7 @@ impl<L: Log> Job<L> {
         let due = self.outbox.due().into_iter().chain(self.reports.due(now)).chain(self.revocations.due());
         let due = due.chain(self.vitals.keep_due()).chain(self.untold_due(now));
         let due = due.chain(self.listing.due().filter(|_| self.settings.lists));
+        let due = due.chain(self.notifying.due().filter(|_| self.settings.notifies));
         let stands = self.open().map(|open| open.ends_at());
         let stands = stands.into_iter().chain(self.watch_due()).min().or_else(|| self.retained_until());
         self.alarm.arm(due.chain(self.holds_until()).min(), stands, now)
@@ -264,7 +276,7 @@ impl<L: Log> Job<L> {
     pub(super) fn tell(&mut self, notice: Notice, now: Millis) -> Result<(), LogError> {
         self.notices.push(notice);
         let Some((kind, since, cause)) = notice.reported() else { return Ok(()) };
-        let Some(job_id) = self.sequence.job().cloned() else { return Ok(()) };
+        let Some(job_id) = self.sequence.job().cloned().map(Some) else { return Ok(()) };
         let r#ref = self.settings.reference.clone();
         let queued = self.reports.push(Report { kind, job_id, r#ref, at: now, since, cause, times: 1 }, now);
         self.log.put_task(queued.id, &Task::Report(queued))
@@ -383,11 +395,6 @@ impl<L: Log> Job<L> {
         }
         Ok(())
     }
-}
-
-/// That what had kept anything from leaving is over.
-fn resumed(trouble: &Trouble) -> Notice {
-    Notice::Resumed { since: trouble.since, is_told: trouble.is_told }
 }
 
 /// The message that rows stand for, ready to be sent, and what it is known by.

@@ -16,6 +16,7 @@ mod faults;
 mod forgetting;
 mod lists;
 mod model;
+mod notifying;
 mod outbox;
 mod registered;
 mod registry_faults;
@@ -49,6 +50,7 @@ pub(in crate::locations) fn settings() -> Settings {
         retention: 30 * DAY,
         silent_after: None,
         lists: false,
+        notifies: false,
     }
 }
 

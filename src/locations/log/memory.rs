@@ -141,7 +141,9 @@ impl Log for MemoryLog {
         kept.strip();
         kept.rows = last.iter().cloned().collect();
         kept.position = Position { sent: *sent, infl: None };
-        kept.tasks.retain(|_, task| matches!(task, Task::Publish(_) | Task::Revoke(_) | Task::List(_)));
+        kept.tasks.retain(|_, task| {
+            matches!(task, Task::Publish(_) | Task::Revoke(_) | Task::List(_) | Task::Notify(_))
+        });
         kept.tasks.insert(FORGET_TASK, Task::Forget { by: *by });
         kept.writes += 1;
         Ok(())

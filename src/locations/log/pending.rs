@@ -1,6 +1,8 @@
 //! What is kept beside the log: what has not reached Ably, why, and what must still be done.
 
+use crate::ids::UserId;
 use crate::index::List;
+use crate::jobs::news::News;
 use crate::jobs::revocation::Revocation;
 use crate::objects::{Cause, Millis};
 use crate::operations::queue::Queued;
@@ -19,7 +21,7 @@ pub struct SetAside {
 }
 
 /// What must still be done, and is written down beside the log. Each kind has ids of its own: 0 for the one of the outbox, from 1
-/// on for reports, as many as one of a kind, from [`RESEND_TASKS`] on for what is sent again, from [`REVOKE_TASKS`] on, [`FORGET_TASK`], and [`LIST_TASK`].
+/// on for reports, as many as one of a kind, from [`RESEND_TASKS`] on for what is sent again, from [`REVOKE_TASKS`] on, [`FORGET_TASK`], [`LIST_TASK`], and from [`NOTIFY_TASKS`] on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// Publish again, and no sooner.
@@ -42,6 +44,8 @@ pub enum Task {
     },
     /// Tell lists how the job is now.
     List(Untold),
+    /// Tell users of a change.
+    Notify(Unnotified),
 }
 
 impl Task {
@@ -53,7 +57,8 @@ impl Task {
             | Self::Resend { .. }
             | Self::Revoke(_)
             | Self::Forget { .. }
-            | Self::List(_) => None,
+            | Self::List(_)
+            | Self::Notify(_) => None,
         }
     }
 }
@@ -72,6 +77,22 @@ pub const FORGET_TASK: u64 = 1 << 42;
 
 /// The task that is [`Task::List`].
 pub const LIST_TASK: u64 = FORGET_TASK + 1;
+
+/// The id of a [`Task::Notify`] is this and the version of the job.
+pub const NOTIFY_TASKS: u64 = 1 << 43;
+
+/// Who has yet to be told of a change of the job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unnotified {
+    /// The job's version by that change.
+    pub version: u64,
+    /// Whose inboxes have not said that they have it, and what they are told; of each user in the order in which they are.
+    pub news: Vec<(UserId, News)>,
+    /// When they are told next, Unix milliseconds.
+    pub due: Millis,
+    /// How often that was in vain.
+    pub failures: u32,
+}
 
 /// Which lists have yet to be told how the job is. It stays when none has, as long as the job goes on: by it `rev` counts on.
 #[derive(Debug, Clone, PartialEq, Eq)]

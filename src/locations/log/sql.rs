@@ -6,7 +6,7 @@
 mod past;
 mod record;
 mod schema;
-mod tasks;
+pub(crate) mod tasks;
 mod v1;
 
 use self::record::{append, columns, select};

@@ -15,9 +15,10 @@ import { ABLY_KEY, SESSION_SECRET, as, seconds } from "./service.ts";
 // A cursor knows how many rows were written once it is read to its end, as the service reads each before it runs another.
 //
 // `GET /counted/<job>/<time>` waits until the job's outbox is idle, puts the clock on to that time, and tells the costs; without a time it
-// does the first and the last. `GET /list/<name>` tells those of a list of jobs.
+// does the first and the last. `GET /list/<name>` tells those of a list of jobs, and
+// `GET /inbox/<user>` those of a user's inbox.
 const ENTRY = `
-import towline, { Index as PlainIndex, Job as PlainJob, Operations } from "./towline.js";
+import towline, { Inbox as PlainInbox, Index as PlainIndex, Job as PlainJob, Operations } from "./towline.js";
 export { Operations };
 
 const IDLE_MS = 20_000;
@@ -84,6 +85,7 @@ const counting = (Plain) => class extends Plain {
 
 export class Job extends counting(PlainJob) {}
 export class Index extends counting(PlainIndex) {}
+export class Inbox extends counting(PlainInbox) {}
 
 async function idle(request, env, job) {
   const outbox = new Request(new URL("/api/jobs/" + job + "/outbox", request.url), request);
@@ -99,6 +101,7 @@ async function idle(request, env, job) {
 export default {
   async fetch(request, env) {
     const [, what, job, wanted] = new URL(request.url).pathname.split("/");
+    if (what === "inbox") return Response.json(await env.INBOXES.get(env.INBOXES.idFromName(job)).costs());
     if (what === "list") return Response.json(await env.INDEXES.get(env.INDEXES.idFromName(job)).costs());
     if (what !== "counted") return towline.fetch(request, env);
     const object = env.JOBS.get(env.JOBS.idFromName(job));
@@ -182,6 +185,11 @@ export class Counted {
   /** What a list of jobs has cost. */
   async list(name: string): Promise<Costs> {
     return (await this.#client.send("GET", `/list/${name}`)).json;
+  }
+
+  /** What a user's inbox has cost. */
+  async inbox(user: string): Promise<Costs> {
+    return (await this.#client.send("GET", `/inbox/${user}`)).json;
   }
 
   /** What a job has cost, once nothing waits and Ably's last answer is known. */

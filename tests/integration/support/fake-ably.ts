@@ -59,6 +59,11 @@ export function refusedWhole(status: number, code: number, headers: Record<strin
 /** What stands in the place of a job's id for what operators hear: no job has it. */
 export const OPERATIONS = "admin:ops";
 
+/** What stands in the place of a job's id for what a user is told: no job has it. */
+export function inboxOf(user: string): string {
+  return `user:${user}`;
+}
+
 /** How a publish is answered, with the means to cut its connection. */
 export type Behaviour = (publish: Publish, cut: () => void) => Response | Promise<Response>;
 
@@ -202,8 +207,9 @@ export class FakeAbly {
   async #answer(url: URL, request: Request): Promise<Response> {
     if (url.pathname === "/messages") return this.#answerBatch(url, request);
     if (/^\/keys\/[^/]+\/revokeTokens$/.test(url.pathname)) return this.#answerRevocation(url, request);
-    const channel = /^\/channels\/(?:dispatch%3Ajob%3A([^/]+)|admin%3Aops)\/messages$/.exec(url.pathname);
-    const jobId = channel?.[0] === undefined ? undefined : (channel[1] ?? OPERATIONS);
+    const channel = /^\/channels\/(?:dispatch%3Ajob%3A([^/]+)|notifications%3Auser%3A([^/]+)|admin%3Aops)\/messages$/.exec(url.pathname);
+    const user = channel?.[2] === undefined ? undefined : inboxOf(decodeURIComponent(channel[2]));
+    const jobId = channel?.[0] === undefined ? undefined : (channel[1] ?? user ?? OPERATIONS);
     if (jobId === undefined) {
       this.strays.push(url.href);
       return new Response(null, { status: 404 });
@@ -226,7 +232,7 @@ export class FakeAbly {
   // What is in it is written as each message was, so that its bytes can be compared whichever way they came.
   async #answerBatch(url: URL, request: Request): Promise<Response> {
     const specs = JSON.parse(await request.text()) as { channels: [string]; messages: [object] }[];
-    const jobs = specs.map(({ channels: [channel] }) => channel.replace("dispatch:job:", ""));
+    const jobs = specs.map(({ channels: [channel] }) => channel.replace("dispatch:job:", "").replace(/^notifications:user:/, inboxOf("")));
     const batch = { jobs, at: performance.now() };
     const number = this.batches.push(batch);
     jobs.forEach((job) => this.#departs(job));

@@ -125,6 +125,23 @@ export class Service {
     return storage.exec(query) as Promise<any[]>;
   }
 
+  /** The same of a user's inbox, and for a moment at which that is at rest. */
+  async inboxSql(user: string, query: string): Promise<any[]> {
+    const storage = await this.#harness.getWorker().getDurableObjectStorage("Inbox", { name: user });
+    return storage.exec(query) as Promise<any[]>;
+  }
+
+  /** Throws a user's inbox out of memory, which has to be at rest. */
+  async forgetInbox(user: string): Promise<void> {
+    await this.#harness.getWorker().evictDurableObject("Inbox", { name: user });
+  }
+
+  /** What the log calls a user: their inbox's id. */
+  async inboxReference(user: string): Promise<string> {
+    const { INBOXES } = (await this.#harness.getWorker().getEnv()) as { INBOXES: { idFromName(name: string): unknown } };
+    return String(await INBOXES.idFromName(user));
+  }
+
   /** The same for a publisher's. */
   async publisherSql(name: string, query: string): Promise<any[]> {
     const storage = await this.#harness.getWorker().getDurableObjectStorage("Publisher", { name });

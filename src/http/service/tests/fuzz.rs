@@ -321,6 +321,7 @@ fn new_job() -> Job<MemoryLog> {
         retention: 30 * 86_400_000,
         silent_after: None,
         lists: true,
+        notifies: true,
     };
     Job::wake(MemoryLog::default(), settings).unwrap()
 }

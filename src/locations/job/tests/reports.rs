@@ -77,7 +77,7 @@ fn a_change_is_reported_once_and_again_until_somebody_takes_it() {
     let mut world = World::new();
     world.post(Err(no_access()), NOW);
     let held = world.job.report(NOW).unwrap();
-    let (kind, job_id, cause) = (Kind::HELD, job_id(), Some(Cause::of(&no_access())));
+    let (kind, job_id, cause) = (Kind::HELD, Some(job_id()), Some(Cause::of(&no_access())));
     let expected = Report { kind, job_id, r#ref: "ref-1".to_owned(), at: NOW, since: None, cause, times: 1 };
     assert_eq!(held, expected);
     assert_eq!(world.job.report(NOW), None, "one is on its way");

@@ -5,7 +5,7 @@
 //! one. What an older build must not touch at all is named in `meta.needs`, a state that it does not know included.
 
 use super::record::append;
-use super::v1;
+use super::{tasks, v1};
 use crate::ids::UserId;
 use crate::locations::log::{Life, LogError};
 use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
@@ -43,9 +43,7 @@ const CREATE: [Statement; 5] = [
     // Messages that Ably refuses for good.
     "CREATE TABLE IF NOT EXISTS set_aside (first_n INTEGER PRIMARY KEY, last_n INTEGER NOT NULL, \
         ts INTEGER NOT NULL, cause TEXT NOT NULL)",
-    // What must still be done elsewhere, and when it is tried next.
-    "CREATE TABLE IF NOT EXISTS tasks (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, due INTEGER NOT NULL, \
-        failures INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL)",
+    tasks::CREATE,
 ];
 
 /// SQLite's own table: reading `meta` where there is none is an error.

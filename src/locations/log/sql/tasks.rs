@@ -2,20 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::UserId;
 use crate::index::List;
+use crate::jobs::news::News;
 use crate::jobs::revocation::Revocation;
-use crate::locations::log::{LogError, Task, Trouble, Untold};
+use crate::locations::log::{LogError, Task, Trouble, Unnotified, Untold};
 use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
 use crate::objects::{Cause, Millis};
 use crate::operations::Report;
 use crate::operations::queue::Queued;
 
+/// What must still be done elsewhere, and when it is tried next.
+pub(crate) const CREATE: Statement = "CREATE TABLE IF NOT EXISTS tasks (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, due INTEGER NOT NULL, \
+        failures INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL)";
 const ALL: Statement = "SELECT kind, id, due, failures, body FROM tasks ORDER BY id";
 const PUT: Statement = "INSERT OR REPLACE INTO tasks (id, kind, due, failures, body) VALUES (?, ?, ?, ?, ?)";
 const END: Statement =
-    "DELETE FROM tasks WHERE id = ? AND kind IN ('publish', 'report', 'resend', 'revoke', 'list')";
+    "DELETE FROM tasks WHERE id = ? AND kind IN ('publish', 'report', 'resend', 'revoke', 'list', 'notify')";
 const KEEP_THOSE_OF_FORGETTING: Statement =
-    "DELETE FROM tasks WHERE kind NOT IN ('publish', 'revoke', 'forget', 'list')";
+    "DELETE FROM tasks WHERE kind NOT IN ('publish', 'revoke', 'forget', 'list', 'notify')";
 
 const PUBLISH: &str = "publish";
 const REPORT: &str = "report";
@@ -23,6 +28,7 @@ const RESEND: &str = "resend";
 const REVOKE: &str = "revoke";
 const FORGET: &str = "forget";
 const LIST: &str = "list";
+const NOTIFY: &str = "notify";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,8 +54,14 @@ struct Lists {
     lists: Vec<List>,
 }
 
+#[derive(Serialize, Deserialize)]
+struct Notify {
+    version: u64,
+    news: Vec<(UserId, News)>,
+}
+
 /// All of them that this build knows: another build's are for it to do.
-pub(super) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
+pub(crate) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
     let mut tasks = Vec::new();
     for row in sql.exec(ALL, vec![])? {
         let mut record = Record::new(row);
@@ -72,6 +84,9 @@ pub(super) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
             FORGET => Ok(Task::Forget { by: until }),
             LIST => serde_json::from_str(&body)
                 .map(|Lists { rev, lists }| Task::List(Untold { rev, lists, due: until, failures })),
+            NOTIFY => serde_json::from_str(&body).map(|Notify { version, news }| {
+                Task::Notify(Unnotified { version, news, due: until, failures })
+            }),
             _ => continue,
         };
         // One that cannot be read is as one that was never written: the outbox begins anew, or is asked again.
@@ -80,7 +95,7 @@ pub(super) fn all(sql: &impl Sql) -> Result<Vec<(u64, Task)>, LogError> {
     Ok(tasks)
 }
 
-pub(super) fn put(sql: &impl Sql, id: u64, task: &Task) -> Result<(), LogError> {
+pub(crate) fn put(sql: &impl Sql, id: u64, task: &Task) -> Result<(), LogError> {
     let (kind, due, failures, body) = match task {
         Task::Publish(Trouble { cause, until, failures, held, since, is_told }) => {
             let publish = Publish { cause: *cause, held: *held, since: Some(*since), is_told: *is_told };
@@ -97,6 +112,10 @@ pub(super) fn put(sql: &impl Sql, id: u64, task: &Task) -> Result<(), LogError> 
         Task::List(Untold { rev, lists, due, failures }) => {
             (LIST, *due, *failures, serde_json::to_string(&Lists { rev: *rev, lists: lists.clone() }))
         }
+        Task::Notify(Unnotified { version, news, due, failures }) => {
+            let notify = Notify { version: *version, news: news.clone() };
+            (NOTIFY, *due, *failures, serde_json::to_string(&notify))
+        }
     };
     let body = body.map_err(|_| LogError::Damaged("a task"))?;
     let values = vec![
@@ -110,7 +129,7 @@ pub(super) fn put(sql: &impl Sql, id: u64, task: &Task) -> Result<(), LogError> 
     Ok(())
 }
 
-pub(super) fn end(sql: &impl Sql, id: u64) -> Result<(), LogError> {
+pub(crate) fn end(sql: &impl Sql, id: u64) -> Result<(), LogError> {
     sql.exec(END, vec![count(id)])?;
     Ok(())
 }

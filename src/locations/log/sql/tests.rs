@@ -2,6 +2,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::ids::UserId;
+use crate::inbox::object::tests as inbox;
 use crate::index::lists::tests as lists;
 use crate::locations::clock::Ahead;
 use crate::locations::clock::Clock;
@@ -20,7 +21,7 @@ mod statements;
 fn report() -> Queued {
     let report = Report {
         kind: Kind::SET_ASIDE,
-        job_id: life().job,
+        job_id: Some(life().job),
         r#ref: "r".to_owned(),
         at: 7,
         since: None,

@@ -129,6 +129,7 @@ fn what_each_statement_gives_is_written_down() {
 
     desk::every_statement(noting.clone());
     lists::every_statement(noting.clone());
+    inbox::every_statement(noting.clone());
 
     let notes = serde_json::to_string_pretty(&*noting.notes.borrow()).unwrap() + "\n";
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
