@@ -50,6 +50,12 @@ impl Scope {
         }
     }
 
+    /// Whether whoever asks may know that all has left up to this `n`, in this life.
+    fn has_place(&self, epoch: u64, n: u64) -> bool {
+        let is_before = matches!(self, Self::Present { after, .. } if n <= *after);
+        self.has_life(epoch) && !is_before
+    }
+
     fn has(&self, epoch: u64, kept: &Kept<'_>) -> bool {
         self.has_life(epoch)
             && match self {
@@ -190,7 +196,7 @@ impl Page {
         let set_aside = set_aside(log, &found)?;
         let locations: Vec<Location> = found.into_iter().map(|(_, location)| location).collect();
         let next = locations.last().filter(|_| has_next).map(Location::place);
-        let published = log.place_at(sent)?.filter(|place| wanted.scope.has_life(place.epoch));
+        let published = log.place_at(sent)?.filter(|place| wanted.scope.has_place(place.epoch, sent));
         let published = published.map(|Place { epoch, seq }| Published { epoch, seq });
         Ok(Self { job_id: job, epoch, published, set_aside, locations, next })
     }
