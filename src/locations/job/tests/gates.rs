@@ -6,6 +6,8 @@ use crate::jobs::Wanted as Registered;
 use crate::jobs::revocation::Outcome;
 use crate::sessions::Role;
 
+mod model;
+
 /// Metres north of the place, in degrees.
 const METRE: f64 = 1.0 / 111_195.08;
 
