@@ -70,12 +70,6 @@ impl<L: Log> Job<L> {
         }
     }
 
-    /// Notes what live fixes have said that were accepted just now, and sees to what comes of it.
-    pub(super) fn came_near(&mut self, near: Near, now: Millis) -> Result<(), LogError> {
-        self.near = near;
-        self.follow_gate(now)
-    }
-
     /// Opens the gate where it is time, or a vehicle has come near; and tells that this has arrived, where it has.
     pub(super) fn follow_gate(&mut self, now: Millis) -> Result<(), LogError> {
         let Some(epoch) = self.sequence.epoch() else { return Ok(()) };

@@ -194,7 +194,7 @@ impl Model {
             let may_open = wanted.from.is_none_or(|from| NOW + from <= at);
             if let Some(within) = wanted.within
                 && may_open
-                && !self.opened.is_some_and(|opened| opened.epoch == Some(fix.epoch))
+                && self.opened.is_none_or(|opened| opened.epoch != Some(fix.epoch))
                 && metres + fix.accuracy.unwrap_or(50.0) <= f64::from(within)
             {
                 self.opened = Some(Start { epoch: Some(fix.epoch), after: index + 1, since: at });
@@ -234,13 +234,14 @@ struct Game {
     sent: u32,
     refuse: Option<(u32, bool)>,
     limit: u32,
+    checks: usize,
 }
 
 impl Game {
     fn new(limit: u32) -> Self {
         let sql = Refusing::new();
         let job = Self::woken(&sql);
-        Self { sql, job, model: Model::default(), now: NOW, sent: 0, refuse: None, limit }
+        Self { sql, job, model: Model::default(), now: NOW, sent: 0, refuse: None, limit, checks: 0 }
     }
 
     fn woken(sql: &Refusing) -> Kind {
@@ -262,7 +263,13 @@ impl Game {
         super::ask(&mut self.job, request, self.now)
     }
 
-    fn trail(&mut self, role: Role, who: &str, after: Option<Place>, limit: u32) -> Result<Value, JobRefusal> {
+    fn trail(
+        &mut self,
+        role: Role,
+        who: &str,
+        after: Option<Place>,
+        limit: u32,
+    ) -> Result<Value, JobRefusal> {
         let by = Some(viewer(role, who));
         self.ask(JobRequest::Trail { job: job_id(), after, limit, names: false, viewer: by })
     }
@@ -349,13 +356,7 @@ impl Game {
     }
 
     /// Has the model go on to what has become of an act.
-    fn follow(
-        &mut self,
-        before: Option<u64>,
-        put: Option<Wanted>,
-        at: Millis,
-        forgets: bool,
-    ) {
+    fn follow(&mut self, before: Option<u64>, put: Option<Wanted>, at: Millis, forgets: bool) {
         // What is put takes effect before what is seen next.
         self.model.pass(before, self.now);
         let staff = self.ask(JobRequest::Job { job: job_id(), viewer: viewer(Role::Admin, "x") });
@@ -368,7 +369,11 @@ impl Game {
                 it.driver.as_ref().map(UserId::as_str) == driver
                     && it.place.map(|place| place.lat) == Some(PLACES[put.place].0)
                     && gate.unwrap_or_default() == wanted
-                    && it.customers.iter().map(UserId::as_str).eq((0..2).filter(|who| put.customers >> who & 1 == 1).map(|who| CUSTOMERS[who]))
+                    && it
+                        .customers
+                        .iter()
+                        .map(UserId::as_str)
+                        .eq((0..2).filter(|who| put.customers >> who & 1 == 1).map(|who| CUSTOMERS[who]))
             })
         };
         if let Some(wanted) = put.filter(is_put).filter(|put| self.model.wanted != Some(*put)) {
@@ -380,10 +385,14 @@ impl Game {
         self.model.follow(kept, at);
         let epoch = self.epoch();
         self.model.pass(epoch, self.now);
-        let is_open = staff.is_ok_and(|job| job["gate"]["customer"].get("openedAt").is_some());
-        if forgets && self.model.is_open_in(epoch) && !is_open {
-            // The storage has refused to write it down, and which fix that was is forgotten: the next one opens it.
-            self.model.opened = None;
+        if forgets && self.model.is_open_in(epoch) {
+            // The storage has refused to write it down, and which fix that was is forgotten: the last live one opens it, or the next.
+            let opening = self.job.registration.as_ref().and_then(|it| it.gate(epoch)?.1);
+            let rows = self.job.log.rows_after(0, 10_000).unwrap();
+            let up_to = |n| rows.iter().flat_map(Row::fixes).filter(|kept| kept.n <= n).count();
+            let after = opening.map(|opening| up_to(opening.n));
+            assert!(after.is_none_or(|after| self.model.opened.unwrap().after <= after));
+            self.model.opened = self.model.opened.zip(after).map(|(opened, after)| Start { after, ..opened });
         }
         if forgets {
             let told = self.arrivals();
@@ -396,7 +405,8 @@ impl Game {
         // Before the first life there is no table.
         let rows = self.job.sequence.job().map(|_| self.job.log.rows_after(0, 10_000).unwrap());
         let rows = rows.unwrap_or_default();
-        let is_arrival = |row: &&Row| matches!(&row.content, Content::Message(ready) if ready.name == "driver.arrived");
+        let is_arrival =
+            |row: &&Row| matches!(&row.content, Content::Message(ready) if ready.name == "driver.arrived");
         rows.iter().filter(is_arrival).map(|row| row.epoch).collect()
     }
 
@@ -479,8 +489,12 @@ impl Game {
     /// However it is read, it is the same, and no text has the coordinates of another fix.
     fn check_pages(&mut self, name: &str, visible: &[Kept]) {
         let last = self.model.kept.last().map_or(0, |fix| fix.epoch);
-        let mut afters = vec![None, Some(Place { epoch: last, seq: 0 }), Some(Place { epoch: last.saturating_sub(1), seq: 7 })];
-        afters.extend(self.model.kept.iter().step_by(3).map(|fix| Some(Place { epoch: fix.epoch, seq: fix.seq })));
+        let place = |fix: &Kept| Place { epoch: fix.epoch, seq: fix.seq };
+        let fixes = &self.model.kept;
+        let ends = [fixes.get(fixes.len() / 2), fixes.iter().rfind(|fix| !visible.contains(fix))];
+        let mut afters = vec![None, Some(Place { epoch: last, seq: 0 })];
+        afters.extend(ends.into_iter().flatten().map(|fix| Some(place(fix))));
+        afters.push(Some(Place { epoch: last.saturating_sub(1), seq: 7 }));
         let hidden: Vec<String> = self
             .model
             .kept
@@ -488,13 +502,18 @@ impl Game {
             .filter(|fix| !visible.contains(fix))
             .map(|fix| fix.lng.to_string())
             .collect();
-        for start in afters {
+        // One of them at each step.
+        self.checks += 1;
+        if let Some(start) = afters.get(self.checks % afters.len()).copied() {
             let (mut after, mut read) = (start, Vec::new());
             loop {
                 let page = self.trail(Role::Customer, name, after, self.limit).unwrap();
                 for format in [Format::Json, Format::GeoJson, Format::GeoJsonLine, Format::Gpx] {
                     let (text, _) = format.tell(&job_id(), page.to_string()).unwrap();
-                    assert!(!hidden.iter().any(|lng| text.contains(lng)), "{text} has what is not for {name}");
+                    assert!(
+                        !hidden.iter().any(|lng| text.contains(lng)),
+                        "{text} has what is not for {name}"
+                    );
                 }
                 read.extend(page["locations"].as_array().unwrap().iter().map(Kept::of));
                 after = page["next"].as_str().and_then(Place::parse);
@@ -503,7 +522,7 @@ impl Game {
                 }
             }
             let start = start.unwrap_or_default();
-            let rest = visible.iter().filter(|fix| Place { epoch: fix.epoch, seq: fix.seq } > start);
+            let rest = visible.iter().filter(|fix| place(fix) > start);
             assert!(read.iter().eq(rest), "after {start} to {name}");
         }
     }
