@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::ids::{EntityId, NotificationId, EventType, UserId};
+use crate::ids::{EntityId, EventType, NotificationId, UserId};
 use crate::locations::fix::Reason;
 use crate::locations::log::Ready;
 use crate::objects::Millis;
@@ -153,8 +153,7 @@ impl Notification {
         let version: u64 = read("version", version)?;
         Ok(Self {
             id: id.ok_or_else(|| wrong("id", Reason::InvalidId))?,
-            kind: EventType::parse(text("type", kind)?)
-                .map_err(|_| wrong("type", Reason::InvalidId))?,
+            kind: EventType::parse(text("type", kind)?).map_err(|_| wrong("type", Reason::InvalidId))?,
             entity_id: EntityId::parse(text("entityId", entity)?)
                 .map_err(|_| wrong("entityId", Reason::InvalidId))?,
             version: Some(version)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::registration::Registration;
-use crate::ids::{EntityId, IdError, JobId, NotificationId, EventType, UserId};
+use crate::ids::{EntityId, EventType, IdError, JobId, NotificationId, UserId};
 use crate::inbox::Notification;
 use crate::inbox::notification::OWN;
 

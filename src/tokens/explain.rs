@@ -74,6 +74,8 @@ pub enum DecidedBy {
     Registry,
     /// What the session lists.
     Claim,
+    /// A gate of the job: whoever it is for never gets the channel.
+    Gate,
     /// The job has ended.
     Closed,
 }
@@ -174,6 +176,7 @@ impl Pending {
             Standing::Admitted if is_over => (false, DecidedBy::Closed),
             Standing::Admitted => (true, DecidedBy::Registry),
             Standing::Waiting | Standing::Foreign => (false, DecidedBy::Registry),
+            Standing::Gated => (false, DecidedBy::Gate),
             Standing::Refused => (false, DecidedBy::Closed),
         };
         Explanation { allowed, decided_by, rule: Some(self.rule), job: Some(self.job) }

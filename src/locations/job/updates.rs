@@ -53,9 +53,8 @@ impl Said<'_> {
             Self::Life(Event::Assigned | Event::Reassigned | Event::Closed(_), version) => {
                 format!("{job}/{epoch}.v{version}")
             }
-            Self::Life(Event::Updated | Event::Silent { .. } | Event::Heard { .. }, _) | Self::Update(_) => {
-                format!("{job}/{epoch}.n{n}")
-            }
+            Self::Life(Event::Updated | Event::Silent { .. } | Event::Heard { .. } | Event::Arrived, _)
+            | Self::Update(_) => format!("{job}/{epoch}.n{n}"),
         };
         let data = data.map_err(|_| LogError::Damaged("an event"))?;
         Ok(Ready { channel: event::channel(job), name: name.to_owned(), id, data })
