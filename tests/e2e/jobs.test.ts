@@ -129,3 +129,25 @@ inBothFormats(world, "late fixes are told beside the marker, or without it, and 
   const [backfilled, updated] = ["location.backfilled", "location.updated"];
   assert.deepEqual(listener.messages.map(({ name }) => name), [updated, updated, backfilled, backfilled, updated]);
 });
+
+inBothFormats(world, "an event of the platform's is heard once, after the fixes that came before it", async (_, clients) => {
+  const job = unique("job");
+  const session = world.session({ role: "driver", jobs: [job] });
+  const platform = { authorization: `Bearer ${world.session({ role: "service" })}` };
+  const listener = await Listener.on(await clients.connected(world.session({ role: "customer", jobs: [job] })), job);
+  const statuses = [];
+  for (const [index, id] of ["a", "b", "a"].entries()) {
+    await post(world, session, job, { lat: index, lng: 1 });
+    const body = JSON.stringify({ id, type: "photo.added", version: 1 });
+    const response = await fetch(`${world.url}/api/jobs/${job}/events`, { method: "POST", headers: platform, body });
+    statuses.push(((await response.json()) as { status: string }).status);
+  }
+  assert.deepEqual(statuses, ["accepted", "accepted", "duplicate"]);
+  await listener.hears(3);
+  let last = 0;
+  const heard = listener.messages.flatMap(({ name, data }) => {
+    if (name !== "job.updated") last = data.seq;
+    return name === "job.updated" ? [[data.id, data.type, data.version, data.afterSeq, last]] : [];
+  });
+  assert.deepEqual(heard, [["a", "photo.added", 1, 1, 1], ["b", "photo.added", 1, 2, 2]]);
+});

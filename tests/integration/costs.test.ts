@@ -77,6 +77,7 @@ test("what a job's registration, a change and its close cost, and that lists kno
   const steps = [
     { name: "PUT with a driver and a customer", told: 3, listed: 3, notified: 2, send: () => service.change("PUT", job, { driver: "d", customers: ["c"] }) },
     { name: "one customer more", told: 2, listed: 2, notified: 1, send: () => service.change("PUT", `${job}/customers/e`, {}) },
+    { name: "an event of the platform's", told: 0, listed: 0, notified: 0, send: () => service.change("POST", `${job}/events`, { id: "e", type: "t", version: 1 }) },
     // Each of the lists sets an alarm, by which the job's name goes. What is revoked this Ably never confirms, so the job is not quiet.
     { name: "close", told: 4, listed: 8, notified: 3, send: () => service.change("POST", `${job}/close`, { reason: "done" }) },
   ];

@@ -13,6 +13,7 @@ const registered = (isClosed: boolean): Registered => ({
     { epoch: 10, seq: 2, driver: "a", lat: 0.2 },
     { epoch: 20, seq: 1, driver: "b", lat: 0.3 },
   ],
+  announced: [],
   isClosed,
 });
 const told = (name: string, data: object): Message => ({ name, timestamp: 0, data });
@@ -35,6 +36,21 @@ test("what came before the job was registered is by claims, and is over then", (
   assert.deepEqual(judgeRegistered(claimed, [fix(5, 1, 0.5), ...rest]), { withdrawn: 1, findings: [] });
   assert.notDeepEqual(judgeRegistered(claimed, [fix(5, 2, 0.6), ...rest]).findings, []);
   assert.notDeepEqual(judgeRegistered(claimed, [assigned, fix(5, 1, 0.5), ...rest.slice(1)]).findings, []);
+});
+
+test("an event that is lost, in another place or in another life is found", () => {
+  const job = { ...registered(false), announced: [{ id: "e", epoch: 20, afterSeq: 1 }, { id: "withdrawn", epoch: 10, afterSeq: 2 }] };
+  const event = (epoch: number, afterSeq: number, id = "e") => told("job.updated", { epoch, afterSeq, id });
+  const before = [assigned, event(10, 0, "v1"), fix(10, 1, 0.1), reassigned, event(20, 0, "v2")];
+  assert.deepEqual(judgeRegistered(job, [...before, fix(20, 1, 0.3), event(20, 1)]), { withdrawn: 1, findings: [] });
+  for (const history of [
+    [...before, fix(20, 1, 0.3)],
+    [...before, event(20, 1), fix(20, 1, 0.3)],
+    [...before, event(20, 0), fix(20, 1, 0.3)],
+    [assigned, fix(10, 1, 0.1), event(10, 1), reassigned, fix(20, 1, 0.3)],
+  ]) {
+    assert.notDeepEqual(judgeRegistered(job, history).findings, [], JSON.stringify(history));
+  }
 });
 
 test("each way in which access can outlast its end is found", () => {

@@ -1,5 +1,5 @@
-// A platform that registers jobs, hands them from one driver to another, and closes them, in the midst of all that; and two drivers who post
-// to each, whether it is theirs or not. Its jobs are judged by other rules: what is not published any more is meant to be so.
+// A platform that registers jobs, hands them from one driver to another, tells of other changes, and closes them, in the midst of all that;
+// and two drivers who post to each, whether it is theirs or not. Its jobs are judged by other rules: what is not published any more is meant to be so.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { Rest } from "ably";
@@ -25,12 +25,20 @@ interface Taken {
   lat: number;
 }
 
+/** An event that the platform was told a place for. */
+interface Announced {
+  id: string;
+  epoch: number;
+  afterSeq: number;
+}
+
 /** A job as its platform knows it. */
 export interface Registered {
   job: string;
   /** Whose each epoch is, from the first on that began when the job was registered: before that it was whoever's claims said so. */
   epochs: Map<number, string>;
   taken: Taken[];
+  announced: Announced[];
   isClosed: boolean;
 }
 
@@ -39,7 +47,8 @@ export interface Dispatched {
   reassignments: number;
   closes: number;
   accepted: number;
-  /** Those of them that subscribers never hear, since the job was another's by then, or closed. */
+  events: number;
+  /** Those of the fixes that subscribers never hear, since the job was another's by then, or closed. */
   withdrawn: number;
   findings: string[];
 }
@@ -74,6 +83,7 @@ export class Dispatch {
       reassignments: this.#reassignments,
       closes: this.#jobs.filter(({ isClosed }) => isClosed).length,
       accepted: this.#jobs.reduce((sum, { taken }) => sum + taken.length, 0),
+      events: this.#jobs.reduce((sum, { announced }) => sum + announced.length, 0),
       withdrawn: judged.reduce((sum, { withdrawn }) => sum + withdrawn, 0),
       findings: judged.flatMap(({ findings }) => findings),
     };
@@ -94,13 +104,14 @@ export class Dispatch {
   /** One job after the other. */
   async #slot(slot: number, random: Random): Promise<void> {
     for (let count = 0; !this.#isOver; count += 1) {
-      const job: Registered = { job: `towed-${slot}-${count}`, epochs: new Map(), taken: [], isClosed: false };
+      const job: Registered = { job: `towed-${slot}-${count}`, epochs: new Map(), taken: [], announced: [], isClosed: false };
       this.#jobs.push(job);
       let isOver = false;
       const life = (async () => {
         const changes = random.between(3, 12);
         for (let change = 0; change < changes && !this.#isOver; change += 1) {
           await this.#assign(job, random.pick(DRIVERS));
+          await this.#announce(job, `event-${change}`);
           await delay(random.between(50, 1_500), undefined, { signal: this.#signal });
         }
         if (!this.#isOver) {
@@ -117,6 +128,11 @@ export class Dispatch {
     const { epoch } = await this.#platform("PUT", `/api/jobs/${job.job}`, { driver, customers: ["customer"] });
     if (job.epochs.size > 0 && !job.epochs.has(epoch)) this.#reassignments += 1;
     job.epochs.set(epoch, driver);
+  }
+
+  async #announce(job: Registered, id: string): Promise<void> {
+    const { epoch, afterSeq } = await this.#platform("POST", `/api/jobs/${job.job}/events`, { id, type: "note", version: 1 });
+    job.announced.push({ id, epoch, afterSeq });
   }
 
   async #drive(job: Registered, driver: string, isOver: () => boolean): Promise<void> {
@@ -155,11 +171,15 @@ export class Dispatch {
 }
 
 /** Whether Ably has all that is to be published of it. */
-function isAllThere({ epochs, taken, isClosed }: Registered, history: readonly Message[]): boolean {
+function isAllThere({ epochs, taken, announced, isClosed }: Registered, history: readonly Message[]): boolean {
   if (isClosed) return history.some(({ name }) => name === "job.closed");
   const last = Math.max(...epochs.keys());
   const there = placesIn(history);
-  return taken.every(({ epoch, seq }) => epoch !== last || there.has(`${epoch}.${seq}`));
+  const told = new Set(history.map(({ data }) => data.id));
+  return (
+    taken.every(({ epoch, seq }) => epoch !== last || there.has(`${epoch}.${seq}`)) &&
+    announced.every(({ epoch, id }) => epoch !== last || told.has(id))
+  );
 }
 
 function placesIn(history: readonly Message[]): Set<string> {
@@ -169,7 +189,7 @@ function placesIn(history: readonly Message[]): Set<string> {
 
 /** The judgement on one job. */
 export function judgeRegistered(registered: Registered, history: readonly Message[]): { withdrawn: number; findings: string[] } {
-  const { job, epochs, taken, isClosed } = registered;
+  const { job, epochs, taken, announced, isClosed } = registered;
   const findings: string[] = [];
   const found = (what: string) => void findings.push(`${job}: ${what}`);
   const owners = new Map(taken.map((fix) => [fix.lat, fix]));
@@ -177,6 +197,9 @@ export function judgeRegistered(registered: Registered, history: readonly Messag
   for (const { epoch, seq, driver } of taken) {
     if (epoch >= first && epochs.get(epoch) !== driver) found(`${driver} was told ${epoch}.${seq}, which is an epoch of ${epochs.get(epoch)}`);
   }
+  const places = new Map(announced.map((event) => [event.id, event]));
+  /** The changes that were told, by where and what. */
+  const told = new Set<string>();
   let [present, last, closed] = [0, 0, 0];
   for (const { name = "", data } of history) {
     const { epoch, fromSeq, seq, headSeq = seq, lat, backfill = [] } = data;
@@ -185,6 +208,11 @@ export function judgeRegistered(registered: Registered, history: readonly Messag
     if (name.startsWith("job.")) {
       if (epoch < present) found(`${name} of ${epoch} came after ${present}`);
       if (epoch > present) [present, last] = [epoch, 0];
+      if (name !== "job.updated" || told.has(`${epoch} ${data.id}`)) continue;
+      told.add(`${epoch} ${data.id}`);
+      if (data.afterSeq !== last) found(`${data.id} of ${epoch} came after ${last}, and not after ${data.afterSeq}`);
+      const place = places.get(data.id);
+      if (place !== undefined && (place.epoch !== epoch || place.afterSeq !== data.afterSeq)) found(`${data.id} of ${place.epoch} came in ${epoch}`);
       continue;
     }
     if (present === 0 && epoch < first) present = epoch;
@@ -206,6 +234,9 @@ export function judgeRegistered(registered: Registered, history: readonly Messag
   const missing = taken.filter(({ epoch, seq }) => !there.has(`${epoch}.${seq}`));
   const lastEpoch = Math.max(...epochs.keys());
   for (const { epoch, seq } of missing) if (epoch === lastEpoch && !isClosed) found(`nobody ever heard ${epoch}.${seq}`);
+  for (const { epoch, id } of announced) {
+    if (epoch === lastEpoch && !isClosed && !told.has(`${epoch} ${id}`)) found(`nobody ever heard ${id}`);
+  }
   if (isClosed && closed !== 1) found(`its end was told ${closed} times`);
   return { withdrawn: missing.length, findings };
 }

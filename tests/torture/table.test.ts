@@ -22,7 +22,7 @@ const REPORT: Report = {
   lapses: [],
   verdict: judge([]),
   operators: judgeOperators([], {}),
-  dispatched: { jobs: 3, reassignments: 9, closes: 2, accepted: 40, withdrawn: 1, findings: [] },
+  dispatched: { jobs: 3, reassignments: 9, closes: 2, accepted: 40, events: 7, withdrawn: 1, findings: [] },
   log: [],
 };
 
@@ -37,7 +37,7 @@ test("a run passes when it had what was asked for and nothing is wrong", () => {
     { oddities: ["x"] },
     { lapses: ["x"] },
     { operators: { messages: 1, reports: 1, findings: ["x"] } },
-    { dispatched: { jobs: 1, reassignments: 0, closes: 0, accepted: 0, withdrawn: 0, findings: ["x"] } },
+    { dispatched: { jobs: 1, reassignments: 0, closes: 0, accepted: 0, events: 0, withdrawn: 0, findings: ["x"] } },
     { verdict: { ...verdict, counts: { ...verdict.counts, lost: 1 } } },
   ];
   for (const more of wrong) assert.ok(!passes({ ...REPORT, ...more }), JSON.stringify(more));

@@ -32,6 +32,7 @@ export function table({ options, seconds, kills, faults, posts, statuses, messag
     ...VERDICTS.map(([name, label]): [string, number] => [label, verdict.counts[name]]),
     ["registered jobs, reassigned, closed", `${dispatched.jobs}, ${dispatched.reassignments}, ${dispatched.closes}`],
     ["their fixes accepted, and of those withdrawn", `${dispatched.accepted}, ${dispatched.withdrawn}`],
+    ["events of the platform's, accepted", dispatched.events],
     ["seen, heard or posted by who was in no more", dispatched.findings.length],
     ["to operators: messages, and reports in them", `${operators.messages}, ${operators.reports}`],
     ["to operators: twice, too soon after another, or never", operators.findings.length],
