@@ -190,11 +190,14 @@ impl Inner {
         let report = awake.core.report(now).map(|report| (report, awake.operations.clone()));
         let revoking = awake.core.next_revocation(now).map_err(|error| this.storage_fault(&error));
         let tellings = awake.core.next_tellings(now).map_err(|error| this.storage_fault(&error));
-        let notices = awake.core.next_notifications(now).map_err(|error| this.storage_fault(&error));
+        let notices = awake.core.next_notifications(now).unwrap_or_else(|error| {
+            write(&this.storage_fault(&error));
+            Vec::new()
+        });
+        let notices: Vec<_> = notices.into_iter().map(|it| (it, awake.inboxes.clone())).collect();
         let due = awake.core.revocation_due().into_iter().chain(awake.core.telling_due(now));
         let due = due.chain(awake.core.notifying_due(now)).min();
-        let (route, issuer) = (awake.route.clone(), Rc::clone(&awake.issuer));
-        let (indexes, inboxes) = (awake.indexes.clone(), awake.inboxes.clone());
+        let (route, issuer, indexes) = (awake.route.clone(), Rc::clone(&awake.issuer), awake.indexes.clone());
         drop(awake);
         match revoking {
             Ok(None) => {}
@@ -209,12 +212,8 @@ impl Inner {
             let indexes = indexes.clone();
             spawn_local(async move { this.tell(telling, indexes).await });
         }
-        for notice in notices.unwrap_or_else(|line| {
-            write(&line);
-            Vec::new()
-        }) {
+        for (notice, inboxes) in notices {
             let this = Rc::clone(this);
-            let inboxes = inboxes.clone();
             spawn_local(async move { this.notify(notice, inboxes).await });
         }
         if let Some(due) = due.filter(|due| *due <= now + TIMER_MAX) {

@@ -40,7 +40,7 @@ enum Flight {
     Resend(Resend),
 }
 
-/// The outbox of one job.
+/// The outbox of one object: a job's, or a user's, whose every message is a row.
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// Rows after `position.sent`, perhaps not all of them.

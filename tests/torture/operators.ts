@@ -26,8 +26,8 @@ export function judgeOperators(heard: readonly Message[], faults: Record<string,
     const before = last.get(name);
     if (before !== undefined && data.ts - before < APART_MS) findings.push(`${id}: operators heard ${name} again after ${data.ts - before} ms`);
     last.set(name, data.ts);
-    for (const { jobId, at } of data.jobs) {
-      const report = `${name} of ${jobId} at ${at}`;
+    for (const { jobId, ref, at } of data.jobs) {
+      const report = `${name} of ${jobId ?? ref} at ${at}`;
       if (told.has(report)) findings.push(`${id}: operators heard twice of ${report}`);
       told.add(report);
       reports += 1;
