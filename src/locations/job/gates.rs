@@ -101,9 +101,6 @@ impl<L: Log> Job<L> {
     }
 
     fn arrive(&mut self, epoch: u64, now: Millis) -> Result<(), LogError> {
-        if self.vitals.arrival(epoch).is_some() {
-            return Ok(());
-        }
         let before: Vitals = self.vitals.clone();
         self.vitals.arrive(Arrival { epoch, n: self.sequence.last_n() + 1 });
         self.keep_or_restore(before, now)

@@ -530,7 +530,7 @@ impl Game {
 
 /// How many games are played; more by `GATE_GAMES`.
 fn games() -> u32 {
-    std::env::var("GATE_GAMES").ok().and_then(|games| games.parse().ok()).unwrap_or(120)
+    std::env::var("GATE_GAMES").ok().and_then(|games| games.parse().ok()).unwrap_or(100)
 }
 
 proptest! {
