@@ -5,6 +5,7 @@
 //! - [`index`]: that of a list of jobs.
 //! - [`operations`]: the Durable Object that tells operators.
 //! - [`publisher`]: the Durable Object that publishes for many jobs.
+//! - [`streams`]: what a job's object tells those who read its events.
 //! - [`runtime`]: the few calls of the runtime that all of them use.
 
 mod front;
@@ -13,3 +14,4 @@ mod job;
 mod operations;
 mod publisher;
 mod runtime;
+mod streams;

@@ -96,6 +96,7 @@ pub(super) fn refused(refusal: JobRefusal) -> Problem {
         JobRefusal::NotRegistered => Problem::NotRegistered,
         JobRefusal::EndNeeded => Problem::Job(JobError::END_NEEDED),
         JobRefusal::TooManyCustomers => Problem::Job(JobError::TooManyCustomers),
+        JobRefusal::TooManyStreams => Problem::TooManyStreams,
         // It was told which job it is.
         JobRefusal::Unknown => Problem::Internal,
     }

@@ -34,6 +34,7 @@ use crate::jobs::revocation::TokenRequests;
 use crate::jobs::vitals::Vitals;
 use crate::jobs::{Registration, Viewer};
 use crate::operations::Queue;
+use crate::streams::Readers;
 
 mod forgetting;
 mod listing;
@@ -41,6 +42,7 @@ mod notice;
 mod registered;
 mod revoking;
 mod sending;
+mod streaming;
 mod watching;
 
 #[cfg(test)]
@@ -99,6 +101,7 @@ pub struct Job<L> {
     token_requests: TokenRequests,
     vitals: Vitals,
     are_signs_untold: bool,
+    readers: Readers,
 }
 
 impl<L: Log> Job<L> {
@@ -161,6 +164,7 @@ impl<L: Log> Job<L> {
             token_requests,
             vitals,
             are_signs_untold: false,
+            readers: Readers::default(),
         })
     }
 
@@ -169,11 +173,7 @@ impl<L: Log> Job<L> {
     /// # Errors
     /// [`LogError`], when nothing of a post is accepted.
     pub fn handle(&mut self, request: JobRequest, now: Millis) -> Result<Reply<JobAnswer>, LogError> {
-        // Whoever asks after its time was over finds it closed, whenever the alarm goes off.
-        self.token_requests.awake(now);
-        self.expire(now)?;
-        self.watch(now)?;
-        self.go_on_forgetting(now)?;
+        self.follow_time(now)?;
         if let Some(forgotten) = &self.forgotten {
             let answered = self.answer_forgotten(forgotten, request, now)?;
             return Ok(answered.map_or_else(Reply::Refusal, Reply::Answer));
@@ -208,6 +208,15 @@ impl<L: Log> Job<L> {
             }
         };
         Ok(answered.map_or_else(Reply::Refusal, Reply::Answer))
+    }
+
+    /// Does what has come due, before anything is answered: whoever asks after the job's time was over finds it closed, whenever the alarm
+    /// goes off.
+    fn follow_time(&mut self, now: Millis) -> Result<(), LogError> {
+        self.token_requests.awake(now);
+        self.expire(now)?;
+        self.watch(now)?;
+        self.go_on_forgetting(now)
     }
 
     fn trail(

@@ -42,7 +42,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn has_life(&self, epoch: u64) -> bool {
+    /// Whether anything of the life of this epoch may be in it.
+    pub fn has_life(&self, epoch: u64) -> bool {
         match self {
             Self::All => true,
             Self::Lives(epochs) => epochs.binary_search(&epoch).is_ok(),
@@ -50,7 +51,17 @@ impl Scope {
         }
     }
 
-    fn has(&self, epoch: u64, kept: &Kept<'_>) -> bool {
+    /// Whether anything of a row may be in it.
+    pub fn has_row(&self, row: &Row) -> bool {
+        self.has_life(row.epoch)
+            && match self {
+                Self::All | Self::Lives(_) => true,
+                Self::Present { after, .. } => row.n > *after,
+            }
+    }
+
+    /// Whether a fix of the life of this epoch is in it.
+    pub fn has(&self, epoch: u64, kept: &Kept<'_>) -> bool {
         self.has_life(epoch)
             && match self {
                 Self::All | Self::Lives(_) => true,

@@ -9,6 +9,7 @@ mod location;
 mod locations;
 mod outbox;
 mod refs;
+mod stream;
 
 #[cfg(test)]
 mod tests;
@@ -75,6 +76,11 @@ static ENDPOINTS: &[Endpoint] = &[
         path: "/api/jobs/{jobId}/outbox/retry",
         problems: Shape::Details,
         handlers: Handlers::Job(&[("POST", outbox::retry)]),
+    },
+    Endpoint {
+        path: "/api/jobs/{jobId}/stream",
+        problems: Shape::Details,
+        handlers: Handlers::Job(&[("GET", stream::get)]),
     },
     Endpoint {
         path: "/api/refs/{ref}",

@@ -245,6 +245,12 @@ impl Past for MemoryLog {
         Ok(last.map(|row| Place { epoch: row.epoch, seq: row.seq }))
     }
 
+    fn last_fix(&self, n: u64) -> Result<Option<(u64, u64)>, LogError> {
+        let rows = self.all();
+        let last = rows.iter().rev().find(|row| row.n <= n && row.accepted().is_some());
+        Ok(last.map(|row| (row.n, row.epoch)))
+    }
+
     fn given_up_within(&self, ns: RangeInclusive<u64>) -> Result<Vec<RangeInclusive<u64>>, LogError> {
         let mut given_up = self.given_up();
         given_up.retain(|message| message.first_n <= *ns.end() && message.last_n >= *ns.start());
