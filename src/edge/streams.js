@@ -32,7 +32,8 @@ export class Streams {
   }
 
   // Hands out texts, each after the numbers of its readers, with a `!` before them where their streams end with it; all separated by a NUL.
-  // The output gate does not hold back the body of a response that has begun, so what is told waits here for the storage.
+  // What is told waits here for the storage. The runtime's output gate holds such a write back as well, but nobody promises that of a body
+  // that has begun, and what is written inside a transaction leaves at once (findings/a-stream-leaves-an-open-transaction.sh).
   deliver(told) {
     const durable = this.#storage.sync();
     // In the order in which they were handed over.
