@@ -5,6 +5,7 @@
 //!
 //! - [`wanted`] reads what the platform says of a job, at the border.
 //! - [`registration`] is what is kept of it, and how it changes: put, join, leave, close.
+//! - [`gate`] keeps a role from seeing the driver before it is their turn.
 //! - [`sight`] says what somebody may see of it, and [`standing`] what a token may have.
 //! - [`listed`] is what a list tells of it, and who has to hear that it has changed.
 //! - [`told`] is what the platform and who takes part are told of it.
@@ -12,6 +13,7 @@
 //! - [`vitals`] says whether its driver is heard of, and [`figures`] what has become of their fixes.
 
 pub mod figures;
+pub mod gate;
 mod heartbeat;
 pub mod listed;
 pub mod registration;

@@ -6,10 +6,13 @@
 //! - **A driver's life.** Whenever the driver changes a life of the sequence begins, so no epoch holds two drivers' fixes, and
 //!   [`Registration::withdrawn`] says up to where nothing is published any more.
 //! - **Whoever joins later sees nothing earlier**: by [`Joined`], until they leave.
-//! - **Whoever leaves is revoked**: each [`Change`] says whom.
+//! - **Whoever leaves is revoked**: each [`Change`] says whom, and who loses the channel to a gate.
+//! - **A gate is closed until it has opened in the present life**: [`Opening`] says where. Another gate is a new one; a place that moves
+//!   closes nothing, and [`Registration::near_after`] sees to it that no fix from before the move counts for it.
 
 use serde::{Deserialize, Serialize};
 
+use super::gate::{Gate, Opening};
 use super::wanted::{CloseReason, Wanted};
 use crate::ids::UserId;
 use crate::objects::Millis;
@@ -39,6 +42,12 @@ pub struct Registration {
     /// When somebody has left last, Unix milliseconds: what was issued before is revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_at: Option<Millis>,
+    /// No fix up to this `n` says that the vehicle is near: place or gate are another since.
+    #[serde(default)]
+    pub near_after: u64,
+    /// How its gate has opened last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opening: Option<Opening>,
     /// How it has ended, once it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
@@ -110,6 +119,8 @@ pub struct Change {
     pub event: Option<Event>,
     /// Who has left: what was issued to them is revoked.
     pub left: Vec<UserId>,
+    /// From whom a gate takes the channel, though they go on to take part: the same.
+    pub gated: Vec<UserId>,
     /// Whether what was issued for this job alone is revoked too, to whomever.
     pub all_left: bool,
 }
@@ -117,7 +128,7 @@ pub struct Change {
 impl Change {
     /// That a job has ended in which these took part, as far as that is known.
     pub fn of_end(reason: EndReason, left: Vec<UserId>) -> Self {
-        Self { begins: false, event: Some(Event::Closed(reason)), left, all_left: true }
+        Self { begins: false, event: Some(Event::Closed(reason)), left, gated: Vec::new(), all_left: true }
     }
 }
 
@@ -140,6 +151,8 @@ pub enum Event {
         /// Nothing was since then, Unix milliseconds.
         since: Millis,
     },
+    /// The vehicle is at the place.
+    Arrived,
 }
 
 /// Whether somebody's fixes are taken.
@@ -157,6 +170,8 @@ impl Registration {
     /// A job that is registered now. Where nobody says when it ends, it does `longest` after that.
     pub fn new(wanted: Wanted, past: Past, now: Millis, longest: Millis) -> (Self, Change) {
         let event = wanted.driver.as_ref().map(|_| Event::Assigned);
+        // A claim may have got them a token with the channel.
+        let gated = wanted.gate.map_or_else(Vec::new, |_| wanted.customers.clone());
         let mut registration = Self {
             version: 1,
             wanted,
@@ -165,7 +180,9 @@ impl Registration {
             withdrawn: past.last_n,
             had_fixes: past.has_fixes,
             joined: Vec::new(),
-            left_at: past.has_fixes.then_some(now),
+            left_at: (past.has_fixes || !gated.is_empty()).then_some(now),
+            near_after: past.last_n,
+            opening: None,
             ended: None,
         };
         if past.has_fixes {
@@ -173,7 +190,7 @@ impl Registration {
             everybody.into_iter().for_each(|user| registration.join(user, past, now));
         }
         // What claims have issued for it is over, and to whom that was nobody knows.
-        let change = Change { begins: true, event, left: Vec::new(), all_left: past.has_fixes };
+        let change = Change { begins: true, event, left: Vec::new(), gated, all_left: past.has_fixes };
         (registration, change)
     }
 
@@ -198,8 +215,19 @@ impl Registration {
             next.withdrawn = past.last_n;
             next.had_fixes = past.has_fixes;
         }
+        if (self.wanted.place, self.wanted.gate) != (next.wanted.place, next.wanted.gate) {
+            next.near_after = past.last_n;
+        }
+        if self.wanted.gate != next.wanted.gate {
+            next.opening = None;
+        }
+        // Ably replays to them what the gate has kept from them.
+        let is_ungated = self.wanted.gate.is_some() && next.wanted.gate.is_none();
         let new = |user: &&UserId| {
-            !self.has(user) || left.contains(user) || (begins && next.wanted.driver.as_ref() == Some(*user))
+            !self.has(user)
+                || left.contains(user)
+                || (begins && next.wanted.driver.as_ref() == Some(*user))
+                || (is_ungated && next.wanted.customers.contains(user))
         };
         let new: Vec<UserId> = next.everybody().filter(new).cloned().collect();
         for user in new {
@@ -209,10 +237,13 @@ impl Registration {
                 next.join(user, past, now);
             }
         }
-        if !left.is_empty() {
+        let is_gated = self.wanted.gate.is_none() && next.wanted.gate.is_some();
+        let gated = next.wanted.customers.iter().filter(|user| is_gated && !left.contains(user));
+        let gated: Vec<UserId> = gated.filter(|user| self.has(user)).cloned().collect();
+        if !left.is_empty() || !gated.is_empty() {
             next.left_at = Some(now);
         }
-        Some((next, Change { begins, event, left, all_left: false }))
+        Some((next, Change { begins, event, left, gated, all_left: false }))
     }
 
     /// The same once it has ended; nothing where it had.
@@ -272,6 +303,23 @@ impl Registration {
         let waiting = next.joined.iter_mut().filter(|joined| waits(joined));
         waiting.for_each(|joined| joined.channel_from = Some(now + REPLAYED));
         Some(next)
+    }
+
+    /// The gate for its customers, and where it has opened in this life, if it has.
+    pub fn gate(&self, epoch: Option<u64>) -> Option<(Gate, Option<Opening>)> {
+        let opening = self.opening.filter(|opening| Some(opening.epoch) == epoch);
+        self.wanted.gate.map(|gates| (gates.customer, opening))
+    }
+
+    /// The gate that holds customers back in this life.
+    pub fn closed_gate(&self, epoch: Option<u64>) -> Option<Gate> {
+        self.gate(epoch).filter(|(_, opening)| opening.is_none()).map(|(gate, _)| gate)
+    }
+
+    /// The same once its gate has opened.
+    #[must_use]
+    pub fn opened(&self, opening: Opening) -> Self {
+        Self { opening: Some(opening), ..self.clone() }
     }
 
     /// Who takes part as long as it goes on.

@@ -46,15 +46,15 @@ impl Revocation {
         let mut parts: Vec<Self> = Vec::new();
         let part =
             |users: &[UserId], job| Self { users: users.to_vec(), job, issued_before: now, due, failures: 0 };
+        let leaving: Vec<UserId> = change.left.iter().chain(&change.gated).cloned().collect();
         // One less, since the job is a target too.
-        for users in change.left.chunks(REVOCATION_TARGETS_MAX - 1) {
+        for users in leaving.chunks(REVOCATION_TARGETS_MAX - 1) {
             parts.push(part(users, key.take()));
         }
         if key.is_some() {
             parts.push(part(&[], key));
         }
-        let later: Vec<UserId> =
-            change.left.iter().filter(|user| requests.may_have(user, now)).cloned().collect();
+        let later: Vec<UserId> = leaving.into_iter().filter(|user| requests.may_have(user, now)).collect();
         // At a whole second: no token that is issued from then on is before it.
         let issued_before = (now + EXCHANGED + 999) / 1_000 * 1_000;
         let again = |users: &[UserId]| Self { issued_before, due: issued_before, ..part(users, None) };
@@ -164,7 +164,7 @@ mod tests {
 
     fn change(left: usize, all_left: bool, event: Option<Event>) -> Change {
         let left = (0..left).map(|n| UserId::parse(format!("u{n}")).unwrap()).collect();
-        Change { begins: false, event, left, all_left }
+        Change { begins: false, event, left, gated: Vec::new(), all_left }
     }
 
     fn parts(left: usize, all_left: bool) -> Vec<(usize, bool)> {

@@ -1,5 +1,6 @@
 //! What somebody may see of a registered job.
 
+use super::gate::Withheld;
 use super::registration::Registration;
 use super::viewer::Viewer;
 use crate::objects::Millis;
@@ -19,6 +20,8 @@ pub enum Sight {
         /// Nothing that was measured before this, Unix milliseconds.
         since: Millis,
     },
+    /// Nothing yet: a gate is closed.
+    Withheld(Withheld),
 }
 
 /// Why somebody sees nothing.
@@ -31,18 +34,24 @@ pub enum Blind {
 }
 
 impl Registration {
-    /// What somebody may see.
+    /// What somebody may see at `now`, in this life of the sequence.
     ///
     /// # Errors
     /// [`Blind`]
-    pub fn sight(&self, viewer: &Viewer) -> Result<Sight, Blind> {
+    pub fn sight(&self, viewer: &Viewer, epoch: Option<u64>, now: Millis) -> Result<Sight, Blind> {
         let sight = match viewer.role {
             Role::Dispatcher | Role::Admin | Role::Service => return Ok(Sight::All),
             Role::Driver if self.wanted.driver.as_ref() == Some(&viewer.user) => Sight::Own,
             Role::Customer if self.wanted.customers.contains(&viewer.user) => {
                 let joined = self.joined(&viewer.user);
                 let (after, since) = joined.map_or((0, Millis::MIN), |joined| (joined.n, joined.at));
-                Sight::Present { after, since }
+                match self.gate(epoch) {
+                    None => Sight::Present { after, since },
+                    Some((_, Some(opening))) => {
+                        Sight::Present { after: after.max(opening.n), since: since.max(opening.at) }
+                    }
+                    Some((gate, None)) => Sight::Withheld(gate.withholds(now)),
+                }
             }
             Role::Driver | Role::Customer => return Err(Blind::NotAParticipant),
         };

@@ -6,6 +6,7 @@ use super::registration::Registration;
 use super::sight::Blind;
 use super::viewer::Viewer;
 use crate::objects::Millis;
+use crate::sessions::Role;
 
 /// What somebody is to a job now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub enum Standing {
     Admitted,
     /// They take part, but what Ably replays of the channel was not meant for them: so they get it later.
     Waiting,
+    /// They take part, but a gate is for them, open or not: so they never get the channel.
+    Gated,
     /// They took part until it has ended; or it has, and nobody knows any more who did.
     Refused,
     /// They take no part: the same whether or not there is such a job.
@@ -46,10 +49,12 @@ pub struct Admission {
 impl Registration {
     /// What a token of somebody's may have of the job at `now`.
     pub fn admission(&self, viewer: &Viewer, now: Millis) -> Admission {
-        let standing = match self.sight(viewer) {
+        let is_gated = viewer.role == Role::Customer && self.wanted.gate.is_some();
+        let standing = match self.sight(viewer, None, now) {
             Err(Blind::NotAParticipant) => Standing::Foreign,
             Err(Blind::Closed) => Standing::Refused,
             Ok(_) if self.ended.is_some() || self.is_overdue(now) => Standing::Refused,
+            Ok(_) if is_gated => Standing::Gated,
             Ok(_) => match self.joined(&viewer.user) {
                 Some(joined) if joined.channel_from.is_none_or(|from| now < from) => Standing::Waiting,
                 _ => Standing::Admitted,

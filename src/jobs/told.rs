@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::figures::Figures;
+use super::gate::{Gate, Withheld};
 use super::registration::{EndReason, Ended, Event, Registration};
 use super::viewer::Viewer;
 use super::vitals::{Pulse, Vitals};
@@ -23,8 +24,9 @@ pub struct Told {
     pub state: State,
     /// Counts its changes.
     pub version: u64,
-    /// Which life of its sequence is the present one.
-    pub epoch: Option<u64>,
+    /// Which life of its sequence is the present one; not told to whom a gate holds back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<Option<u64>>,
     /// Who drives; `null` where nobody does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub driver: Option<Option<UserId>>,
@@ -42,6 +44,9 @@ pub struct Told {
     /// By which dispatch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dispatch_id: Option<DispatchId>,
+    /// What of it is withheld, or its gates, to whoever runs the platform.
+    #[serde(flatten)]
+    pub gate: Option<Gated>,
     /// Why it has ended, once it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<EndReason>,
@@ -60,6 +65,44 @@ pub struct Told {
     /// What has become of each driver's fixes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub figures: Option<BTreeMap<UserId, Figures>>,
+}
+
+/// What somebody is told of a job's gates.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Gated {
+    /// That one holds them back.
+    Withheld {
+        /// Always true.
+        withheld: bool,
+        /// Which part of it, and until when.
+        #[serde(flatten)]
+        by: Withheld,
+    },
+    /// `gate`, as it is registered, and what has become of it.
+    Registered {
+        /// By role.
+        gate: ByRole,
+    },
+}
+
+/// `{customer: {from?, within?, openedAt?}}`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ByRole {
+    /// The gate for customers.
+    pub customer: Kept,
+}
+
+/// A gate, and whether it is open.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// As it is registered.
+    #[serde(flatten)]
+    pub gate: Gate,
+    /// Since when customers see the driver, once they do, Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<Millis>,
 }
 
 /// Whether a job goes on.
@@ -101,11 +144,24 @@ impl Told {
                 figures: Some(vitals.figures().by_driver()),
                 ..all
             },
-            Role::Driver => Self { driver: Some(Some(viewer.user.clone())), customers: None, ..all },
-            Role::Customer => {
-                Self { driver: None, customers: Some(vec![viewer.user.clone()]), place: None, ..all }
+            Role::Driver => {
+                Self { driver: Some(Some(viewer.user.clone())), customers: None, gate: None, ..all }
             }
+            Role::Customer => Self {
+                driver: None,
+                customers: Some(vec![viewer.user.clone()]),
+                place: None,
+                gate: None,
+                ..all
+            },
         }
+    }
+
+    /// The same to whom a gate holds back: nothing of the driver, nor of how often there was another.
+    #[must_use]
+    pub fn withheld(self, by: Withheld) -> Self {
+        let gate = Some(Gated::Withheld { withheld: true, by });
+        Self { epoch: None, gate, pulse: Pulse::default(), last_fix_at: None, ..self }
     }
 
     /// All of it, as whoever runs the platform is told it.
@@ -115,13 +171,17 @@ impl Told {
             job_id: job.clone(),
             state: if registration.ended.is_some() { State::Closed } else { State::Open },
             version: registration.version,
-            epoch,
+            epoch: Some(epoch),
             driver: Some(wanted.driver.clone()),
             customers: Some(wanted.customers.clone()),
             place: wanted.place,
             starts_at: wanted.starts_at,
             ends_at: registration.ends_at(),
             dispatch_id: wanted.dispatch_id.clone(),
+            gate: registration.gate(epoch).map(|(gate, opening)| {
+                let customer = Kept { gate, opened_at: opening.map(|opening| opening.at) };
+                Gated::Registered { gate: ByRole { customer } }
+            }),
             reason: registration.ended.map(|ended| ended.reason),
             closed_at: registration.ended.map(|Ended { at, .. }| at),
             pulse: Pulse::default(),
@@ -155,6 +215,7 @@ impl Event {
             Self::Closed(_) => "job.closed",
             Self::Silent { .. } => "driver.silent",
             Self::Heard { .. } => "driver.heard",
+            Self::Arrived => "driver.arrived",
         }
     }
 
@@ -166,7 +227,7 @@ impl Event {
         let reason = if let Self::Closed(reason) = self { Some(reason) } else { None };
         let since = match self {
             Self::Silent { since } | Self::Heard { since } => Some(since),
-            Self::Assigned | Self::Reassigned | Self::Closed(_) => None,
+            Self::Assigned | Self::Reassigned | Self::Closed(_) | Self::Arrived => None,
         };
         serde_json::to_string(&Happened { job_id: job, epoch, version, reason, since, ts })
     }

@@ -34,6 +34,7 @@ pub struct Vitals {
     silent_since: Option<Millis>,
     refused: Option<Refused>,
     owed: Option<Owed>,
+    arrival: Option<Arrival>,
     figures: AllFigures,
     /// Up to which `n` the figures count the log.
     counted: u64,
@@ -74,6 +75,15 @@ pub struct Owed {
     pub since: Millis,
     /// Whether the driver is heard of again.
     pub is_heard: bool,
+}
+
+/// That the vehicle has arrived, which is told once a life. It is written down before its row is, as what is [`Owed`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// In which life.
+    pub epoch: u64,
+    /// Its place among all that leaves.
+    pub n: u64,
 }
 
 /// What everybody who takes part is told of the driver's phone; times are Unix milliseconds.
@@ -240,6 +250,16 @@ impl Vitals {
         self.owed = None;
     }
 
+    /// Notes that the vehicle has arrived, which has to be told.
+    pub fn arrive(&mut self, arrival: Arrival) {
+        self.arrival = Some(arrival);
+    }
+
+    /// That it has, in this life.
+    pub fn arrival(&self, epoch: u64) -> Option<Arrival> {
+        self.arrival.filter(|arrival| arrival.epoch == epoch)
+    }
+
     /// Notes that the job is over: nobody waits to hear of the driver any more.
     pub fn end(&mut self) {
         (self.silent_since, self.refused, self.owed) = (None, None, None);
@@ -285,6 +305,17 @@ impl Vitals {
     /// The figures of all drivers.
     pub fn figures(&self) -> &AllFigures {
         &self.figures
+    }
+
+    /// The same for whoever may know of nothing before a time, Unix milliseconds.
+    pub fn pulse_from(&self, pulse: Pulse, from: Millis) -> Pulse {
+        let later = |at: Option<Millis>| at.filter(|at| *at >= from);
+        Pulse {
+            last_heard: later(pulse.last_heard),
+            heartbeat: pulse.heartbeat.filter(|_| self.heartbeat.is_some_and(|beat| beat.at >= from)),
+            silent_since: later(pulse.silent_since),
+            fix_missing_since: later(pulse.fix_missing_since),
+        }
     }
 
     /// What is told of the driver's phone at `now`. Nothing is missing before `since`, nor where it is younger than `limit`; `since` is

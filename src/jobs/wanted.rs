@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use super::gate::Gates;
 use crate::ids::{DispatchId, UserId};
 use crate::locations::fix::{Reason, time};
 use crate::objects::Millis;
@@ -34,6 +35,9 @@ pub struct Wanted {
     /// By which dispatch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispatch_id: Option<DispatchId>,
+    /// What keeps whom from seeing the driver; nothing where nobody is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gates>,
 }
 
 /// A place on earth, WGS 84, in degrees.
@@ -107,6 +111,9 @@ fn rule(field: &str) -> &'static str {
         "startsAt" => "is a time before `endsAt`: ISO 8601 with an offset, or Unix milliseconds",
         "endsAt" => "is a time to come, within a year: ISO 8601 with an offset, or Unix milliseconds",
         "state" => "is `parked`, `no_permission`, `no_fix` or `off_duty`",
+        "gate" => {
+            "is {\"customer\": {\"from\", \"within\"}} with one of both at least: a time before `endsAt`, and 100 to 100000 metres from `place`"
+        }
         "dispatchId" => "is 1 to 64 of the characters A-Z a-z 0-9 . _ -",
         _ => "is `done`, `cancelled` or `failed`",
     }
@@ -128,6 +135,8 @@ pub(super) struct Members<'a> {
     ends_at: Option<&'a RawValue>,
     #[serde(borrow)]
     dispatch_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    gate: Option<&'a RawValue>,
     #[serde(borrow)]
     reason: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -163,13 +172,16 @@ impl Wanted {
         let dispatch_id =
             members.dispatch_id.map(|raw| read::<String>("dispatchId", raw.get())).transpose()?;
         let dispatch_id = dispatch_id.map(DispatchId::parse).transpose();
+        let place = members.place.map(|raw| spot(raw.get())).transpose()?;
+        let latest = ends_at.unwrap_or(now + ENDS_MAX);
         Ok(Self {
             driver,
             customers: customers_of(customers.get())?,
-            place: members.place.map(|raw| spot(raw.get())).transpose()?,
+            place,
             starts_at,
             ends_at,
             dispatch_id: dispatch_id.map_err(|_| wrong("dispatchId", Reason::InvalidId))?,
+            gate: members.gate.map(|raw| Gates::parse(raw.get(), place, latest)).transpose()?,
         })
     }
 }
@@ -227,7 +239,7 @@ fn spot(text: &str) -> Result<Spot, JobError> {
     if is_there { Ok(spot) } else { Err(wrong("place", Reason::OutOfRange)) }
 }
 
-fn instant(field: &'static str, raw: &RawValue) -> Result<Millis, JobError> {
+pub(super) fn instant(field: &'static str, raw: &RawValue) -> Result<Millis, JobError> {
     let text = raw.get();
     let at = if text.starts_with('"') {
         time::from_text(&read::<String>(field, text)?)
@@ -260,6 +272,7 @@ mod tests {
             starts_at: None,
             ends_at: None,
             dispatch_id: None,
+            gate: None,
         };
         assert_eq!(wanted, nobody);
         assert_eq!(parse(r#"{"customers": []}"#), Err(wrong("driver", Reason::Required)));
@@ -304,6 +317,9 @@ mod tests {
             ("endsAt", "1800000000000", Reason::OutOfRange),
             ("dispatchId", "\"a:b\"", Reason::InvalidId),
             ("dispatchId", "1", Reason::WrongType),
+            ("gate", "{\"customer\": {\"within\": 500}}", Reason::Required),
+            ("gate", "{\"customer\": {\"from\": 1800000000000}}", Reason::OutOfRange),
+            ("gate", "{\"customers\": {\"from\": 1700000000000}}", Reason::WrongType),
         ] {
             let mut members = vec![("driver", "null"), ("customers", "[]")];
             members.retain(|(name, _)| *name != field);
@@ -317,6 +333,10 @@ mod tests {
         let early =
             r#"{"driver": null, "customers": [], "startsAt": 1700000002000, "endsAt": 1700000001000}"#;
         assert_eq!(parse(early), Err(wrong("startsAt", Reason::OutOfRange)));
+        let late = r#"{"driver": null, "customers": [], "endsAt": 1700000001000, "gate": {"customer": {"from": 1700000001000}}}"#;
+        assert_eq!(parse(late), Err(wrong("gate", Reason::OutOfRange)));
+        let open = r#"{"driver": null, "customers": [], "gate": null}"#;
+        assert_eq!(parse(open).unwrap().gate, None);
     }
 
     #[test]
@@ -327,7 +347,7 @@ mod tests {
             "7",
             "{",
             "{} {}",
-            "[null, [], null, null, null, null, null]",
+            "[null, [], null, null, null, null, null, null]",
             r#"{"driver": "a", "driver": "b", "customers": []}"#,
         ] {
             assert_eq!(parse(body), Err(JobError::NotAnObject), "{body}");

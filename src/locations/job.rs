@@ -32,11 +32,12 @@ use crate::ids::JobId;
 use crate::jobs::figures::Figures;
 use crate::jobs::revocation::TokenRequests;
 use crate::jobs::vitals::Vitals;
-use crate::jobs::{Registration, Viewer};
+use crate::jobs::{Registration, Sight, Viewer};
 use crate::operations::Queue;
 use crate::streams::Readers;
 
 mod forgetting;
+mod gates;
 mod listing;
 mod notice;
 mod registered;
@@ -49,8 +50,9 @@ mod watching;
 pub(in crate::locations) mod tests;
 
 use self::forgetting::Forgotten;
+use self::gates::Near;
 use self::listing::Listing;
-use self::registered::NotTaken;
+use self::registered::{Answered, NotTaken};
 use self::revoking::Revocations;
 
 pub use self::listing::Telling;
@@ -101,6 +103,7 @@ pub struct Job<L> {
     token_requests: TokenRequests,
     vitals: Vitals,
     are_signs_untold: bool,
+    near: Near,
     readers: Readers,
 }
 
@@ -146,7 +149,7 @@ impl<L: Log> Job<L> {
         let (revocations, listing) = (Revocations::resume(&tasks), Listing::resume(&tasks));
         let reports = Queue::resume(tasks.into_iter().filter_map(|(_, task)| task.report()).collect());
         let (notices, token_requests) = (Vec::new(), TokenRequests::new(settings.token_requests));
-        Ok(Self {
+        let mut job = Self {
             log,
             settings,
             sequence,
@@ -164,8 +167,11 @@ impl<L: Log> Job<L> {
             token_requests,
             vitals,
             are_signs_untold: false,
+            near: Near::default(),
             readers: Readers::default(),
-        })
+        };
+        job.look_back();
+        Ok(job)
     }
 
     /// Answers a request at `now`, Unix milliseconds.
@@ -188,7 +194,7 @@ impl<L: Log> Job<L> {
             }
             JobRequest::Trail { job, after, limit, names, viewer } => {
                 let wanted = Wanted { after, limit, names, scope: Scope::All };
-                self.trail(job, wanted, viewer.as_ref())?.map(JobAnswer::Trail)
+                self.trail(job, wanted, viewer.as_ref(), now)?
             }
             JobRequest::Outbox { job } => Ok(JobAnswer::Outbox(Box::new(self.outbox_seen(job, now)?))),
             JobRequest::Resend { job, range } => self.resend(&job, range)?.map(JobAnswer::Resending),
@@ -219,48 +225,40 @@ impl<L: Log> Job<L> {
         self.go_on_forgetting(now)
     }
 
-    fn trail(
-        &self,
-        job: JobId,
-        wanted: Wanted,
-        viewer: Option<&Viewer>,
-    ) -> Result<Result<Page, JobRefusal>, LogError> {
+    fn trail(&self, job: JobId, wanted: Wanted, viewer: Option<&Viewer>, now: Millis) -> Answered {
         self.sequence.of_job(&job)?;
-        let sight = match self.sight(viewer) {
+        let sight = match self.sight(viewer, now) {
+            Ok(Sight::Withheld(withheld)) => return Ok(Ok(JobAnswer::Withheld(withheld.told(job, now)))),
             Ok(sight) => sight,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let scope = self.scope(sight, viewer)?;
-        match self.sequence.job() {
+        Ok(Ok(JobAnswer::Trail(match self.sequence.job() {
             Some(_) => {
                 let (epoch, sent) = (self.sequence.epoch(), self.outbox.position().sent);
-                Page::read(&self.log, job, epoch, sent, &Wanted { scope, ..wanted }).map(Ok)
+                Page::read(&self.log, job, epoch, sent, &Wanted { scope, ..wanted })?
             }
             // Nothing has begun, so there is no table either.
-            None => Ok(Ok(Page::empty(job))),
-        }
+            None => Page::empty(job),
+        })))
     }
 
-    fn state(
-        &self,
-        job: JobId,
-        viewer: Option<&Viewer>,
-        now: Millis,
-    ) -> Result<Result<JobAnswer, JobRefusal>, LogError> {
+    fn state(&self, job: JobId, viewer: Option<&Viewer>, now: Millis) -> Answered {
         let alive = self.sequence.of_job(&job)?;
-        let sight = match self.sight(viewer) {
+        let sight = match self.sight(viewer, now) {
+            Ok(Sight::Withheld(withheld)) => return Ok(Ok(JobAnswer::Withheld(withheld.told(job, now)))),
             Ok(sight) => sight,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let live = alive.and_then(|alive| Some((alive, alive.live.as_ref()?)));
         let Some((alive, live)) = live.filter(|(_, live)| live.is_within(sight)) else {
             let epoch = self.sequence.epoch();
-            let pulse = self.pulse(now);
+            let pulse = self.pulse_to(viewer, now);
             return Ok(Ok(JobAnswer::NoState(NoState { job_id: job, epoch, seq: 0, now, pulse })));
         };
         let epoch = alive.life.epoch;
         let updated = Updated::of(&job, epoch, live.seq, &live.fix, live.measured, live.ts);
-        Ok(Ok(JobAnswer::State(Box::new(updated.told_at(now, self.pulse(now))))))
+        Ok(Ok(JobAnswer::State(Box::new(updated.told_at(now, self.pulse_to(viewer, now))))))
     }
 
     fn post(
@@ -344,6 +342,8 @@ impl<L: Log> Job<L> {
         let (mut n, mut seq) = (self.sequence.last_n(), alive.map_or(0, |alive| alive.seq));
         let mut markers = alive.map_or_else(Markers::default, |alive| alive.markers(driver));
         let mut late: Vec<usize> = Vec::new();
+        let awaited = self.awaited(at);
+        let mut near = Near::default();
         for (nth, (index, fix, measured)) in fresh.iter().enumerate() {
             (n, seq) = (n + 1, seq + 1);
             let (measured, said) = (*measured, fix.captured_at());
@@ -354,6 +354,7 @@ impl<L: Log> Job<L> {
                 answer(*index, Outcome::Late { seq, clock });
             } else {
                 markers.follow(mark);
+                awaited.iter().for_each(|awaited| near.look(awaited, n, fix, at));
                 answer(*index, Outcome::Accepted { seq, clock });
             }
             let same = twins.iter().filter(|(_, first)| first == index);
@@ -379,6 +380,9 @@ impl<L: Log> Job<L> {
         }
         let results: Vec<Outcome> = results.into_iter().flatten().collect();
         self.count(driver, Figures::of(&results), is_present, now)?;
+        if awaited.is_some() {
+            self.came_near(near, now)?;
+        }
         Ok(Ok(PostAnswer { ok: true, job_id: job, epoch: self.sequence.epoch(), results }))
     }
 

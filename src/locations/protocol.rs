@@ -18,6 +18,7 @@ use super::trail::Page;
 #[cfg(doc)]
 use super::trail::Wanted;
 use crate::ids::{JobId, UserId};
+use crate::jobs::gate;
 use crate::jobs::told::Told;
 use crate::jobs::vitals::Pulse;
 use crate::jobs::{self, Admission, CloseReason, Heartbeat, Viewer};
@@ -270,6 +271,8 @@ pub enum JobAnswer {
     State(Box<Updated>),
     /// To [`JobRequest::State`], where there is no fix to show.
     NoState(NoState),
+    /// To [`JobRequest::State`] and [`JobRequest::Trail`], where a gate holds whoever asks back.
+    Withheld(Withheld),
     /// To [`JobRequest::Heartbeat`].
     Heard(Heard),
     /// To [`JobRequest::Trail`].
@@ -370,6 +373,28 @@ pub struct NoState {
     /// Of the driver's phone.
     #[serde(flatten)]
     pub pulse: Pulse,
+}
+
+/// `{jobId, withheld: true, gate, opensAt?, now}`: nothing to show yet, and nothing to tell of the driver either.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Withheld {
+    /// The job.
+    pub job_id: JobId,
+    /// Always true.
+    pub withheld: bool,
+    /// What holds it back.
+    #[serde(flatten)]
+    pub by: gate::Withheld,
+    /// Our clock, Unix milliseconds.
+    pub now: Millis,
+}
+
+impl gate::Withheld {
+    /// As whoever is held back is told it.
+    pub fn told(self, job: JobId, now: Millis) -> Withheld {
+        Withheld { job_id: job, withheld: true, by: self, now }
+    }
 }
 
 /// `{ok, jobId, status}`: what a heartbeat was to the job.

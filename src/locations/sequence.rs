@@ -382,7 +382,18 @@ impl Live {
         match sight {
             Sight::All | Sight::Own => true,
             Sight::Present { after, since } => self.n > after && self.measured.effective >= since,
+            Sight::Withheld(_) => false,
         }
+    }
+
+    /// Its place among all that leaves.
+    pub fn n(&self) -> u64 {
+        self.n
+    }
+
+    /// Our clock at its acceptance, Unix milliseconds: [`ts`](Self::ts), unless that has gone back.
+    pub fn at(&self) -> Millis {
+        self.at
     }
 
     fn mark(&self) -> Mark<'_> {

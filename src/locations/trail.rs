@@ -51,13 +51,12 @@ impl Scope {
         }
     }
 
-    /// Whether anything of a row may be in it.
-    pub fn has_row(&self, row: &Row) -> bool {
-        self.has_life(row.epoch)
-            && match self {
-                Self::All | Self::Lives(_) => true,
-                Self::Present { after, .. } => row.n > *after,
-            }
+    /// The last `n` of which whoever asks may know nothing, whatever its life.
+    pub fn after(&self) -> u64 {
+        match self {
+            Self::All | Self::Lives(_) => 0,
+            Self::Present { after, .. } => *after,
+        }
     }
 
     /// Whether a fix of the life of this epoch is in it.
@@ -201,7 +200,12 @@ impl Page {
         let set_aside = set_aside(log, &found)?;
         let locations: Vec<Location> = found.into_iter().map(|(_, location)| location).collect();
         let next = locations.last().filter(|_| has_next).map(Location::place);
+        let hidden = match wanted.scope.after() {
+            0 => None,
+            n => log.place_at(n)?,
+        };
         let published = log.place_at(sent)?.filter(|place| wanted.scope.has_life(place.epoch));
+        let published = published.filter(|place| hidden.is_none_or(|hidden| hidden < *place));
         let published = published.map(|Place { epoch, seq }| Published { epoch, seq });
         Ok(Self { job_id: job, epoch, published, set_aside, locations, next })
     }
@@ -213,9 +217,7 @@ fn find(log: &impl Past, wanted: &Wanted, count: usize) -> Result<Vec<(u64, Loca
     let mut found = Vec::new();
     let Some((mut n, end)) = start(log, after)? else { return Ok(found) };
     let mut at_once = count;
-    if let Scope::Present { after, .. } = &wanted.scope {
-        n = n.max(*after);
-    }
+    n = n.max(wanted.scope.after());
     while found.len() < count {
         let rows = log.fixes_after(n, at_once.max(count - found.len()) as u64)?;
         // What is left out is passed over a few hundred at a time, however few are wanted.

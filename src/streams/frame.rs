@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::mark::Mark;
+use crate::ids::JobId;
 use crate::objects::Millis;
 
 /// A comment, which no client takes for anything: a write that shows whether the client is still there.
@@ -69,6 +70,17 @@ pub fn end(reason: End) -> String {
         reason: End,
     }
     event("end", None, &json(&Data { reason }))
+}
+
+/// That a gate has opened, or is there no more: the `state` that follows says what there is to see.
+pub fn gate_opened(job: &JobId, ts: Millis) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Data<'a> {
+        job_id: &'a JobId,
+        ts: Millis,
+    }
+    event("gate.opened", None, &json(&Data { job_id: job, ts }))
 }
 
 /// That whoever reads has to begin anew: by the `state` that follows.

@@ -14,4 +14,4 @@ pub mod readers;
 pub use self::cursor::Cursor;
 pub use self::frame::End;
 pub use self::mark::Mark;
-pub use self::readers::{Delivery, Reader, Readers};
+pub use self::readers::{Delivery, Moved, Newcomer, Reader, Readers};

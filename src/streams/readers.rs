@@ -10,6 +10,7 @@ use super::cursor::Cursor;
 use super::frame::{self, End, Resync};
 use crate::ids::UserId;
 use crate::jobs::Viewer;
+use crate::jobs::gate::Withheld;
 use crate::objects::Millis;
 
 /// The most streams of one user in a job.
@@ -37,10 +38,38 @@ pub struct Reader {
     pub cursor: Cursor,
     /// What they are told first.
     pub opening: Option<String>,
+    /// By which gate they are held back, as far as they have been told.
+    pub withheld: Option<Withheld>,
     /// Since when a text is on its way to them, Unix milliseconds.
     writing: Option<Millis>,
     is_replaced: bool,
     has_ended: bool,
+}
+
+/// Somebody who wants to read.
+#[derive(Debug)]
+pub struct Newcomer {
+    /// Who.
+    pub viewer: Viewer,
+    /// When their session ends, Unix milliseconds.
+    pub until: Millis,
+    /// Where they begin.
+    pub cursor: Cursor,
+    /// What they are told first.
+    pub opening: String,
+    /// Whether a gate holds them back.
+    pub withheld: Option<Withheld>,
+}
+
+/// Where a reader is once they have what they are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// Who.
+    pub number: u32,
+    /// How far they have come.
+    pub cursor: Cursor,
+    /// Whether a gate holds them back.
+    pub withheld: Option<Withheld>,
 }
 
 /// A text for some readers.
@@ -104,14 +133,8 @@ impl Readers {
     }
 
     /// Lets one in, and says its number. Where a user has too many, their oldest ends.
-    pub fn admit(
-        &mut self,
-        viewer: Viewer,
-        until: Millis,
-        cursor: Cursor,
-        opening: String,
-        now: Millis,
-    ) -> u32 {
+    pub fn admit(&mut self, newcomer: Newcomer, now: Millis) -> u32 {
+        let Newcomer { viewer, until, cursor, opening, withheld } = newcomer;
         let surplus = (self.of(&viewer.user).count() + 1).saturating_sub(USER_MAX);
         let theirs = self.all.iter_mut().filter(|reader| reader.viewer.user == viewer.user);
         theirs
@@ -127,6 +150,7 @@ impl Readers {
             until,
             cursor,
             opening: Some(opening),
+            withheld,
             writing: None,
             is_replaced: false,
             has_ended: false,
@@ -135,11 +159,11 @@ impl Readers {
         number
     }
 
-    /// Notes what is on its way: `moved` says where readers are once they have it.
-    pub fn deliver(&mut self, deliveries: &[Delivery], moved: &[(u32, Cursor)], now: Millis) {
-        for (number, cursor) in moved {
+    /// Notes what is on its way, and where readers are once they have it.
+    pub fn deliver(&mut self, deliveries: &[Delivery], moved: &[Moved], now: Millis) {
+        for Moved { number, cursor, withheld } in moved {
             if let Some(reader) = self.find(*number) {
-                reader.cursor = *cursor;
+                (reader.cursor, reader.withheld) = (*cursor, *withheld);
             }
         }
         for Delivery { readers, ends, .. } in deliveries {

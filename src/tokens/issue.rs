@@ -136,7 +136,11 @@ impl Draft {
                     left.push(job);
                     ends_ms = ends_ms.min(until_ms);
                 }
-                Standing::Admitted | Standing::Waiting | Standing::Refused | Standing::Foreign => {}
+                Standing::Admitted
+                | Standing::Waiting
+                | Standing::Gated
+                | Standing::Refused
+                | Standing::Foreign => {}
             }
         }
         if left.len() == self.jobs().len() {

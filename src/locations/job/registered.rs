@@ -97,15 +97,23 @@ impl<L: Log> Job<L> {
     /// What is registered, as somebody is told it.
     pub(super) fn registered(&mut self, job: &JobId, viewer: &Viewer, now: Millis) -> Answered {
         self.sequence.of_job(job)?;
-        if let Err(refusal) = self.sight(Some(viewer)) {
-            return Ok(Err(refusal));
-        }
+        let sight = match self.sight(Some(viewer), now) {
+            Ok(sight) => sight,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         if !matches!(viewer.role, Role::Driver | Role::Customer) {
             self.count_rows()?;
         }
         let Some(registration) = &self.registration else { return Ok(Err(JobRefusal::NotRegistered)) };
-        let vitals = (&self.vitals, self.pulse(now));
-        Ok(Ok(JobAnswer::Job(Box::new(Told::to(viewer, job, self.sequence.epoch(), registration, vitals)))))
+        let vitals = (&self.vitals, self.pulse_to(Some(viewer), now));
+        let told = Told::to(viewer, job, self.sequence.epoch(), registration, vitals);
+        let from = self.told_from(viewer);
+        let told =
+            Told { last_fix_at: told.last_fix_at.filter(|at| from.is_none_or(|from| from <= *at)), ..told };
+        Ok(Ok(JobAnswer::Job(Box::new(match sight {
+            Sight::Withheld(withheld) => told.withheld(withheld),
+            Sight::All | Sight::Own | Sight::Present { .. } => told,
+        }))))
     }
 
     /// What a token of somebody's may have of the job; whether that is a TokenRequest.
@@ -128,15 +136,15 @@ impl<L: Log> Job<L> {
         Ok(admission)
     }
 
-    /// What somebody may see.
-    pub(super) fn sight(&self, viewer: Option<&Viewer>) -> Result<Sight, JobRefusal> {
+    /// What somebody may see at `now`.
+    pub(super) fn sight(&self, viewer: Option<&Viewer>, now: Millis) -> Result<Sight, JobRefusal> {
         let Some(registration) = &self.registration else {
             let is_foreign = viewer.is_some_and(|viewer| viewer.registry_alone);
             return if is_foreign { Err(JobRefusal::NotAParticipant) } else { Ok(Sight::All) };
         };
         // A build that does not say who asks does not know what may be shown to them.
         let viewer = viewer.ok_or(JobRefusal::NotAParticipant)?;
-        registration.sight(viewer).map_err(|blind| match blind {
+        registration.sight(viewer, self.sequence.epoch(), now).map_err(|blind| match blind {
             Blind::NotAParticipant => JobRefusal::NotAParticipant,
             Blind::Closed => JobRefusal::Closed,
         })
@@ -148,7 +156,7 @@ impl<L: Log> Job<L> {
         Ok(match (sight, viewer) {
             (Sight::All, _) => Scope::All,
             (Sight::Own, Some(viewer)) => Scope::Lives(self.log.lives_of(&viewer.user)?),
-            (Sight::Own, None) => Scope::Lives(Vec::new()),
+            (Sight::Own, None) | (Sight::Withheld(_), _) => Scope::Lives(Vec::new()),
             (Sight::Present { after, since }, _) => {
                 Scope::Present { epoch: self.sequence.epoch().unwrap_or_default(), after, since }
             }
@@ -278,7 +286,8 @@ impl<L: Log> Job<L> {
         if let Some((event, version)) = event.filter(|_| !change.begins) {
             self.append_event(job, event, version, now)?;
         }
-        Ok(())
+        // A gate whose time is past does not wait for the alarm.
+        self.follow_gate(now)
     }
 
     /// Begins a life of the sequence, with an event or with nothing to tell.
@@ -365,7 +374,7 @@ fn ready(job: &JobId, epoch: u64, event: Event, version: u64, n: u64, ts: Millis
     let (channel, name) = (event::channel(job), event.name().to_owned());
     let id = match event {
         Event::Assigned | Event::Reassigned | Event::Closed(_) => format!("{job}/{epoch}.v{version}"),
-        Event::Silent { .. } | Event::Heard { .. } => format!("{job}/{epoch}.n{n}"),
+        Event::Silent { .. } | Event::Heard { .. } | Event::Arrived => format!("{job}/{epoch}.n{n}"),
     };
     Ok(Ready { channel, name, id, data })
 }

@@ -221,7 +221,12 @@ impl<L: Log> Job<L> {
         let due = due.chain(self.vitals.keep_due());
         let due = due.chain(self.listing.due().filter(|_| self.settings.lists));
         let stands = self.open().map(|open| open.ends_at());
-        let stands = stands.into_iter().chain(self.watch_due()).min().or_else(|| self.retained_until());
+        let stands = stands
+            .into_iter()
+            .chain(self.watch_due())
+            .chain(self.gate_due())
+            .min()
+            .or_else(|| self.retained_until());
         self.alarm.arm(due.chain(self.holds_until()).min(), stands, now)
     }
 

@@ -9,12 +9,15 @@
 //! - **Nothing is told here.** What is to be told is handed out; whoever writes it waits until all is durable that this turn has written.
 //! - **One text.** What several readers see alike is made once.
 
+mod places;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::forgetting::hidden;
 use super::{Job, JobAnswer, JobRefusal, Log, LogError, Millis};
 use crate::ids::{JobId, UserId};
+use crate::jobs::gate::Withheld;
 use crate::jobs::{Sight, Viewer};
 use crate::locations::event::{self, Sending};
 use crate::locations::log::{Content, Kept, Row};
@@ -23,7 +26,7 @@ use crate::locations::protocol::{Begin, StreamRequest};
 use crate::locations::trail::Scope;
 use crate::sessions::Role;
 use crate::streams::frame::{self, HEARTBEAT, Resync};
-use crate::streams::{Cursor, Delivery, End, Mark, Reader};
+use crate::streams::{Cursor, Delivery, End, Mark, Moved, Newcomer, Reader};
 
 /// The most rows that are read at once.
 const ROWS_MAX: u32 = 64;
@@ -45,8 +48,7 @@ struct First<'a> {
 #[derive(Debug, Default)]
 struct Plan {
     deliveries: Vec<Delivery>,
-    /// Where readers are once they have it.
-    moved: Vec<(u32, Cursor)>,
+    moved: Vec<Moved>,
 }
 
 impl Plan {
@@ -81,36 +83,44 @@ impl<L: Log> Job<L> {
             return Ok(Err(hidden(Some(&viewer))));
         }
         self.sequence.of_job(&job)?;
-        let sight = match self.sight(Some(&viewer)) {
+        let sight = match self.sight(Some(&viewer), now) {
             Ok(sight) => sight,
             Err(refusal) => return Ok(Err(refusal)),
         };
         if !self.readers.have_room_for(&viewer.user) {
             return Ok(Err(JobRefusal::TooManyStreams));
         }
-        let asked = match begin {
-            Begin::After(mark) => self.locate(mark)?.map(|cursor| (mark, cursor)),
-            Begin::Now | Begin::Nowhere => None,
-        };
-        let scope = self.scope(sight, Some(&viewer))?;
-        let (cursor, id) = match asked.filter(|(_, cursor)| is_theirs(&scope, cursor)) {
-            Some((mark, cursor)) => (cursor, Some(mark)),
-            None => {
-                let cursor = self.present()?;
-                (cursor, cursor.mark())
+        let mut opening = frame::opening();
+        let (cursor, id) = match sight {
+            // Wherever they were, they are told nothing of it.
+            Sight::Withheld(_) => (self.present()?, None),
+            Sight::All | Sight::Own | Sight::Present { .. } => {
+                let asked = match begin {
+                    Begin::After(mark) => self.locate(mark)?.map(|cursor| (cursor, Some(mark))),
+                    Begin::Now | Begin::Nowhere => None,
+                };
+                let scope = self.scope(sight, Some(&viewer))?;
+                let asked = asked.filter(|(cursor, _)| is_theirs(&scope, cursor));
+                match (begin, asked) {
+                    (Begin::After(_), None) => opening += &frame::resync(Resync::NotKept, now),
+                    (Begin::Nowhere, _) => opening += &frame::resync(Resync::NotAnId, now),
+                    (Begin::After(_), Some(_)) | (Begin::Now, _) => {}
+                }
+                match asked {
+                    Some(asked) => asked,
+                    None => {
+                        let cursor = self.present()?;
+                        (cursor, cursor.mark())
+                    }
+                }
             }
         };
-        let mut opening = frame::opening();
-        match begin {
-            Begin::After(mark) if id != Some(mark) => opening += &frame::resync(Resync::NotKept, now),
-            Begin::Nowhere => opening += &frame::resync(Resync::NotAnId, now),
-            Begin::After(_) | Begin::Now => {}
-        }
         opening += &match self.first_state(job, &viewer, id, now)? {
             Ok(state) => state,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        Ok(Ok(self.readers.admit(viewer, until, cursor, opening, now)))
+        let withheld = withheld(sight);
+        Ok(Ok(self.readers.admit(Newcomer { viewer, until, cursor, opening, withheld }, now)))
     }
 
     /// Whether anybody reads.
@@ -136,7 +146,8 @@ impl<L: Log> Job<L> {
         }
         self.readers.deliver(&plan.deliveries, &plan.moved, now);
         // Of what they have passed nothing was for them: they go on at once. Where it could not be read they do not.
-        let is_waiting = |reader: &Reader| reader.is_idle() && self.is_behind(reader.cursor);
+        let is_waiting =
+            |reader: &Reader| reader.is_idle() && reader.withheld.is_none() && self.is_behind(reader.cursor);
         let waits = told.is_ok() && self.readers.iter().any(is_waiting);
         self.readers.go_on(waits);
         (plan.deliveries, told)
@@ -178,7 +189,11 @@ impl<L: Log> Job<L> {
                 plan.tell(reader.number, opening, false);
                 continue;
             }
-            if !self.is_behind(reader.cursor) {
+            if withheld(sight) != reader.withheld {
+                self.gate_moves(plan, reader, sight, now)?;
+                continue;
+            }
+            if reader.withheld.is_some() || !self.is_behind(reader.cursor) {
                 continue;
             }
             let scope = self.scope(sight, Some(&reader.viewer))?;
@@ -196,6 +211,32 @@ impl<L: Log> Job<L> {
             }
         }
         places.into_iter().try_for_each(|(cursor, groups)| self.page(plan, cursor, &groups))
+    }
+
+    /// Tells somebody that a gate holds them back now, or holds them back otherwise; or that it does not any more, and then what they see
+    /// since.
+    fn gate_moves(
+        &self,
+        plan: &mut Plan,
+        reader: &Reader,
+        sight: Sight,
+        now: Millis,
+    ) -> Result<(), LogError> {
+        let Some(job) = self.sequence.job().cloned() else { return Ok(()) };
+        let (cursor, mut text) = match sight {
+            Sight::Withheld(_) => (reader.cursor, String::new()),
+            Sight::All | Sight::Own | Sight::Present { .. } => {
+                let after = self.scope(sight, Some(&reader.viewer))?.after();
+                let cursor = if after > reader.cursor.n { self.cursor_within(after)? } else { reader.cursor };
+                (cursor, frame::gate_opened(&job, self.told_from(&reader.viewer).unwrap_or(now)))
+            }
+        };
+        let id = cursor.mark().filter(|_| withheld(sight).is_none());
+        let Ok(state) = self.first_state(job, &reader.viewer, id, now)? else { return Ok(()) };
+        text += &state;
+        plan.moved.push(Moved { number: reader.number, cursor, withheld: withheld(sight) });
+        plan.tell(reader.number, &text, false);
+        Ok(())
     }
 
     /// Tells those who are at one place what comes next.
@@ -229,7 +270,7 @@ impl<L: Log> Job<L> {
                 text += &frame::end(End::Closed);
             }
             for reader in readers {
-                plan.moved.push((reader.number, at));
+                plan.moved.push(Moved { number: reader.number, cursor: at, withheld: None });
                 if !text.is_empty() {
                     plan.tell(reader.number, &text, ends);
                 }
@@ -241,18 +282,23 @@ impl<L: Log> Job<L> {
     /// What a reader sees; or why their stream ends now, and what they are told before that.
     fn ends(&self, reader: &Reader, now: Millis) -> Result<Sight, (End, String)> {
         if self.forgotten.is_some() {
-            return Err((End::Closed, self.closing(reader.cursor)));
+            return Err((End::Closed, self.closing(reader)));
         }
-        let sight = self.sight(Some(&reader.viewer)).map_err(|refusal| match refusal {
-            JobRefusal::Closed => (End::Closed, self.closing(reader.cursor)),
+        let sight = self.sight(Some(&reader.viewer), now).map_err(|refusal| match refusal {
+            JobRefusal::Closed => (End::Closed, self.closing(reader)),
             _ if reader.viewer.role == Role::Driver => (End::Reassigned, String::new()),
             _ => (End::Removed, String::new()),
         })?;
         reader.ends_by_itself(now).map_or(Ok(sight), Err)
     }
 
-    /// The event that closes the job, for those who take part in it no more: it is all that they are told.
-    fn closing(&self, cursor: Cursor) -> String {
+    /// The event that closes the job, for those who take part in it no more: it is all that they are told. To whom a gate was closed it
+    /// would tell how far the job had come.
+    fn closing(&self, reader: &Reader) -> String {
+        if reader.withheld.is_some() {
+            return String::new();
+        }
+        let cursor = reader.cursor;
         let read = |after: u64| self.log.rows_after(after, 1).ok()?.into_iter().next();
         let row = match (&self.registration, self.kept_event()) {
             // It is the last of all, and what was before is theirs no more.
@@ -290,97 +336,13 @@ impl<L: Log> Job<L> {
         let data = serde_json::to_string(&first).map_err(|_| LogError::Damaged("a first state"))?;
         Ok(Ok(frame::event("state", id, &data)))
     }
+}
 
-    /// Where in the log all is that there is.
-    fn present(&self) -> Result<Cursor, LogError> {
-        let last_n = self.sequence.last_n();
-        let last = self.sequence.epoch().map(|_| self.log.rows_after(last_n.saturating_sub(1), 1));
-        match last.transpose()?.and_then(|rows| rows.into_iter().next()) {
-            Some(last) => self.cursor_at(&last),
-            None => Ok(Cursor { n: last_n, ..Cursor::default() }),
-        }
-    }
-
-    /// Where in the log a row ends.
-    fn cursor_at(&self, row: &Row) -> Result<Cursor, LogError> {
-        let base = match row.seq {
-            _ if row.accepted().is_some() => Some(row.n),
-            0 => self.before_life(row.epoch)?,
-            _ => self.log.last_fix(row.n)?.filter(|(_, epoch)| *epoch == row.epoch).map(|(n, _)| n),
-        };
-        Ok(Cursor { n: row.n, epoch: Some(row.epoch), seq: row.seq, base })
-    }
-
-    /// Where whoever has come to a place is after the next row.
-    fn past_row(&self, at: Cursor, row: &Row) -> Result<Cursor, LogError> {
-        if at.epoch == Some(row.epoch) || row.accepted().is_some() {
-            let place = Place { epoch: row.epoch, seq: row.seq };
-            return Ok(at.to(row.n, place, || None));
-        }
-        self.cursor_at(row)
-    }
-
-    /// The same after all of its life.
-    fn past_life(&self, row: &Row) -> Result<Cursor, LogError> {
-        let next = self.log.lives_from(row.epoch)?.into_iter().find(|life| life.epoch > row.epoch);
-        let n = next.map_or(self.sequence.last_n(), |next| next.first_n.saturating_sub(1));
-        Ok(Cursor { n: n.max(row.n), epoch: Some(row.epoch), seq: row.seq, base: None })
-    }
-
-    /// The `n` before a life began, as far as that is known.
-    fn before_life(&self, epoch: u64) -> Result<Option<u64>, LogError> {
-        let life = self.log.lives_from(epoch)?.into_iter().next().filter(|life| life.epoch == epoch);
-        Ok(life.and_then(|life| life.first_n.checked_sub(1)))
-    }
-
-    /// Where in the log an event is: nothing where there is none, or where what comes after it is not all kept.
-    fn locate(&self, mark: Mark) -> Result<Option<Cursor>, LogError> {
-        let Mark { place: Place { epoch, seq }, k } = mark;
-        if self.sequence.job().is_none() {
-            return Ok(None);
-        }
-        let mut lives = self.log.lives_from(epoch)?.into_iter();
-        let Some(life) = lives.next().filter(|life| life.epoch == epoch) else { return Ok(None) };
-        let last_n = self.sequence.last_n();
-        let end = lives.next().map_or(last_n, |next| next.first_n.saturating_sub(1));
-        let before = life.first_n.saturating_sub(1);
-        // Whether that is where a row ends.
-        let (base, is_end) = match seq {
-            0 => (before, true),
-            _ => match self.row_with(epoch, seq, before)? {
-                Some(row) => (row.n.saturating_sub(row.seq - seq), row.seq == seq),
-                None => return Ok(None),
-            },
-        };
-        let Some(n) = base.checked_add(k).filter(|n| *n <= end) else { return Ok(None) };
-        if k > 0 {
-            let row = self.log.rows(&[n])?.into_iter().next();
-            let is_it = |row: &Row| row.epoch == epoch && row.seq == seq && row.accepted().is_none();
-            if !is_end || !row.as_ref().is_some_and(is_it) {
-                return Ok(None);
-            }
-        }
-        let next = self.log.rows_after(n, 1)?.into_iter().next();
-        let goes_on = match next {
-            Some(next) => !next.is_readable() || next.first_n() <= n + 1,
-            None => n == last_n,
-        };
-        Ok(Some(Cursor { n, epoch: Some(epoch), seq, base: Some(base) }).filter(|_| goes_on))
-    }
-
-    /// The row that holds the fix with this seq, of the life that begins after this `n`.
-    fn row_with(&self, epoch: u64, seq: u64, before: u64) -> Result<Option<Row>, LogError> {
-        // What is no fix takes an `n` and no seq, so the row is there or later.
-        let mut after = before.saturating_add(seq - 1);
-        loop {
-            let rows = self.log.fixes_after(after, 1)?;
-            let Some(last) = rows.last().filter(|last| last.epoch == epoch) else { return Ok(None) };
-            if last.seq >= seq {
-                let has = |row: &Row| row.epoch == epoch && (row.first_seq()..=row.seq).contains(&seq);
-                return Ok(rows.into_iter().find(has));
-            }
-            after = last.n.saturating_add(seq - last.seq - 1);
-        }
+/// What holds somebody back, if anything does.
+fn withheld(sight: Sight) -> Option<Withheld> {
+    match sight {
+        Sight::Withheld(withheld) => Some(withheld),
+        Sight::All | Sight::Own | Sight::Present { .. } => None,
     }
 }
 
@@ -413,7 +375,7 @@ fn shown(
     scope: &Scope,
     whole: Option<&(String, String)>,
 ) -> Option<(String, String)> {
-    if !scope.has_row(row) {
+    if !scope.has_life(row.epoch) || row.n <= scope.after() {
         return None;
     }
     let is_shown = |kept: &Kept<'_>| kept.n > at.n && scope.has(row.epoch, kept);

@@ -14,6 +14,7 @@ use crate::objects::{Cause, Class};
 mod clocks;
 mod faults;
 mod forgetting;
+mod gates;
 mod lists;
 mod model;
 mod outbox;

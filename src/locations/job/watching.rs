@@ -11,11 +11,12 @@
 use super::registered::{Answered, NotTaken};
 use super::{Job, JobAnswer, Log, LogError, Millis, Notice};
 use crate::ids::{JobId, UserId};
-use crate::jobs::Heartbeat;
 use crate::jobs::figures::{AllFigures, Figures};
 use crate::jobs::registration::{Event, Registration};
 use crate::jobs::vitals::{Owed, Pulse, Vitals};
+use crate::jobs::{Heartbeat, Viewer};
 use crate::locations::protocol::{Heard, HeardAs};
+use crate::sessions::Role;
 
 /// A fix that is older than this is missing, where no silence is watched for.
 const MISSING_AFTER: Millis = 60_000;
@@ -104,6 +105,7 @@ impl<L: Log> Job<L> {
         if self.vitals.owed().is_some() {
             self.pay(now)?;
         }
+        self.follow_gate(now)?;
         if self.are_signs_untold {
             self.tell_signs(now)?;
         }
@@ -173,6 +175,19 @@ impl<L: Log> Job<L> {
         self.vitals.pulse(since, self.settings.silent_after.unwrap_or(MISSING_AFTER), now)
     }
 
+    /// The same as somebody is told it.
+    pub(super) fn pulse_to(&self, viewer: Option<&Viewer>, now: Millis) -> Pulse {
+        let (pulse, from) = (self.pulse(now), viewer.and_then(|viewer| self.told_from(viewer)));
+        from.map_or(pulse, |from| self.vitals.pulse_from(pulse, from))
+    }
+
+    /// Nothing of the driver that is of before is told to somebody who sees the job through a gate, since that has opened.
+    pub(super) fn told_from(&self, viewer: &Viewer) -> Option<Millis> {
+        let registration = self.registration.as_ref().filter(|_| viewer.role == Role::Customer)?;
+        let (_, opening) = registration.gate(self.sequence.epoch())?;
+        opening.map(|opening| opening.at)
+    }
+
     /// When the driver has been silent for too long, if nothing is heard before.
     fn silence_due(&self) -> Option<Millis> {
         let registration = self.watched().filter(|_| self.vitals.silent_since().is_none())?;
@@ -201,7 +216,7 @@ impl<L: Log> Job<L> {
         self.pay(now)
     }
 
-    fn keep_or_restore(&mut self, before: Vitals, now: Millis) -> Result<(), LogError> {
+    pub(super) fn keep_or_restore(&mut self, before: Vitals, now: Millis) -> Result<(), LogError> {
         let kept = self.keep_vitals(now);
         if kept.is_err() {
             self.vitals = before;

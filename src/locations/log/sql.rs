@@ -135,7 +135,8 @@ impl<S: Sql> Log for SqlLog<S> {
 
     fn register(&mut self, registration: &Registration) -> Result<(), LogError> {
         let body = serde_json::to_string(registration).map_err(|_| LogError::Damaged("a registration"))?;
-        schema::register(&self.0, body, registration.ended.is_some())
+        let is_gated = registration.wanted.gate.is_some();
+        schema::register(&self.0, body, registration.ended.is_some(), is_gated)
     }
 
     fn keep_vitals(&mut self, vitals: &Vitals) -> Result<(), LogError> {

@@ -29,9 +29,12 @@ pub enum Format {
 /// A page as an object has told it, as far as is needed to tell it in other ways.
 #[derive(Deserialize)]
 pub struct Told<'a> {
-    /// Each as it is.
-    #[serde(borrow)]
-    locations: Vec<&'a RawValue>,
+    /// Each as it is; none where a gate holds back whoever asks.
+    #[serde(borrow, default)]
+    locations: Option<Vec<&'a RawValue>>,
+    /// Whether one does. Then there is nothing else but why.
+    #[serde(default)]
+    withheld: bool,
     /// The place of the last one, where there are more after it.
     pub next: Option<Place>,
 }
@@ -129,9 +132,18 @@ impl Format {
     /// # Errors
     /// Where the text is no page.
     pub fn tell(self, job: &JobId, page: String) -> serde_json::Result<(String, Option<Place>)> {
-        let Told { locations, next } = serde_json::from_str(&page)?;
+        let Told { locations, withheld, next } = serde_json::from_str(&page)?;
+        let locations = locations.or_else(|| withheld.then(Vec::new));
+        let locations = locations.ok_or_else(|| de::Error::missing_field("locations"))?;
         let text = match self {
             Self::Json => None,
+            Self::GeoJson | Self::GeoJsonLine if withheld => {
+                let empty = match self {
+                    Self::GeoJson => geojson::points(&[], &[]),
+                    Self::GeoJsonLine | Self::Gpx | Self::Json => line::line(job, &[]),
+                };
+                Some(geojson::with_members(empty, &page))
+            }
             Self::GeoJson | Self::GeoJsonLine | Self::Gpx => {
                 let points = locations.iter().map(|location| serde_json::from_str(location.get()));
                 let points: Vec<Point> = points.collect::<serde_json::Result<_>>()?;

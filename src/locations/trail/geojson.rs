@@ -52,3 +52,11 @@ pub(super) fn points(points: &[Point], locations: &[&RawValue]) -> String {
     let features = array(&mut points.iter().zip(locations).map(feature));
     format!(r#"{{"type":"FeatureCollection","features":{features}}}"#)
 }
+
+/// The same object with the members of another beside its own (RFC 7946, 6.1).
+pub(super) fn with_members(mut object: String, more: &str) -> String {
+    object.pop();
+    object.push(',');
+    object.push_str(more.trim_start_matches('{'));
+    object
+}

@@ -13,10 +13,11 @@ use crate::objects::sql::{Record, Sql, SqlValue, Statement, count};
 /// What `meta.version` says of the tables below.
 pub(super) const VERSION: i64 = 2;
 
-/// What `meta.needs` may name, so that this build may touch the storage: that whoever takes part is registered; that a job without a name
-/// is one of which nothing is kept.
-const KNOWN: [&str; 2] = ["registry", "tombstone"];
+/// What `meta.needs` may name, so that this build may touch the storage: that whoever takes part is registered; that a gate keeps some of
+/// them from seeing; that a job without a name is one of which nothing is kept.
+const KNOWN: [&str; 3] = ["registry", "gates", "tombstone"];
 const NEEDS_REGISTRY: &str = r#"["registry"]"#;
+const NEEDS_GATES: &str = r#"["registry","gates"]"#;
 const NEEDS_TOMBSTONE: &str = r#"["tombstone"]"#;
 
 /// The state of a job that goes on.
@@ -166,14 +167,20 @@ pub(super) fn begin(
 }
 
 /// Writes down what is registered, and that no build may touch it that does not know what that means.
-pub(super) fn register(sql: &impl Sql, body: String, has_ended: bool) -> Result<(), LogError> {
+pub(super) fn register(
+    sql: &impl Sql,
+    body: String,
+    has_ended: bool,
+    is_gated: bool,
+) -> Result<(), LogError> {
     const TABLE: Statement = "CREATE TABLE IF NOT EXISTS registration \
         (id INTEGER PRIMARY KEY CHECK (id = 0), body TEXT NOT NULL)";
     const BODY: Statement = "INSERT OR REPLACE INTO registration (id, body) VALUES (0, ?)";
     const META: Statement = "UPDATE meta SET needs = ?, state = ?";
     let state = if has_ended { CLOSED } else { OPEN };
+    let needs = if is_gated { NEEDS_GATES } else { NEEDS_REGISTRY };
     // First of all: whatever fails after it, no other build touches what is half done.
-    sql.exec(META, [NEEDS_REGISTRY, state].map(|text| SqlValue::Text(text.to_owned())).into())?;
+    sql.exec(META, [needs, state].map(|text| SqlValue::Text(text.to_owned())).into())?;
     sql.exec(TABLE, vec![])?;
     sql.exec(BODY, vec![SqlValue::Text(body)])?;
     Ok(())

@@ -42,7 +42,7 @@ fn what_a_newer_build_has_added_is_passed_over_and_left_alone() {
 #[test]
 fn what_takes_more_than_this_build_knows_is_left_alone_altogether() {
     for (later, unknown) in [
-        (r#"UPDATE meta SET needs = '["gates"]'"#, "gates"),
+        (r#"UPDATE meta SET needs = '["registry","zones"]'"#, "zones"),
         ("UPDATE meta SET state = 'paused'", "the job's state"),
     ] {
         let (mut log, sqlite) = begun();

@@ -1,0 +1,372 @@
+//! What a customer sees of a job with a gate, and when the vehicle is told to have arrived.
+
+use super::registered::{ask, close, state_to, user, viewer};
+use super::*;
+use crate::jobs::Wanted as Registered;
+use crate::jobs::revocation::Outcome;
+use crate::sessions::Role;
+
+mod model;
+
+/// Metres north of the place, in degrees.
+const METRE: f64 = 1.0 / 111_195.08;
+
+pub(super) fn registered(gate: &Value, more: &Value, now: Millis) -> JobRequest {
+    let mut body = json!({"driver": "d", "customers": ["c"], "place": {"lat": 48, "lng": 16}, "gate": gate});
+    let more = more.as_object().into_iter().flatten();
+    more.for_each(|(name, value)| body[name] = value.clone());
+    let wanted = Registered::parse(body.to_string().as_bytes(), now).unwrap();
+    JobRequest::Put { job: job_id(), wanted, only: None }
+}
+
+fn put<L: Log>(job: &mut Job<L>, gate: &Value, more: &Value, now: Millis) -> Value {
+    ask(job, registered(gate, more, now), now).unwrap()
+}
+
+fn within(metres: u32) -> Value {
+    json!({"customer": {"within": metres}})
+}
+
+/// A fix so many metres from the place.
+fn at_metres(metres: f64) -> Value {
+    json!({"lat": 48.0 + metres * METRE, "lng": 16, "accuracy": 0})
+}
+
+fn fixed<L: Log>(job: &mut Job<L>, fix: Value, now: Millis) -> String {
+    brief(&post_as(job, "d", None, &fix, now)).join(" ")
+}
+
+fn trail<L: Log>(job: &mut Job<L>, role: Role, name: &str, now: Millis) -> Value {
+    let by = Some(viewer(role, name));
+    ask(job, JobRequest::Trail { job: job_id(), after: None, limit: 1_000, names: false, viewer: by }, now)
+        .unwrap()
+}
+
+fn told<L: Log>(job: &mut Job<L>, role: Role, name: &str, now: Millis) -> Value {
+    ask(job, JobRequest::Job { job: job_id(), viewer: viewer(role, name) }, now).unwrap()
+}
+
+/// The seqs that a customer sees in the trail; nothing while a gate is closed.
+fn seen<L: Log>(job: &mut Job<L>, now: Millis) -> Option<Vec<u64>> {
+    let page = trail(job, Role::Customer, "c", now);
+    let locations = page["locations"].as_array()?;
+    Some(locations.iter().map(|it| it["seq"].as_u64().unwrap()).collect())
+}
+
+/// How often it was written down that the vehicle has arrived.
+fn arrivals(log: &MemoryLog) -> usize {
+    let is_arrival =
+        |row: &Row| matches!(&row.content, Content::Message(ready) if ready.name == "driver.arrived");
+    log.all().iter().filter(|row| is_arrival(row)).count()
+}
+
+#[test]
+fn a_closed_gate_tells_nothing_but_itself() {
+    let mut job = new_job();
+    put(&mut job, &within(500), &json!({}), NOW);
+    fixed(&mut job, at_metres(501.0), NOW + 1_000);
+    let now = NOW + 2_000;
+    let withheld = json!({"jobId": "job-1", "withheld": true, "gate": "within", "now": now});
+    assert_eq!(state_to(&mut job, Role::Customer, "c", now), Ok(withheld.clone()));
+    assert_eq!(trail(&mut job, Role::Customer, "c", now), withheld);
+    assert_eq!(
+        told(&mut job, Role::Customer, "c", now),
+        json!({
+            "jobId": "job-1", "state": "open", "version": 1, "customers": ["c"], "endsAt": NOW + 72 * HOUR,
+            "withheld": true, "gate": "within",
+        })
+    );
+    let staff = told(&mut job, Role::Dispatcher, "x", now);
+    assert_eq!(staff["gate"], json!({"customer": {"within": 500.0}}));
+    assert_eq!(told(&mut job, Role::Driver, "d", now).get("gate"), None);
+    for (role, name) in [(Role::Driver, "d"), (Role::Dispatcher, "x")] {
+        assert_eq!(state_to(&mut job, role, name, now).unwrap()["seq"], 1);
+        assert_eq!(trail(&mut job, role, name, now)["locations"].as_array().unwrap().len(), 1);
+    }
+    assert_eq!(
+        state_to(&mut job, Role::Customer, "e", now),
+        Err(JobRefusal::NotAParticipant),
+        "to others as to anybody"
+    );
+}
+
+#[test]
+fn a_radius_opens_to_what_comes_after_it() {
+    let mut job = new_job();
+    put(&mut job, &within(500), &json!({}), NOW);
+    fixed(&mut job, at_metres(600.0), NOW + 1_000);
+    fixed(&mut job, at_metres(499.0), NOW + 2_000);
+    assert_eq!(seen(&mut job, NOW + 2_000), Some(vec![]), "not the one that has opened it");
+    let state = state_to(&mut job, Role::Customer, "c", NOW + 2_000).unwrap();
+    assert_eq!(
+        (&state["seq"], &state["epoch"], &state["lastHeard"]),
+        (&json!(0), &json!(NOW / 1_000), &json!(NOW + 2_000))
+    );
+    assert_eq!(
+        told(&mut job, Role::Service, "s", NOW)["gate"]["customer"],
+        json!({"within": 500.0, "openedAt": NOW + 2_000})
+    );
+    // It stays open, wherever the vehicle goes.
+    fixed(&mut job, at_metres(90_000.0), NOW + 3_000);
+    assert_eq!(seen(&mut job, NOW + 3_000), Some(vec![3]));
+    // What was measured before is for staff alone.
+    let backlog = json!([
+        {"lat": 1, "lng": 1, "capturedAt": NOW + 1_500}, {"lat": 1, "lng": 1, "capturedAt": NOW + 2_500},
+    ]);
+    fixed(&mut job, json!({"locations": backlog}), NOW + 4_000);
+    assert_eq!(seen(&mut job, NOW + 4_000), Some(vec![3, 5]));
+    assert_eq!(trail(&mut job, Role::Admin, "x", NOW)["locations"].as_array().unwrap().len(), 5);
+    assert_eq!(trail(&mut job, Role::Driver, "d", NOW)["locations"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn what_is_late_or_uncertain_opens_nothing() {
+    let mut job = new_job();
+    put(&mut job, &within(500), &json!({}), NOW);
+    fixed(&mut job, at_metres(600.0), NOW + 10_000);
+    let late = json!({"lat": 48, "lng": 16, "accuracy": 0, "capturedAt": NOW + 5_000});
+    assert_eq!(fixed(&mut job, late, NOW + 11_000), "2:late");
+    fixed(&mut job, json!({"lat": 48.0 + 400.0 * METRE, "lng": 16, "accuracy": 101}), NOW + 12_000);
+    fixed(&mut job, json!({"lat": 48.0 + 451.0 * METRE, "lng": 16}), NOW + 13_000);
+    assert_eq!(seen(&mut job, NOW + 13_000), None);
+    fixed(&mut job, json!({"lat": 48.0 + 449.0 * METRE, "lng": 16}), NOW + 14_000);
+    assert_eq!(seen(&mut job, NOW + 14_000), Some(vec![]));
+}
+
+#[test]
+fn moving_the_place_asks_nothing_of_where_the_vehicle_was() {
+    let mut job = new_job();
+    put(&mut job, &within(500), &json!({"place": {"lat": 10, "lng": 10}}), NOW);
+    fixed(&mut job, at_metres(10.0), NOW + 1_000);
+    put(&mut job, &within(500), &json!({}), NOW + 2_000);
+    assert_eq!(seen(&mut job, NOW + 3_000), None);
+    // And the next one counts for the new place alone.
+    fixed(&mut job, json!({"lat": 10, "lng": 10, "accuracy": 0}), NOW + 4_000);
+    assert_eq!(seen(&mut job, NOW + 4_000), None);
+    fixed(&mut job, at_metres(10.0), NOW + 5_000);
+    assert_eq!(seen(&mut job, NOW + 5_000), Some(vec![]));
+    // Once it is open a place that moves closes nothing, and a gate that is another one is closed.
+    put(&mut job, &within(500), &json!({"place": {"lat": -10, "lng": 10}}), NOW + 6_000);
+    fixed(&mut job, at_metres(10.0), NOW + 7_000);
+    assert_eq!(seen(&mut job, NOW + 7_000), Some(vec![4]));
+    put(&mut job, &within(501), &json!({}), NOW + 8_000);
+    assert_eq!(seen(&mut job, NOW + 8_000), None);
+    fixed(&mut job, at_metres(10.0), NOW + 9_000);
+    fixed(&mut job, at_metres(10.0), NOW + 10_000);
+    assert_eq!(seen(&mut job, NOW + 10_000), Some(vec![6]), "nothing of before");
+}
+
+#[test]
+fn a_time_opens_by_the_alarm_or_for_whoever_asks() {
+    let from = NOW + HOUR;
+    let gate = json!({"customer": {"from": from}});
+    let put_and_drive = || {
+        let mut job = new_job();
+        put(&mut job, &gate, &json!({}), NOW);
+        fixed(&mut job, at_metres(600.0), NOW + 1_000);
+        drain(&mut job, NOW + 1_000);
+        assert!(job.next_revocation(NOW + 1_000).unwrap().is_some());
+        job.revoked(Outcome::Revoked, NOW + 1_000, 0.0).unwrap();
+        job.alarm(NOW + 10_000).unwrap();
+        let state = state_to(&mut job, Role::Customer, "c", from - 1).unwrap();
+        let withheld = json!({
+            "jobId": "job-1", "withheld": true, "gate": "from", "opensAt": from, "now": from - 1
+        });
+        assert_eq!(state, withheld);
+        job
+    };
+    let mut job = put_and_drive();
+    assert_eq!(job.arm(NOW + 10_001), Some(from), "it sleeps until then");
+    job.alarm(from).unwrap();
+    let at = told(&mut job, Role::Admin, "x", from)["gate"]["customer"]["openedAt"].clone();
+    assert_eq!(at, from);
+    assert_eq!(seen(&mut job, from), Some(vec![]));
+    // A fix that was measured before then comes later; our clock has gone back as well.
+    fixed(&mut job, json!({"lat": 1, "lng": 1, "capturedAt": from - 1}), from + 1_000);
+    fixed(&mut job, json!({"lat": 1, "lng": 1, "capturedAt": from}), from + 1_000);
+    fixed(&mut job, at_metres(1.0), from - 5_000);
+    fixed(&mut job, at_metres(2.0), from - HOUR / 2);
+    assert_eq!(seen(&mut job, from - 5_000), Some(vec![3, 4]), "as it was accepted");
+
+    let mut job = put_and_drive();
+    assert_eq!(fixed(&mut job, at_metres(3.0), from + 20_000), "2:accepted");
+    assert_eq!(seen(&mut job, from + 20_000), Some(vec![2]), "also where the alarm is late");
+
+    let mut job = new_job();
+    put(&mut job, &gate, &json!({}), from);
+    assert_eq!(seen(&mut job, from), Some(vec![]), "at once where it is past");
+}
+
+#[test]
+fn of_a_time_and_a_radius_both_hold() {
+    let mut job = new_job();
+    let from = NOW + HOUR;
+    put(&mut job, &json!({"customer": {"from": from, "within": 500}}), &json!({}), NOW);
+    fixed(&mut job, at_metres(5.0), from - 1);
+    job.alarm(from - 1).unwrap();
+    let held = |job: &mut Job<_>, now| {
+        let state = state_to(job, Role::Customer, "c", now).unwrap();
+        (state["gate"].clone(), state["opensAt"].clone())
+    };
+    assert_eq!(held(&mut job, from - 1), (json!("from"), json!(from)));
+    assert_eq!(held(&mut job, from), (json!("within"), Value::Null));
+    let mut job = wake(job.log);
+    assert_eq!(held(&mut job, from), (json!("within"), Value::Null), "which was there before does not count");
+    fixed(&mut job, at_metres(5.0), from);
+    fixed(&mut job, at_metres(5.0), from + 1);
+    assert_eq!(seen(&mut job, from + 1), Some(vec![3]));
+}
+
+#[test]
+fn an_opening_is_its_lifes() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    put(&mut job, &within(500), &json!({}), NOW);
+    fixed(&mut job, at_metres(5.0), NOW + 1_000);
+    assert_eq!(seen(&mut wake(log.clone()), NOW + 1_000), Some(vec![]), "sleep closes nothing");
+    put(&mut job, &within(500), &json!({"driver": "e"}), NOW + 2_000);
+    for mut job in [job, wake(log.clone())] {
+        assert_eq!(seen(&mut job, NOW + 2_000), None);
+        assert_eq!(told(&mut job, Role::Admin, "x", NOW)["gate"]["customer"].get("openedAt"), None);
+    }
+    let mut job = wake(log);
+    put(&mut job, &json!({"customer": {"from": NOW + 3_000}}), &json!({"driver": "e"}), NOW + 3_000);
+    put(&mut job, &json!({"customer": {"from": NOW + 3_000}}), &json!({}), NOW + 4_000);
+    assert_eq!(seen(&mut job, NOW + 4_000), Some(vec![]), "a time has passed for whoever drives");
+}
+
+#[test]
+fn what_was_heard_before_the_opening_is_not_told_after_it() {
+    let sql = MemoryLog::default();
+    let mut job = Job::wake(sql, Settings { silent_after: Some(MINUTE), ..settings() }).unwrap();
+    let from = NOW + HOUR;
+    put(&mut job, &json!({"customer": {"from": from}}), &json!({}), NOW);
+    fixed(&mut job, at_metres(5.0), from - 1_000);
+    let beat = JobRequest::Heartbeat {
+        job: job_id(),
+        driver: user("d"),
+        state: crate::jobs::Heartbeat::NoFix,
+        registry_alone: false,
+    };
+    ask(&mut job, beat, from - 500).unwrap();
+    let of_the_phone = |value: &Value| {
+        let names = ["lastHeard", "lastFixAt", "heartbeat", "silentSince", "fixMissingSince"];
+        names.into_iter().filter(|name| value.get(name).is_some()).collect::<Vec<_>>()
+    };
+    for now in [from - 1, from + 1, from + 2 * MINUTE] {
+        for told in
+            [state_to(&mut job, Role::Customer, "c", now).unwrap(), told(&mut job, Role::Customer, "c", now)]
+        {
+            assert_eq!(of_the_phone(&told), [""; 0], "{told}");
+        }
+        assert!(!of_the_phone(&told(&mut job, Role::Driver, "d", now)).is_empty());
+    }
+    let page = trail(&mut job, Role::Customer, "c", from + 2 * MINUTE);
+    assert_eq!(page["published"], Value::Null);
+    fixed(&mut job, at_metres(5.0), from + 3 * MINUTE);
+    let told = told(&mut job, Role::Customer, "c", from + 3 * MINUTE);
+    assert_eq!(of_the_phone(&told), ["lastHeard", "lastFixAt"]);
+}
+
+#[test]
+fn who_has_the_channel_loses_it_to_a_gate_and_gets_it_back_late() {
+    let mut job = new_job();
+    let standing = |job: &mut Job<_>, now| registered::standing(job, Role::Customer, "c", now);
+    let revoked = |job: &mut Job<_>, now| {
+        let mut users = Vec::new();
+        while let Some(revocation) = job.next_revocation(now).unwrap() {
+            users.extend(revocation.users.iter().map(ToString::to_string));
+            job.revoked(Outcome::Revoked, now, 0.0).unwrap();
+        }
+        users
+    };
+    put(&mut job, &Value::Null, &json!({}), NOW);
+    fixed(&mut job, at_metres(5.0), NOW + 1_000);
+    assert_eq!(standing(&mut job, NOW + 1_000), "admitted");
+    assert_eq!(revoked(&mut job, NOW + 1_000), [""; 0]);
+    put(&mut job, &within(500), &json!({"customers": ["c", "e"]}), NOW + 2_000);
+    assert_eq!(revoked(&mut job, NOW + 2_000), ["c"], "who comes now has none");
+    let admission = ask(
+        &mut job,
+        JobRequest::Admit { job: job_id(), viewer: viewer(Role::Customer, "c"), token_request: false },
+        NOW + 2_001,
+    );
+    assert_eq!(
+        admission,
+        Ok(json!({"standing": "gated", "until": NOW + 72 * HOUR, "notBefore": NOW + 2_000}))
+    );
+    assert_eq!(registered::standing(&mut job, Role::Driver, "d", NOW + 2_001), "admitted");
+    fixed(&mut job, at_metres(5.0), NOW + 3_000);
+    assert_eq!(standing(&mut job, NOW + 3_000), "gated", "open or not");
+    put(&mut job, &within(501), &json!({"customers": ["c", "e"]}), NOW + 3_500);
+    assert_eq!(revoked(&mut job, NOW + 3_500), [""; 0]);
+    drain(&mut job, NOW + 3_500);
+    put(&mut job, &Value::Null, &json!({"customers": ["c", "e"]}), NOW + 4_000);
+    assert_eq!(standing(&mut job, NOW + 4_000), "waiting");
+    assert_eq!(seen(&mut job, NOW + 4_000), Some(vec![]), "as whoever comes late");
+    fixed(&mut job, at_metres(5.0), NOW + 5_000);
+    assert_eq!(seen(&mut job, NOW + 5_000), Some(vec![3]));
+    drain(&mut job, NOW + 5_000);
+    assert_eq!(standing(&mut job, NOW + 5_000 + 125_000), "admitted");
+    close(&mut job, NOW + 6_000 + 125_000);
+    assert_eq!(standing(&mut job, NOW + 7_000 + 125_000), "refused");
+}
+
+#[test]
+fn a_claim_may_have_got_the_channel_before_the_job_was_registered() {
+    let mut job = new_job();
+    put(&mut job, &within(500), &json!({}), NOW);
+    let revocation = job.next_revocation(NOW).unwrap().unwrap();
+    assert_eq!(revocation.users, [user("c")]);
+    let mut job = new_job();
+    put(&mut job, &Value::Null, &json!({}), NOW);
+    assert_eq!(job.next_revocation(NOW), Ok(None));
+}
+
+#[test]
+fn an_arrival_is_told_once_a_life() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    put(&mut job, &Value::Null, &json!({"place": {"lat": 10, "lng": 10}}), NOW);
+    fixed(&mut job, at_metres(5.0), NOW + 1_000);
+    put(&mut job, &Value::Null, &json!({}), NOW + 2_000);
+    fixed(&mut job, at_metres(101.0), NOW + 3_000);
+    fixed(&mut job, json!({"lat": 48, "lng": 16, "accuracy": 101}), NOW + 4_000);
+    fixed(&mut job, json!({"lat": 48, "lng": 16, "capturedAt": NOW + 500}), NOW + 4_000);
+    drain(&mut job, NOW + 4_000);
+    assert_eq!(arrivals(&log), 0);
+    fixed(&mut job, at_metres(99.0), NOW + 5_000);
+    let told = drain(&mut job, NOW + 5_000);
+    let arrived = json!({"jobId": "job-1", "epoch": NOW / 1_000, "version": 2, "ts": NOW + 5_000});
+    let epoch = NOW / 1_000;
+    // After the registration, four fixes and the fix by which it has.
+    let event = ("driver.arrived".to_owned(), format!("job-1/{epoch}.n7"), arrived);
+    assert_eq!((told.len(), told.last()), (2, Some(&event)));
+    let mut job = wake(log.clone());
+    put(&mut job, &Value::Null, &json!({"place": {"lat": 10, "lng": 10}}), NOW + 6_000);
+    let writes = log.writes();
+    fixed(&mut job, json!({"lat": 10, "lng": 10}), NOW + 7_000);
+    assert_eq!(log.writes(), writes + 1, "its row alone");
+    assert_eq!(arrivals(&log), 1);
+    put(&mut job, &Value::Null, &json!({"driver": "e"}), NOW + 8_000);
+    post_as(&mut job, "e", None, &at_metres(1.0), NOW + 9_000);
+    assert_eq!(arrivals(&log), 2);
+}
+
+#[test]
+fn a_post_that_changes_nothing_costs_its_row_alone() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    put(&mut job, &within(500), &json!({}), NOW);
+    let costs = |job: &mut Job<_>, metres, now| {
+        let before = log.writes();
+        fixed(job, at_metres(metres), now);
+        log.writes() - before
+    };
+    assert_eq!(costs(&mut job, 600.0, NOW + 1_000), 1);
+    assert_eq!(costs(&mut job, 400.0, NOW + 2_000), 2, "the opening");
+    assert_eq!(costs(&mut job, 400.0, NOW + 3_000), 1);
+    assert_eq!(costs(&mut job, 50.0, NOW + 4_000), 3, "that it has arrived, and the event");
+    assert_eq!(costs(&mut job, 50.0, NOW + 5_000), 1);
+    assert!(job.awaited(NOW + 5_000).is_none(), "and no distance is told any more");
+}
