@@ -244,24 +244,8 @@ impl<L: Log> Job<L> {
         let last_n = self.sequence.last_n();
         let mut texts = vec![String::new(); groups.len()];
         let mut at = cursor;
-        if let Some(job) = self.sequence.job().filter(|_| cursor.n < last_n) {
-            for row in self.log.rows_after(cursor.n, ROWS_MAX)? {
-                if !groups.iter().any(|group| group.scope.has_life(row.epoch)) {
-                    at = self.past_life(&row)?;
-                    break;
-                }
-                let next = self.past_row(at, &row)?;
-                let whole = whole(job, &row);
-                for (group, text) in groups.iter().zip(&mut texts) {
-                    if let Some((name, data)) = shown(job, &row, at, &group.scope, whole.as_ref()) {
-                        *text += &frame::event(&name, next.mark(), &data);
-                    }
-                }
-                at = next;
-                if texts.iter().any(|text| text.len() >= TEXT_MAX) {
-                    break;
-                }
-            }
+        if let Some(job) = self.sequence.job() {
+            while at.n < last_n && self.read_on(job, &mut at, groups, &mut texts)? {}
         }
         // A job that has ended says nothing more.
         let ends = self.has_ended() && at.n >= last_n;
@@ -277,6 +261,39 @@ impl<L: Log> Job<L> {
             }
         }
         Ok(())
+    }
+
+    /// Reads on, and says whether it has come no further than past a life that is none of theirs.
+    fn read_on(
+        &self,
+        job: &JobId,
+        at: &mut Cursor,
+        groups: &[Group<'_>],
+        texts: &mut [String],
+    ) -> Result<bool, LogError> {
+        let rows = self.log.rows_after(at.n, ROWS_MAX)?;
+        if rows.is_empty() {
+            // They are not kept any more.
+            *at = Cursor { n: self.sequence.last_n(), ..Cursor::default() };
+        }
+        for row in rows {
+            if !groups.iter().any(|group| group.scope.has_life(row.epoch)) {
+                *at = self.past_life(&row)?;
+                return Ok(texts.iter().all(String::is_empty));
+            }
+            let next = self.past_row(*at, &row)?;
+            let whole = whole(job, &row);
+            for (group, text) in groups.iter().zip(&mut *texts) {
+                if let Some((name, data)) = shown(job, &row, *at, &group.scope, whole.as_ref()) {
+                    *text += &frame::event(&name, next.mark(), &data);
+                }
+            }
+            *at = next;
+            if texts.iter().any(|text| text.len() >= TEXT_MAX) {
+                break;
+            }
+        }
+        Ok(false)
     }
 
     /// What a reader sees; or why their stream ends now, and what they are told before that.

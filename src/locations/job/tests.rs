@@ -22,6 +22,8 @@ mod registered;
 mod registry_faults;
 mod registry_model;
 mod reports;
+mod streaming;
+mod streaming_model;
 mod watching;
 
 const NOW: Millis = 1_700_000_000_000;

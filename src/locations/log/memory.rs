@@ -60,7 +60,12 @@ impl MemoryLog {
         self.0.borrow().rows.clone()
     }
 
-    /// The same, shared with nobody.
+    /// Deletes so many rows from the front.
+    pub(crate) fn prune(&self, count: usize) {
+        self.0.borrow_mut().rows.drain(..count);
+    }
+
+    /// The log as it is, shared with nobody.
     pub(crate) fn copy(&self) -> Self {
         Self(Rc::new(RefCell::new(self.0.borrow().clone())))
     }
