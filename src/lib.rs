@@ -13,6 +13,7 @@
 //! - [`tokens`]: the first job: session → policy → capability → Ably token.
 //! - [`locations`]: the second job: fix → sequence → outbox → event.
 //! - [`publishers`]: publishing for many jobs at once.
+//! - [`streams`]: a job's events for those who read them from us.
 //!
 //! All of these are plain Rust, with time, randomness, storage and HTTP passed in. Only `edge` knows Workers, and it
 //! exists on wasm alone, so the compiler keeps the rest free of the runtime.
@@ -29,6 +30,7 @@ pub mod objects;
 pub mod operations;
 pub mod publishers;
 pub mod sessions;
+pub mod streams;
 pub mod tokens;
 
 #[cfg(target_arch = "wasm32")]

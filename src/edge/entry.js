@@ -56,8 +56,10 @@ export class Job extends DurableObject {
   alarm() {
     return this.rust.call("alarm");
   }
-  fetch(request) {
-    return this.rust.call("fetch", request);
+  // Which is how a stream is asked for: its answer is a response, not a text.
+  async fetch(request) {
+    const said = this.rust.call("stream", await request.text());
+    return typeof said === "string" ? new Response(said, { status: 409 }) : said;
   }
 }
 

@@ -6,7 +6,7 @@ use js_sys::{Promise, Reflect};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::runtime::{Request, describe, log, now_ms, random_id, response, variable};
+use super::runtime::{Request, describe, log, now_ms, random_id, response, response_of, variable};
 use crate::config::{BadSetting, Config, Jurisdiction, Misconfigured, OBJECT_JURISDICTION};
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
@@ -120,6 +120,9 @@ impl Course {
                 };
                 Some([found_by, id, "\n", &std::mem::take(request)].concat())
             }
+            Step::Stream { job, request, .. } => {
+                Some(["stream ", job.as_str(), "\n", &std::mem::take(request)].concat())
+            }
             Step::CallAll { calls, .. } => {
                 let calls = calls
                     .iter_mut()
@@ -146,6 +149,17 @@ impl Course {
     /// asked, with what they all have.
     pub fn replied(&mut self, text: Option<String>) -> JsValue {
         self.called(Ok(text))
+    }
+
+    /// Goes on with the stream that an object has given.
+    pub fn streamed(&mut self, stream: &JsValue) -> JsValue {
+        match self.step.take() {
+            Some(Step::Stream { answer, .. }) => {
+                let (answer, line) = self.inner.finish(Ok(answer), &self.visit, &self.moment);
+                response_of(&self.request, &answer, &line, stream)
+            }
+            _ => self.go_on(Err(Problem::Internal)),
+        }
     }
 
     /// Goes on with whether there were as many places in a limit as were to be taken.
@@ -191,7 +205,9 @@ impl Course {
 
     fn called(&mut self, replied: Result<Option<String>, Unreachable>) -> JsValue {
         let next = match self.step.take() {
-            Some(Step::Call { then, .. }) => then(self.heard(OBJECT_FAILED, replied.and_then(reply))),
+            Some(Step::Call { then, .. } | Step::Stream { then, .. }) => {
+                then(self.heard(OBJECT_FAILED, replied.and_then(reply)))
+            }
             Some(Step::CallAll { calls, then }) => {
                 then(self.heard(OBJECT_FAILED, replied.and_then(|text| replies(text, calls.len()))))
             }
@@ -247,9 +263,15 @@ impl Inner {
         visit: &Visit,
         moment: &Moment,
     ) -> JsValue {
+        let (answer, line) = self.finish(outcome, visit, moment);
+        response(request, &answer, &line)
+    }
+
+    /// The answer, and the line of the log.
+    fn finish(&self, outcome: Result<Answer, Problem>, visit: &Visit, moment: &Moment) -> (Answer, String) {
         let answer = self.service.finish(outcome, visit);
         let line = self.service.log_line(&answer, visit, now_ms().saturating_sub(moment.now_ms));
-        response(request, &answer, &line)
+        (answer, line)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The Durable Object of a job: [`locations::Job`](crate::locations::Job) with the runtime's storage, clock, alarm and fetch.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::rc::{Rc, Weak};
 
 use ably::rest::RestClient;
@@ -11,18 +11,20 @@ use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
 use super::flights::{Flights, Route, tell_operators};
 use super::runtime::{
-    ObjectSql, Request, Runtime, Timer, client, describe, fault, namespace, notify, now, response, set_alarm,
-    settings, tell, write,
+    ObjectSql, Runtime, Timer, client, describe, fault, namespace, notify, now, set_alarm, settings, tell,
+    write,
 };
+use super::streams::Streams;
 use crate::config::OBJECT_JURISDICTION;
-use crate::http::answer::Answer;
 use crate::inbox::Taken;
 use crate::jobs::JobRegistry;
 use crate::jobs::revocation::{Outcome as Revoked, Revocation};
 use crate::locations::alarm::TIMER_MAX;
 use crate::locations::log::LogError;
 use crate::locations::log::sql::SqlLog;
-use crate::locations::{Job as Core, JobRequest, Need, Settings, Telling, Ticket, UserNotice};
+use crate::locations::{
+    Job as Core, JobAnswer, JobRequest, Need, Reply, Settings, StreamRequest, Telling, Ticket, UserNotice,
+};
 use crate::objects::lines::{Line, Lines};
 use crate::objects::{Cause, Failure, Millis};
 use crate::operations::Report;
@@ -48,6 +50,10 @@ struct Inner {
     /// How many alarms in a row it could not wake for.
     faults: Cell<u32>,
     flights: Flights,
+    /// Nothing until somebody reads.
+    streams: OnceCell<Streams>,
+    /// For those.
+    inner: Weak<Inner>,
 }
 
 struct Awake {
@@ -70,8 +76,8 @@ impl Job {
     pub fn new(state: DurableObjectState, env: JsValue) -> Result<Self, JsValue> {
         let reference = state.id()?.to_string()?;
         let (lines, storage) = (Lines::of(reference.clone()), state.storage()?);
-        Ok(Self(Rc::new_cyclic(|inner: &Weak<Inner>| {
-            let inner = Weak::clone(inner);
+        Ok(Self(Rc::new_cyclic(|this: &Weak<Inner>| {
+            let inner = Weak::clone(this);
             let flights = Flights::new(reference.clone(), move |ticket, result| {
                 if let Some(inner) = inner.upgrade() {
                     inner.ended(ticket, result);
@@ -86,6 +92,8 @@ impl Job {
                 timer: Timer::default(),
                 faults: Cell::default(),
                 flights,
+                streams: OnceCell::default(),
+                inner: Weak::clone(this),
             }
         })))
     }
@@ -128,10 +136,23 @@ impl Job {
         set_alarm(&inner.storage, now() + (FAULT_ALARM << faults.min(8)).min(FAULT_ALARM_MAX))
     }
 
-    /// Answers a request that is passed on as it is, which is how a stream is asked for: its answer is a response, not a text.
-    /// Nothing is streamed yet.
-    pub fn fetch(&self, request: Request) -> JsValue {
-        response(&request, &Answer::empty(404), "")
+    /// Answers a [`StreamRequest`]: with a response whose body is the stream; or else with the text of a
+    /// [`Reply`](crate::locations::Reply) that says why there is none.
+    pub fn stream(&self, request: &str) -> Result<JsValue, JsValue> {
+        let inner = &self.0;
+        let request: StreamRequest = serde_json::from_str(request)
+            .map_err(|error| fault(inner.lines.fault("request_unreadable", Some(&error))))?;
+        let opened = inner.awake().map_err(fault)?.core.stream(request, now());
+        // Before the turn ends, which tells them the first.
+        let said = opened.map(|opened| match opened {
+            Ok(number) => Ok(inner.streams().open(number)),
+            Err(refusal) => Reply::<JobAnswer>::Refusal(refusal).into_text().map(Into::into),
+        });
+        if let Err(line) = Inner::turn(inner) {
+            write(&line);
+        }
+        let said = said.map_err(|error| fault(inner.storage_fault(&error)))?;
+        said.map_err(|error| fault(inner.lines.fault("answer_failed", Some(&error))))
     }
 }
 
@@ -197,6 +218,8 @@ impl Inner {
         let notices: Vec<_> = notices.into_iter().map(|it| (it, awake.inboxes.clone())).collect();
         let due = awake.core.revocation_due().into_iter().chain(awake.core.telling_due(now));
         let due = due.chain(awake.core.notifying_due(now)).min();
+        let streamed = this.tell_readers(&mut awake.core, now);
+        streamed.unwrap_or_else(|line| write(&line));
         let (route, issuer, indexes) = (awake.route.clone(), Rc::clone(&awake.issuer), awake.indexes.clone());
         drop(awake);
         match revoking {
@@ -229,6 +252,55 @@ impl Inner {
             Need::Nothing => {}
         }
         armed.map_err(|error| this.lines.fault("alarm_failed", Some(&describe(&error))))
+    }
+
+    /// Tells readers what there is to tell them by now.
+    fn tell_readers(&self, core: &mut Core<SqlLog<ObjectSql>>, now: Millis) -> Result<(), Line> {
+        // Where there are none any more, the timer that was set for them goes too.
+        let Some(streams) = self.streams.get() else { return Ok(()) };
+        let (deliveries, told) = core.deliveries(now);
+        streams.wake_at(core.readers_due(now));
+        let delivered = streams.deliver(&deliveries);
+        delivered.map_err(|error| self.lines.fault("stream_failed", Some(&describe(&error))))?;
+        told.map_err(|error| self.storage_fault(&error))
+    }
+
+    /// The object's streams.
+    fn streams(&self) -> &Streams {
+        let telling = |inner: &Weak<Self>, then: fn(&Self, u32, bool)| {
+            let inner = Weak::clone(inner);
+            move |number, is_there| {
+                if let Some(inner) = inner.upgrade() {
+                    then(&inner, number, is_there);
+                }
+            }
+        };
+        self.streams.get_or_init(|| {
+            let due = telling(&self.inner, |inner, _, _| inner.readers_due());
+            Streams::new(&self.storage, telling(&self.inner, Self::taken), move || due(0, true))
+        })
+    }
+
+    /// Goes on with readers at the time that was asked for.
+    fn readers_due(&self) {
+        if let Some(streams) = self.streams.get() {
+            streams.woke();
+        }
+        self.go_on_with_readers(|_| true);
+    }
+
+    /// Notes that a reader has been handed their text, or is not there any more.
+    fn taken(&self, number: u32, is_there: bool) {
+        self.go_on_with_readers(|core| core.taken(number, is_there));
+    }
+
+    /// Tells readers more, where there is more to tell.
+    fn go_on_with_readers(&self, is_more: impl FnOnce(&mut Core<SqlLog<ObjectSql>>) -> bool) {
+        let told = self.awake().and_then(|mut awake| match is_more(&mut awake.core) {
+            true => self.tell_readers(&mut awake.core, now()),
+            false => Ok(()),
+        });
+        told.unwrap_or_else(|line| write(&line));
     }
 
     /// Ends a turn that began with how something has ended that was waited for.

@@ -7,6 +7,7 @@
 //! - [`flights`]: how messages leave the objects of jobs and users.
 //! - [`operations`]: the Durable Object that tells operators.
 //! - [`publisher`]: the Durable Object that publishes for many jobs.
+//! - [`streams`]: what a job's object tells those who read its events.
 //! - [`runtime`]: the few calls of the runtime that all of them use.
 
 mod flights;
@@ -17,3 +18,4 @@ mod job;
 mod operations;
 mod publisher;
 mod runtime;
+mod streams;

@@ -71,6 +71,16 @@ export async function follow(course, request, bodyMax, bound) {
       }
       continue;
     }
+    if (asked.startsWith("stream ")) {
+      try {
+        const said = await stream(bound, asked.slice(7));
+        response = typeof said === "string" ? course.replied(said) : course.streamed(said);
+      } catch (error) {
+        response = course.failed(error);
+      }
+      asked = undefined;
+      continue;
+    }
     let text;
     try {
       text = await (asked.startsWith("all ") ? callAll(bound, asked.slice(4)) : call(bound, asked));
@@ -117,6 +127,16 @@ function call({ jobs, indexes, inboxes }, asked) {
     }
   }
   return jobs.get(id).call(asked.slice(end + 1));
+}
+
+// Asks a job's object for a stream, with nothing of the client's request: the stream, or else the text that it replies. `asked` is the job,
+// and on the next line what it is asked.
+async function stream({ jobs }, asked) {
+  const end = asked.indexOf("\n");
+  const object = jobs.get(jobs.idFromName(asked.slice(0, end)));
+  // It is the object that is called, wherever this points.
+  const said = await object.fetch("https://job/stream", { method: "POST", body: asked.slice(end + 1) });
+  return said.ok ? said.body : said.text();
 }
 
 // The namespace of a binding's objects, in a jurisdiction where one is named: the objects outside of it are others. The runtime throws where it
@@ -207,6 +227,11 @@ export function setAlarm(storage, at) {
 // a NUL after each but the last, since what crosses costs by the piece: headers that derive from no request, the answer's own headers (names
 // and values in turn, each on a line of its own), the line of the log, and the body.
 export function respond(request, status, text) {
+  return respondWith(request, status, text, null);
+}
+
+// The same with a stream for the body.
+export function respondWith(request, status, text, stream) {
   const fixedEnd = text.indexOf("\0");
   const ownEnd = text.indexOf("\0", fixedEnd + 1);
   const lineEnd = text.indexOf("\0", ownEnd + 1);
@@ -217,7 +242,7 @@ export function respond(request, status, text) {
     const lines = text.slice(fixedEnd + 1, ownEnd).split("\n");
     for (let i = 0; i + 1 < lines.length; i += 2) headers.set(lines[i], lines[i + 1]);
     // A 204 must have a null body, not an empty one.
-    const body = lineEnd + 1 < text.length ? text.slice(lineEnd + 1) : null;
+    const body = lineEnd + 1 < text.length ? text.slice(lineEnd + 1) : stream;
     // It copies the headers, and what is this answer's alone does not stay in them.
     const made = new Response(body, { status, headers });
     for (let i = 0; i + 1 < lines.length; i += 2) headers.delete(lines[i]);

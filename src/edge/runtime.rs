@@ -80,6 +80,8 @@ extern "C" {
     #[wasm_bindgen(js_name = setAlarm, catch)]
     fn set_alarm_at(storage: &DurableObjectStorage, at: f64) -> Result<(), JsValue>;
     fn respond(request: &Request, status: u16, text: &str) -> JsValue;
+    #[wasm_bindgen(js_name = respondWith)]
+    fn respond_with(request: &Request, status: u16, text: &str, stream: &JsValue) -> JsValue;
 }
 
 thread_local! {
@@ -219,8 +221,18 @@ pub(super) fn variable(env: &JsValue, name: &str) -> Option<String> {
 /// Logs a line, if there is one, and makes the runtime's response to a request, or a promise of it where the request has a body that was
 /// not read.
 pub(super) fn response(request: &Request, answer: &Answer, line: &str) -> JsValue {
+    respond(request, answer.status, &in_one(answer, line))
+}
+
+/// The same with a stream for its body.
+pub(super) fn response_of(request: &Request, answer: &Answer, line: &str, stream: &JsValue) -> JsValue {
+    respond_with(request, answer.status, &in_one(answer, line), stream)
+}
+
+/// An answer and a line of the log as one text that crosses.
+fn in_one(answer: &Answer, line: &str) -> String {
     let (fixed, own) = answer.headers_text();
-    respond(request, answer.status, &[&fixed, &own, line, &answer.body].join("\0"))
+    [&fixed, &own, line, &answer.body].join("\0")
 }
 
 /// An object's SQL storage. Statements run synchronously, and those with no await between them commit together.

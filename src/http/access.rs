@@ -98,6 +98,7 @@ pub(super) fn refused(refusal: JobRefusal) -> Problem {
         JobRefusal::TooManyCustomers => Problem::Job(JobError::TooManyCustomers),
         JobRefusal::IdReused => Problem::IdReused,
         JobRefusal::TrailFull => Problem::TrailFull,
+        JobRefusal::TooManyStreams => Problem::TooManyStreams,
         // It was told which job it is.
         JobRefusal::Unknown => Problem::Internal,
     }

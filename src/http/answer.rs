@@ -14,6 +14,8 @@ pub struct Answer {
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The body; empty for none.
     pub body: String,
+    /// Whether its body comes bit by bit, from elsewhere.
+    pub is_stream: bool,
     /// What went wrong, as a stable name for the log; nothing for a success.
     pub code: Option<&'static str>,
 }
@@ -21,7 +23,8 @@ pub struct Answer {
 impl Answer {
     /// An answer with a body of some media type.
     pub fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
-        Self { status, headers: vec![("content-type", content_type.into())], body: body.into(), code: None }
+        let headers = vec![("content-type", content_type.into())];
+        Self { status, headers, body: body.into(), is_stream: false, code: None }
     }
 
     /// An answer whose body is JSON already.
@@ -31,7 +34,12 @@ impl Answer {
 
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: String::new(), code: None }
+        Self { status, headers: Vec::new(), body: String::new(), is_stream: false, code: None }
+    }
+
+    /// An answer whose body is server-sent events.
+    pub fn events() -> Self {
+        Self { is_stream: true, ..Self::new(200, "text/event-stream", "") }
     }
 
     /// The same answer with one more header.

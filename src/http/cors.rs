@@ -5,7 +5,7 @@ use crate::config::{Origins, Pages};
 
 /// The request headers that a page may send: what ably-js and a driver's web app need, and what tracing in the page adds to every
 /// request (W3C Trace Context and Baggage, and Sentry).
-const REQUEST_HEADERS: [&str; 15] = [
+const REQUEST_HEADERS: [&str; 16] = [
     "authorization",
     "content-type",
     "content-encoding",
@@ -13,6 +13,7 @@ const REQUEST_HEADERS: [&str; 15] = [
     "idempotency-key",
     "if-match",
     "if-none-match",
+    "last-event-id",
     "towline-user",
     "x-ably-version",
     "x-ably-clientid",

@@ -19,6 +19,9 @@ const RETRY_AFTER_SECONDS: u32 = 2;
 /// The same where too much of a job waits for Ably.
 const BACKLOG_SECONDS: u32 = 30;
 
+/// The same where a job has as many streams as it may.
+const STREAMS_SECONDS: u32 = 30;
+
 /// The same where somebody asks about too many jobs that are none of theirs: the period of the limit in wrangler.toml.
 const UNKNOWN_JOBS_SECONDS: u32 = 60;
 
@@ -95,6 +98,8 @@ pub enum Problem {
     },
     /// Too many fixes of the job wait for Ably.
     Backlog,
+    /// More streams than a job has.
+    TooManyStreams,
     /// A body that names nothing that was set aside.
     Range,
     /// What is to be sent once more is not set aside, or cannot be read.
@@ -265,6 +270,10 @@ impl Problem {
             Self::Backlog => {
                 let title = "Too many fixes of this job wait for Ably: send the same post again";
                 Facts::new(503, "backlog", title).header("retry-after", BACKLOG_SECONDS.to_string())
+            }
+            Self::TooManyStreams => {
+                let title = "The job has as many streams as it may: try again, or subscribe to its channel";
+                Facts::new(429, "too_many_streams", title).header("retry-after", STREAMS_SECONDS.to_string())
             }
             Self::Range => Facts::new(400, "invalid_range", "The body names no range of seqs")
                 .reason("invalid_range")

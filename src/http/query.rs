@@ -10,6 +10,7 @@ pub(super) use self::jobs::JobsQuery;
 use crate::locations::place::Place;
 use crate::locations::trail::LIMIT_MAX;
 use crate::locations::trail::format::Format;
+use crate::streams::Mark;
 
 /// The parameters of a trail. All others are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +23,31 @@ pub(super) struct TrailQuery {
     pub(super) format: Option<Format>,
 }
 
+/// The parameters of a stream. All others are ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StreamQuery {
+    /// `after`: the event after which to begin.
+    pub(super) after: Option<Mark>,
+}
+
+impl StreamQuery {
+    /// Reads a query as it came, by the rules of [`TrailQuery::parse`].
+    pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
+        let after = only(query, "after")?;
+        let after = after.map(|text| Mark::parse(&text).ok_or(QueryError::AfterEvent)).transpose()?;
+        Ok(Self { after })
+    }
+}
+
 /// A parameter that breaks its rule, which the message names. It quotes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum QueryError {
     /// It is no place in a job's order.
     #[error("`after` is a place in the trail, <epoch>.<seq>, as in `next`")]
     After,
+    /// It is the id of no event.
+    #[error("`after` is the id of an event, <epoch>.<seq> or <epoch>.<seq>.<k>")]
+    AfterEvent,
     /// It is no number of fixes, or of jobs, of which there may be so many.
     #[error("`limit` is a whole number from 1 to {0}")]
     Limit(u32),
@@ -58,7 +78,7 @@ impl QueryError {
     /// The parameter that is to blame.
     pub(super) fn parameter(self) -> &'static str {
         match self {
-            Self::After | Self::AfterJob => "after",
+            Self::After | Self::AfterEvent | Self::AfterJob => "after",
             Self::Limit(_) => "limit",
             Self::State => "state",
             Self::Dispatch | Self::NotOfMine => "dispatchId",
@@ -71,7 +91,7 @@ impl QueryError {
     /// The stable code of what is wrong with it.
     pub(super) fn reason(self) -> &'static str {
         match self {
-            Self::After => "not_a_place",
+            Self::After | Self::AfterEvent => "not_a_place",
             Self::Limit(_) => "out_of_range",
             Self::AfterJob | Self::Dispatch => "invalid_id",
             Self::State => "unknown_state",
@@ -161,10 +181,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_stream_begins_after_an_event() {
+        for (query, after) in
+            [("", None), ("after=9.1", Mark::parse("9.1")), ("after=9.0.2", Mark::parse("9.0.2"))]
+        {
+            assert_eq!(StreamQuery::parse(query), Ok(StreamQuery { after }), "{query}");
+        }
+        for query in ["after=", "after=9", "after=9.1.0", "after=9.1.1.1"] {
+            assert_eq!(StreamQuery::parse(query), Err(QueryError::AfterEvent), "{query}");
+        }
+        assert_eq!(StreamQuery::parse("after=9.1&after=9.2"), Err(QueryError::Repeated("after")));
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(query in ".*") {
             let _ = TrailQuery::parse(&query);
+            let _ = StreamQuery::parse(&query);
         }
     }
 }

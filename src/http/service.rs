@@ -81,8 +81,10 @@ impl Service {
         let mut answer = outcome.unwrap_or_else(|problem| shape.answer(&problem));
         answer = answer.with(REQUEST_ID, visit.request_id.clone()).with("x-content-type-options", "nosniff");
         if !visit.endpoint.is_some_and(Endpoint::is_open) {
-            answer =
-                self.cors.share(answer, visit.origin.as_deref()).with("cache-control", "private, no-store");
+            // Whoever compresses a stream on its way holds it back.
+            let caching =
+                if answer.is_stream { "private, no-store, no-transform" } else { "private, no-store" };
+            answer = self.cors.share(answer, visit.origin.as_deref()).with("cache-control", caching);
         }
         if visit.method == "HEAD" {
             answer.body.clear();

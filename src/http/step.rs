@@ -9,7 +9,7 @@ use crate::ids::{JobId, JobRef, UserId};
 use crate::inbox;
 use crate::index::{List, Wanted};
 use crate::locations::post::BODY_MAX;
-use crate::locations::{JobRequest, Reply};
+use crate::locations::{JobRequest, Reply, StreamRequest};
 use crate::sessions::Session;
 
 /// The longest body that any route reads, in bytes.
@@ -28,6 +28,17 @@ pub enum Step {
         /// What it is sent.
         request: String,
         /// Takes what it says.
+        then: AfterCall,
+    },
+    /// Ask a job's object for a stream.
+    Stream {
+        /// Which.
+        job: JobId,
+        /// What it is sent.
+        request: String,
+        /// The answer of which the stream is the body, where it gives one.
+        answer: Answer,
+        /// Takes what it says where it gives none.
         then: AfterCall,
     },
     /// Ask the objects of several jobs, all at once.
@@ -84,6 +95,18 @@ impl Step {
         then: impl FnOnce(Result<Reply, Unreachable>) -> Next + 'static,
     ) -> Next {
         Ok(Self::Call { object, request: json(request)?, then: Box::new(then) })
+    }
+
+    /// Asks a job's object for a stream; goes on where it gives none.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn stream(
+        request: &StreamRequest,
+        then: impl FnOnce(Result<Reply, Unreachable>) -> Next + 'static,
+    ) -> Next {
+        let (job, answer) = (request.job.clone(), Answer::events());
+        Ok(Self::Stream { job, request: json(request)?, answer, then: Box::new(then) })
     }
 
     /// Asks a list for a page of it, then goes on.

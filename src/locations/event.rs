@@ -152,7 +152,8 @@ pub fn message(
     let Some(last) = rows.last() else { return Ok(None) };
     Ok(match &last.content {
         Content::Fixes(_) => {
-            let (name, data) = of_fixes(job, rows, last, sending)?;
+            let from_seq = rows.first().map_or(last.seq, Row::first_seq);
+            let (name, data) = of_fixes(job, rows, last, from_seq, sending, |_| true)?;
             // A job id has no `/`, and no `:`, by which Ably numbers the messages of an array.
             Some((channel(job), message_of(format!("{job}/{}.{}", last.epoch, last.seq), name, data)))
         }
@@ -170,18 +171,33 @@ fn message_of(id: String, name: &str, data: String) -> PublishMessage {
     PublishMessage { id, name: name.to_owned(), data, encoding: Some("json".to_owned()) }
 }
 
-/// The name and the data of the event that stands for posts, of which one is the last.
+/// The name and the data of the event that stands for a post, to whoever may see some of its fixes only. The others are counted, so that
+/// nobody looks for them, and nothing else is said of them.
+///
+/// # Errors
+/// As [`message`].
+pub fn part(
+    job: &JobId,
+    row: &Row,
+    from_seq: u64,
+    is_shown: impl Fn(&Kept<'_>) -> bool,
+) -> serde_json::Result<(&'static str, String)> {
+    of_fixes(job, std::slice::from_ref(row), row, from_seq, Sending::InTurn, is_shown)
+}
+
+/// The name and the data of the event that stands for posts, of which one is the last, with those of their fixes that are shown.
 fn of_fixes(
     job: &JobId,
     rows: &[Row],
     last: &Row,
+    from_seq: u64,
     sending: Sending,
+    is_shown: impl Fn(&Kept<'_>) -> bool,
 ) -> serde_json::Result<(&'static str, String)> {
     let (seq, ts, epoch) = (last.seq, last.ts, last.epoch);
-    let from_seq = rows.first().map_or(seq, Row::first_seq);
     let newest = || rows.iter().rev().find_map(|row| Some((row.head()?, row.ts)));
-    let head = (sending == Sending::InTurn).then(newest).flatten();
-    let others = rows.iter().flat_map(Row::fixes);
+    let head = (sending == Sending::InTurn).then(newest).flatten().filter(|(head, _)| is_shown(head));
+    let others = rows.iter().flat_map(Row::fixes).filter(is_shown);
     let others = others.filter(|kept| head.is_none_or(|(head, _)| head.n != kept.n));
     let backfill = others.map(backfill).collect();
     Ok(match head {

@@ -34,6 +34,7 @@ use crate::jobs::revocation::TokenRequests;
 use crate::jobs::vitals::Vitals;
 use crate::jobs::{Registration, Sight, Viewer};
 use crate::operations::Queue;
+use crate::streams::Readers;
 
 mod forgetting;
 mod gates;
@@ -43,6 +44,7 @@ mod notifying;
 mod registered;
 mod revoking;
 mod sending;
+mod streaming;
 mod updates;
 mod watching;
 
@@ -109,6 +111,7 @@ pub struct Job<L> {
     vitals: Vitals,
     are_signs_untold: bool,
     near: Near,
+    readers: Readers,
 }
 
 impl<L: Log> Job<L> {
@@ -177,6 +180,7 @@ impl<L: Log> Job<L> {
             vitals,
             are_signs_untold: false,
             near: Near::default(),
+            readers: Readers::default(),
         };
         job.look_back();
         Ok(job)
@@ -187,11 +191,7 @@ impl<L: Log> Job<L> {
     /// # Errors
     /// [`LogError`], when nothing of a post is accepted.
     pub fn handle(&mut self, request: JobRequest, now: Millis) -> Result<Reply<JobAnswer>, LogError> {
-        // Whoever asks after its time was over finds it closed, whenever the alarm goes off.
-        self.token_requests.awake(now);
-        self.expire(now)?;
-        self.watch(now)?;
-        self.go_on_forgetting(now)?;
+        self.follow_time(now)?;
         if let Some(forgotten) = &self.forgotten {
             let answered = self.answer_forgotten(forgotten, request, now)?;
             return Ok(answered.map_or_else(Reply::Refusal, Reply::Answer));
@@ -227,6 +227,15 @@ impl<L: Log> Job<L> {
             }
         };
         Ok(answered.map_or_else(Reply::Refusal, Reply::Answer))
+    }
+
+    /// Does what has come due, before anything is answered: whoever asks after the job's time was over finds it closed, whenever the alarm
+    /// goes off.
+    fn follow_time(&mut self, now: Millis) -> Result<(), LogError> {
+        self.token_requests.awake(now);
+        self.expire(now)?;
+        self.watch(now)?;
+        self.go_on_forgetting(now)
     }
 
     fn trail(&self, job: JobId, wanted: Wanted, viewer: Option<&Viewer>, now: Millis) -> Answered {

@@ -29,4 +29,4 @@ use crate::objects::Millis;
 pub use fix::{DedupeId, Field, Fix, Reason, Rejection};
 pub use job::{Job, Need, Publication, Settings, Telling, Ticket, UserNotice};
 pub use post::{Post, PostError, Sender};
-pub use protocol::{Identity, JobAnswer, JobRefusal, JobRequest, Only, Reply};
+pub use protocol::{Identity, JobAnswer, JobRefusal, JobRequest, Only, Reply, StreamRequest};

@@ -1,7 +1,8 @@
 //! What the Worker and a job's object say to each other.
 //!
 //! A request travels as JSON text over RPC. Identity and job reach the object in it and in nothing else. What comes back is the
-//! text of a [`Reply`]. A stream is no text: it is a response to the object's `fetch`.
+//! text of a [`Reply`]. A stream is no text: it is a response to the object's `fetch`, whose body is a [`StreamRequest`]; what it says
+//! else is a [`Reply`] too.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -23,6 +24,7 @@ use crate::jobs::update::Announced;
 use crate::jobs::vitals::Pulse;
 use crate::jobs::{self, Admission, CloseReason, Heartbeat, Update, Viewer};
 use crate::objects::Cause;
+use crate::streams::Mark;
 
 /// What the Worker asks of a job's object, once it has checked that the caller may.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,6 +146,32 @@ pub enum JobRequest {
     },
 }
 
+/// What the Worker asks of a job's object for whoever wants to read its events as they come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamRequest {
+    /// The job whose object this is.
+    pub job: JobId,
+    /// Who reads.
+    pub viewer: Viewer,
+    /// When their session ends, Unix milliseconds.
+    pub until: Millis,
+    /// Where they begin.
+    pub begin: Begin,
+}
+
+/// Where a stream begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Begin {
+    /// With what comes next.
+    Now,
+    /// After this event.
+    After(Mark),
+    /// After something that is the id of no event: with what comes next, once that is told.
+    Nowhere,
+}
+
 /// As which a job has to be known to whoever changes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -209,6 +237,8 @@ pub enum JobRefusal {
     IdReused,
     /// The job keeps as much as it may.
     TrailFull,
+    /// The job has as many streams as it may.
+    TooManyStreams,
 }
 
 /// A text that is no [`Reply`]: a fault of ours.

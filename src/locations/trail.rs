@@ -42,7 +42,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn has_life(&self, epoch: u64) -> bool {
+    /// Whether anything of the life of this epoch may be in it.
+    pub fn has_life(&self, epoch: u64) -> bool {
         match self {
             Self::All => true,
             Self::Lives(epochs) => epochs.binary_search(&epoch).is_ok(),
@@ -51,14 +52,15 @@ impl Scope {
     }
 
     /// The last `n` of which whoever asks may know nothing, whatever its life.
-    fn after(&self) -> u64 {
+    pub fn after(&self) -> u64 {
         match self {
             Self::All | Self::Lives(_) => 0,
             Self::Present { after, .. } => *after,
         }
     }
 
-    fn has(&self, epoch: u64, kept: &Kept<'_>) -> bool {
+    /// Whether a fix of the life of this epoch is in it.
+    pub fn has(&self, epoch: u64, kept: &Kept<'_>) -> bool {
         self.has_life(epoch)
             && match self {
                 Self::All | Self::Lives(_) => true,

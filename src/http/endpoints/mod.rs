@@ -12,6 +12,7 @@ mod locations;
 mod notifications;
 mod outbox;
 mod refs;
+mod stream;
 
 #[cfg(test)]
 mod tests;
@@ -83,6 +84,11 @@ static ENDPOINTS: &[Endpoint] = &[
         path: "/api/jobs/{jobId}/outbox/retry",
         problems: Shape::Details,
         handlers: Handlers::Job(&[("POST", outbox::retry)]),
+    },
+    Endpoint {
+        path: "/api/jobs/{jobId}/stream",
+        problems: Shape::Details,
+        handlers: Handlers::Job(&[("GET", stream::get)]),
     },
     Endpoint {
         path: "/api/policy/explain",

@@ -100,6 +100,9 @@ impl Past for Counting {
     fn place_at(&self, n: u64) -> Result<Option<Place>, LogError> {
         self.log.place_at(n)
     }
+    fn last_fix(&self, n: u64) -> Result<Option<(u64, u64)>, LogError> {
+        self.log.last_fix(n)
+    }
     fn given_up_within(&self, ns: RangeInclusive<u64>) -> Result<Vec<RangeInclusive<u64>>, LogError> {
         self.log.given_up_within(ns)
     }

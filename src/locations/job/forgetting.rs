@@ -153,6 +153,7 @@ impl<L: Log> Job<L> {
     /// Keeps nothing any more but the epoch, and whether the job is closed for ever.
     fn clear(&mut self) -> Result<(), LogError> {
         self.log.clear()?;
+        self.readers.rewind();
         if let Some(epoch) = self.sequence.last_epoch() {
             self.sequence = Sequence::over(None, epoch, 0);
         }
@@ -205,6 +206,11 @@ impl<L: Log> Job<L> {
         Some(last.saturating_add(self.settings.retention))
     }
 
+    /// The closing event of a job that is forgotten, as long as it is kept.
+    pub(super) fn kept_event(&self) -> Option<&Row> {
+        self.forgotten.as_ref()?.held.as_ref()?.forgetting.last.as_ref()
+    }
+
     /// Answers what is asked of a job that is forgotten. Nobody knows any more who took part in it: so where no claim speaks for whoever
     /// asks, it is a job like any that they know nothing of.
     pub(super) fn answer_forgotten(
@@ -213,13 +219,6 @@ impl<L: Log> Job<L> {
         request: JobRequest,
         now: Millis,
     ) -> Answered {
-        let hidden = |viewer: Option<&Viewer>| match viewer {
-            Some(Viewer { registry_alone: true, .. }) => JobRefusal::NotAParticipant,
-            Some(Viewer { role: Role::Dispatcher | Role::Admin | Role::Service, .. }) => {
-                JobRefusal::Forgotten
-            }
-            Some(Viewer { role: Role::Driver | Role::Customer, .. }) | None => JobRefusal::Closed,
-        };
         Ok(match request {
             JobRequest::Post { registry_alone: true, .. } => Err(JobRefusal::NotAParticipant),
             JobRequest::Post { job, post, .. } => Ok(JobAnswer::Post(self.none_taken(
@@ -250,5 +249,14 @@ impl<L: Log> Job<L> {
             }
             JobRequest::Admit { .. } => Ok(JobAnswer::Admission(Admission::refused(forgotten.at, now))),
         })
+    }
+}
+
+/// What whoever would read is told of a job that is forgotten.
+pub(super) fn hidden(viewer: Option<&Viewer>) -> JobRefusal {
+    match viewer {
+        Some(Viewer { registry_alone: true, .. }) => JobRefusal::NotAParticipant,
+        Some(Viewer { role: Role::Dispatcher | Role::Admin | Role::Service, .. }) => JobRefusal::Forgotten,
+        Some(Viewer { role: Role::Driver | Role::Customer, .. }) | None => JobRefusal::Closed,
     }
 }

@@ -23,6 +23,8 @@ mod registered;
 mod registry_faults;
 mod registry_model;
 mod reports;
+mod streaming;
+mod streaming_model;
 mod updates;
 mod watching;
 

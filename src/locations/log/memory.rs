@@ -60,7 +60,12 @@ impl MemoryLog {
         self.0.borrow().rows.clone()
     }
 
-    /// The same, shared with nobody.
+    /// Deletes so many rows from the front.
+    pub(crate) fn prune(&self, count: usize) {
+        self.0.borrow_mut().rows.drain(..count);
+    }
+
+    /// The log as it is, shared with nobody.
     pub(crate) fn copy(&self) -> Self {
         Self(Rc::new(RefCell::new(self.0.borrow().clone())))
     }
@@ -242,6 +247,12 @@ impl Past for MemoryLog {
         let rows = self.all();
         let last = rows.iter().rev().find(|row| row.n <= n && row.seq > 0);
         Ok(last.map(|row| Place { epoch: row.epoch, seq: row.seq }))
+    }
+
+    fn last_fix(&self, n: u64) -> Result<Option<(u64, u64)>, LogError> {
+        let rows = self.all();
+        let last = rows.iter().rev().find(|row| row.n <= n && row.accepted().is_some());
+        Ok(last.map(|row| (row.n, row.epoch)))
     }
 
     fn given_up_within(&self, ns: RangeInclusive<u64>) -> Result<Vec<RangeInclusive<u64>>, LogError> {

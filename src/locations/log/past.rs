@@ -35,6 +35,12 @@ pub trait Past {
     /// [`LogError`]
     fn place_at(&self, n: u64) -> Result<Option<Place>, LogError>;
 
+    /// The row with fixes that ends last up to this `n`, where rows end: its `n`, and its epoch.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    fn last_fix(&self, n: u64) -> Result<Option<(u64, u64)>, LogError>;
+
     /// The messages that were given up and stand for any of these `n`, in order.
     ///
     /// # Errors

@@ -232,6 +232,9 @@ impl Past for Counting<'_> {
     fn place_at(&self, n: u64) -> Result<Option<Place>, LogError> {
         self.0.place_at(n)
     }
+    fn last_fix(&self, n: u64) -> Result<Option<(u64, u64)>, LogError> {
+        self.0.last_fix(n)
+    }
     fn given_up_within(
         &self,
         ns: std::ops::RangeInclusive<u64>,

@@ -37,7 +37,7 @@ fn go(
                 then(until_ms + 3)
             }
             Ok(Step::Limit { .. }) => panic!("a claim speaks for everybody"),
-            Ok(Step::Call { .. }) => panic!("the object of one job"),
+            Ok(Step::Call { .. } | Step::Stream { .. }) => panic!("the object of one job"),
         };
     };
     Way { asked, waits, answer: service.finish(outcome, &visit) }

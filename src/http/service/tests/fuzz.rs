@@ -18,7 +18,7 @@ use crate::index::List;
 use crate::locations::limits::Limits;
 use crate::locations::log::memory::MemoryLog;
 use crate::locations::post::{FIXES_MAX, Post};
-use crate::locations::{Fix, Job, Settings};
+use crate::locations::{Fix, Job, Settings, StreamRequest};
 use crate::objects::Millis;
 use crate::sessions::Role;
 
@@ -292,6 +292,12 @@ fn follow(
                 let jobs: BTreeSet<_> = calls.iter().map(|(job, _)| job.as_str()).collect();
                 assert!(!jobs.is_empty() && jobs.len() == calls.len() && calls.len() <= 50, "{jobs:?}");
                 then(Ok(calls.iter().map(|(job, request)| admit(job, request)).collect()))
+            }
+            Ok(Step::Stream { job: of, request, answer, .. }) => {
+                let request: StreamRequest = serde_json::from_str(&request).unwrap();
+                assert_eq!(request.job, of);
+                assert!(job.stream(request, NOW as Millis).unwrap().is_ok());
+                break Ok(answer);
             }
             Ok(Step::Limit { .. }) => panic!("a claim speaks for everybody"),
             Ok(Step::Wait { .. }) => panic!("a job that nobody has closed lets nobody wait"),

@@ -43,6 +43,10 @@ fn go(
                 limited.push((user.to_string(), places));
                 then(left())
             }
+            Ok(Step::Stream { job, request, then, .. }) => {
+                asked.push(read(&request));
+                then(Ok(say(job.as_str())))
+            }
             Ok(Step::Call { .. } | Step::Wait { .. }) => panic!("another step"),
         };
     };

@@ -337,7 +337,8 @@ fn an_arrival_is_told_once_a_life() {
     assert_eq!(arrivals(&log), 0);
     fixed(&mut job, at_metres(99.0), NOW + 5_000);
     let told = drain(&mut job, NOW + 5_000);
-    let arrived = json!({"jobId": "job-1", "epoch": NOW / 1_000, "afterSeq": 5, "version": 2, "ts": NOW + 5_000});
+    let arrived =
+        json!({"jobId": "job-1", "epoch": NOW / 1_000, "afterSeq": 5, "version": 2, "ts": NOW + 5_000});
     let epoch = NOW / 1_000;
     // After the assignment, two changes, four fixes and the fix by which it has.
     let event = ("driver.arrived".to_owned(), format!("job-1/{epoch}.n9"), arrived);

@@ -17,6 +17,7 @@ const FIXES: Statement = select!(
         (SELECT n FROM log WHERE n >= ? AND kind = 'fixes' ORDER BY n LIMIT 1), (SELECT max(n) FROM log)) ORDER BY n"
 );
 const PLACE: Statement = "SELECT life, seq FROM log WHERE n <= ? AND seq > 0 ORDER BY n DESC LIMIT 1";
+const LAST_FIX: Statement = "SELECT n, life FROM log WHERE n <= ? AND kind = 'fixes' ORDER BY n DESC LIMIT 1";
 const GIVEN_UP: Statement =
     "SELECT first_n, last_n FROM set_aside WHERE first_n <= ? AND last_n >= ? ORDER BY first_n";
 
@@ -50,6 +51,10 @@ impl<S: Sql> Past for SqlLog<S> {
     fn place_at(&self, n: u64) -> Result<Option<Place>, LogError> {
         let found = self.pairs(PLACE, vec![count(n)], ["log.life", "log.seq"])?;
         Ok(found.first().map(|&(epoch, seq)| Place { epoch, seq }))
+    }
+
+    fn last_fix(&self, n: u64) -> Result<Option<(u64, u64)>, LogError> {
+        Ok(self.pairs(LAST_FIX, vec![count(n)], ["log.n", "log.life"])?.first().copied())
     }
 
     fn given_up_within(&self, ns: RangeInclusive<u64>) -> Result<Vec<RangeInclusive<u64>>, LogError> {

@@ -91,6 +91,7 @@ fn what_each_statement_gives_is_written_down() {
     }
     for n in [0, 2, 9] {
         log.place_at(n).unwrap();
+        log.last_fix(n).unwrap();
     }
     log.given_up_within(2..=5).unwrap();
     log.given_up_within(3..=5).unwrap();
