@@ -5,6 +5,7 @@ import { request } from "node:http";
 import { after, before, test } from "node:test";
 import { assertTaken } from "./support/answers.ts";
 import { driverOf, newJob, Service } from "./support/service.ts";
+import { Stream } from "./support/stream.ts";
 import { until } from "./support/until.ts";
 
 /**
@@ -81,4 +82,23 @@ test("who waits meanwhile gets an error, and harms nobody who comes after", asyn
   assert.deepEqual(await goOnToo(), Array(20).fill(200));
   assert.equal((await service.state(job)).json.seq, 21);
   await service.ably.reached(job, 21);
+});
+
+test("who reads then is cut off, and goes on where they were", async (t) => {
+  const job = newJob();
+  assertTaken(await service.post(job, { lat: 1, lng: 1 }), job);
+  const open = async (headers = {}) => {
+    const stream = await Stream.open(service.url, `/api/jobs/${job}/stream`, { ...driverOf(job), ...headers });
+    t.after(() => stream.close());
+    return stream;
+  };
+  const stream = await open();
+  await stream.take(1);
+  assertTaken(await service.post(job, { lat: 2, lng: 1 }, { ...driverOf(job), "x-trap": "1" }), job);
+  assert.equal(stream.events.length, 1, "what has begun anew does not know of them");
+  const next = await open({ "last-event-id": stream.lastId });
+  assert.deepEqual((await next.take(2)).map(({ name, data }) => [name, data.seq]), [["state", 2], ["location.updated", 2]]);
+  await until("the stream to be cut", () => stream.ended);
+  assertTaken(await service.post(job, { lat: 3, lng: 1 }), job);
+  assert.equal((await next.take(3))[2]?.data.seq, 3);
 });

@@ -136,10 +136,12 @@ async function wrap(worker: string): Promise<void> {
 const lasting = () => ({ exp: seconds(12 * 3600) });
 
 export class Counted {
+  readonly url: URL;
   readonly #client: Client;
   readonly #stop: () => Promise<void>;
 
   private constructor(url: URL, stop: () => Promise<void>) {
+    this.url = url;
     this.#client = new Client(url);
     this.#stop = stop;
   }

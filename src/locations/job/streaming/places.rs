@@ -66,11 +66,7 @@ impl<L: Log> Job<L> {
         if self.sequence.job().is_none() {
             return Ok(None);
         }
-        let mut lives = self.log.lives_from(epoch)?.into_iter();
-        let Some(life) = lives.next().filter(|life| life.epoch == epoch) else { return Ok(None) };
-        let last_n = self.sequence.last_n();
-        let end = lives.next().map_or(last_n, |next| next.first_n.saturating_sub(1));
-        let before = life.first_n.saturating_sub(1);
+        let Some(before) = self.before_life(epoch)? else { return Ok(None) };
         // Whether that is where a row ends.
         let (base, is_end) = match seq {
             0 => (before, true),
@@ -79,7 +75,7 @@ impl<L: Log> Job<L> {
                 None => return Ok(None),
             },
         };
-        let Some(n) = base.checked_add(k).filter(|n| *n <= end) else { return Ok(None) };
+        let n = base.saturating_add(k);
         if k > 0 {
             let row = self.log.rows(&[n])?.into_iter().next();
             let is_it = |row: &Row| row.epoch == epoch && row.seq == seq && row.accepted().is_none();
@@ -90,7 +86,7 @@ impl<L: Log> Job<L> {
         let next = self.log.rows_after(n, 1)?.into_iter().next();
         let goes_on = match next {
             Some(next) => !next.is_readable() || next.first_n() <= n + 1,
-            None => n == last_n,
+            None => n == self.sequence.last_n(),
         };
         Ok(Some(Cursor { n, epoch: Some(epoch), seq, base: Some(base) }).filter(|_| goes_on))
     }

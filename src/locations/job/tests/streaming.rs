@@ -221,6 +221,41 @@ fn a_job_that_ends_is_told_and_then_the_stream_ends() {
 }
 
 #[test]
+fn who_is_behind_when_a_job_ends_is_told_that_and_no_fix() {
+    let mut job = new_job();
+    put(&mut job, Some("d"), &["c"], NOW).unwrap();
+    let [staff, customer] =
+        [(Role::Admin, "a"), (Role::Customer, "c")].map(|(role, name)| open(&mut job, role, name, ""));
+    job.deliveries(NOW).1.unwrap();
+    post_as(&mut job, "d", None, &fixes(1, NOW), NOW);
+    close(&mut job, NOW);
+    let (deliveries, _) = job.deliveries(NOW);
+    let [Delivery { readers, text, ends: true }] = &deliveries[..] else { panic!("{deliveries:?}") };
+    assert_eq!(*readers, [customer]);
+    assert_eq!(events(text).iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["job.closed", "end"]);
+    assert!(job.taken(staff, true));
+    let all = ["location.updated 00.1", "job.closed 00.1.1", "end closed"];
+    assert_eq!(told(&mut job, staff, NOW), all, "staff may read on");
+}
+
+#[test]
+fn what_is_deleted_leaves_a_gap_that_is_told() {
+    let log = MemoryLog::default();
+    let mut job = wake(log.clone());
+    (0..4).for_each(|nth| drop(post(&mut job, fixes(1, NOW + nth), NOW + nth)));
+    log.prune(2);
+    for (from, goes_on) in [("1700000000.0", false), ("1700000000.1", false), ("1700000000.3", true)] {
+        let reader = open(&mut job, Role::Admin, "a", from);
+        let expected = if goes_on {
+            vec!["state 00.3", "location.updated 00.4"]
+        } else {
+            vec!["resync -", "state 00.4"]
+        };
+        assert_eq!(told(&mut job, reader, NOW), expected, "{from}");
+    }
+}
+
+#[test]
 fn a_session_ends_a_stream_on_the_second_and_a_sixth_stream_the_first() {
     let mut job = new_job();
     post(&mut job, fixes(1, NOW), NOW);
