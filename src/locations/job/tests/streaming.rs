@@ -117,42 +117,46 @@ fn what_is_no_fix_counts_from_the_last_one() {
     let mut job = Job::wake(log.clone(), settings.clone()).unwrap();
     put(&mut job, Some("d"), &["c"], NOW).unwrap();
     let reader = open(&mut job, Role::Customer, "c", "");
-    assert_eq!(told(&mut job, reader, NOW), ["state 00.0.1"]);
+    assert_eq!(told(&mut job, reader, NOW), ["state 00.0.2"]);
     job.alarm(NOW + MINUTE).unwrap();
     post_as(&mut job, "d", None, &fixes(3, NOW + MINUTE + 1), NOW + MINUTE + 1);
     job.alarm(NOW + 3 * MINUTE).unwrap();
     put(&mut job, Some("e"), &["c"], NOW + 4 * MINUTE).unwrap();
     let rows = [
-        "driver.silent 00.0.2",
-        "driver.heard 00.0.3",
+        "job.updated 00.0.2",
+        "driver.silent 00.0.3",
+        "driver.heard 00.0.4",
         "location.updated 00.3",
         "driver.silent 00.3.1",
         "job.reassigned 40.0.1",
+        "job.updated 40.0.2",
     ];
     // They were there when these came, and are asked about only now: of the life before nothing is shown any more.
     let customers = told(&mut job, reader, NOW);
-    assert_eq!(customers, &rows[4..]);
+    assert_eq!(customers, &rows[5..]);
     let mut job = Job::wake(log, settings).unwrap();
     let ids = [
         "1700000000.0.1",
         "1700000000.0.2",
         "1700000000.0.3",
+        "1700000000.0.4",
         "1700000000.3",
         "1700000000.3.1",
         "1700000240.0.1",
+        "1700000240.0.2",
     ];
     for (nth, id) in ids.into_iter().enumerate() {
         let reader = open(&mut job, Role::Service, "s", id);
         let expected = [&[format!("state {}", &id[8..])], &rows.map(str::to_owned)[nth..]].concat();
         assert_eq!(told(&mut job, reader, NOW), expected, "{id}");
     }
-    for id in ["1700000000.0.4", "1700000000.3.2", "1700000000.1.1", "1700000240.0.2"] {
+    for id in ["1700000000.0.5", "1700000000.3.2", "1700000000.1.1", "1700000240.0.3"] {
         let reader = open(&mut job, Role::Service, "t", id);
-        assert_eq!(told(&mut job, reader, NOW), ["resync -", "state 40.0.1"], "{id}");
+        assert_eq!(told(&mut job, reader, NOW), ["resync -", "state 40.0.2"], "{id}");
     }
     // A customer goes on in the present life alone.
     let reader = open(&mut job, Role::Customer, "c", "1700000000.3");
-    assert_eq!(told(&mut job, reader, NOW), ["resync -", "state 40.0.1"]);
+    assert_eq!(told(&mut job, reader, NOW), ["resync -", "state 40.0.2"]);
 }
 
 #[test]
@@ -177,7 +181,7 @@ fn access_that_ends_ends_the_stream_and_nothing_more_is_told() {
     };
     assert_eq!(told_to(customer), [(vec!["end".to_owned()], true)]);
     assert_eq!(told_to(driver), [(vec!["end".to_owned()], true)]);
-    assert_eq!(told_to(staff), [(vec!["location.updated".to_owned(), "job.reassigned".to_owned()], false)]);
+    assert_eq!(told_to(staff), [(["location.updated", "job.reassigned", "job.updated"].map(str::to_owned).into(), false)]);
     let reasons: Vec<_> =
         deliveries.iter().filter(|it| it.ends).map(|it| events(&it.text)[0].data["reason"].clone()).collect();
     assert_eq!(reasons, [json!("reassigned"), json!("removed")]);
