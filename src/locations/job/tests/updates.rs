@@ -241,6 +241,9 @@ fn whatever_is_refused_a_change_is_told_once_also_where_nobody_asks_again() {
         put(job, Some("a"), &[], NOW).unwrap();
         post_as(job, "a", None, &fix(), NOW + 1);
         drain(job, NOW + 2);
+        // Nothing is due any more but the end of the job.
+        job.alarm(NOW + 9_000).unwrap();
+        assert_eq!(job.arm(NOW + 9_000), Some(NOW + 72 * HOUR));
     };
     for driver in ["a", "b"] {
         whatever_is_refused(
