@@ -312,7 +312,8 @@ impl Game {
             }
             Act::Refuse(after, sleeps) => self.refuse = Some((after, sleeps)),
         }
-        armed.set(None);
+        let was_refused = refuse.is_some() && armed.take().is_none();
+        assert!(was_refused || !has_failed, "nothing but the storage refuses");
         let forgets = has_failed && refuse.is_some_and(|(_, sleeps)| sleeps);
         if forgets {
             self.job = Self::woken(&self.sql);
