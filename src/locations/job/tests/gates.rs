@@ -4,6 +4,7 @@ use super::registered::{ask, close, state_to, user, viewer};
 use super::*;
 use crate::jobs::Wanted as Registered;
 use crate::jobs::revocation::Outcome;
+use crate::objects::sql::{Sql, SqlValue};
 use crate::sessions::Role;
 
 mod model;
@@ -323,6 +324,22 @@ fn a_claim_may_have_got_the_channel_before_the_job_was_registered() {
     let mut job = new_job();
     put(&mut job, &Value::Null, &json!({}), NOW);
     assert_eq!(job.next_revocation(NOW), Ok(None));
+}
+
+#[test]
+fn a_build_that_knows_of_no_gates_does_not_touch_a_job_that_has_one() {
+    let sqlite = Sqlite::new();
+    let mut job = wake(SqlLog::new(sqlite.clone()));
+    for (gate, needs) in [
+        (within(500), r#"["registry","gates"]"#),
+        (Value::Null, r#"["registry"]"#),
+        (within(100), r#"["registry","gates"]"#),
+    ] {
+        put(&mut job, &gate, &json!({}), NOW);
+        let kept = sqlite.exec("SELECT needs FROM meta", vec![]).unwrap();
+        assert_eq!(kept, [[SqlValue::Text(needs.to_owned())]]);
+        job = wake(SqlLog::new(sqlite.clone()));
+    }
 }
 
 #[test]
