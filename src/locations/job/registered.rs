@@ -258,7 +258,11 @@ impl<L: Log> Job<L> {
         change: &Change,
         now: Millis,
     ) -> Result<(), LogError> {
-        self.revoke(change, job, now)?;
+        // Before the first life there is no table.
+        let is_first_life = self.sequence.job().is_none();
+        if !is_first_life {
+            self.revoke(change, job, now)?;
+        }
         let event = change.event.map(|event| (event, next.version));
         if change.begins {
             let said = event.map(|(event, version)| Said::Life(event, version));
@@ -267,7 +271,8 @@ impl<L: Log> Job<L> {
         next.changed_after = next.ended.is_none().then_some(self.sequence.last_n());
         let version = next.version;
         let concerned = listed::concerned(self.registration.as_deref(), &next);
-        let owed = self.list(&concerned, now).and_then(|()| self.owe_news(&next, now));
+        let revoked = if is_first_life { self.revoke(change, job, now) } else { Ok(()) };
+        let owed = revoked.and_then(|()| self.list(&concerned, now)).and_then(|()| self.owe_news(&next, now));
         let written = owed.and_then(|owed| self.log.register(&next).map(|()| owed));
         let owed = written.inspect_err(|_| {
             // Whose life has begun did not get the job: in it there is to be nobody else's fix.

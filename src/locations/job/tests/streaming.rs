@@ -181,7 +181,10 @@ fn access_that_ends_ends_the_stream_and_nothing_more_is_told() {
     };
     assert_eq!(told_to(customer), [(vec!["end".to_owned()], true)]);
     assert_eq!(told_to(driver), [(vec!["end".to_owned()], true)]);
-    assert_eq!(told_to(staff), [(["location.updated", "job.reassigned", "job.updated"].map(str::to_owned).into(), false)]);
+    assert_eq!(
+        told_to(staff),
+        [(["location.updated", "job.reassigned", "job.updated"].map(str::to_owned).into(), false)]
+    );
     let reasons: Vec<_> =
         deliveries.iter().filter(|it| it.ends).map(|it| events(&it.text)[0].data["reason"].clone()).collect();
     assert_eq!(reasons, [json!("reassigned"), json!("removed")]);
