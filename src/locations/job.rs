@@ -377,11 +377,13 @@ impl<L: Log> Job<L> {
             let (at, offset) = (Some(at).filter(|at| *at != ts), clocks.offset());
             let accepted = Accepted { at, offset, driver: driver.clone(), fixes, times, late };
             self.write(&job, Fresh { n, seq, ts, pointers, accepted, prints }, now)?;
+            // Known before anything else is refused: what comes of it comes at the next turn then.
+            self.near = near;
         }
         let results: Vec<Outcome> = results.into_iter().flatten().collect();
         self.count(driver, Figures::of(&results), is_present, now)?;
         if awaited.is_some() {
-            self.came_near(near, now)?;
+            self.follow_gate(now)?;
         }
         Ok(Ok(PostAnswer { ok: true, job_id: job, epoch: self.sequence.epoch(), results }))
     }

@@ -70,12 +70,6 @@ impl<L: Log> Job<L> {
         }
     }
 
-    /// Notes what live fixes have said that were accepted just now, and sees to what comes of it.
-    pub(super) fn came_near(&mut self, near: Near, now: Millis) -> Result<(), LogError> {
-        self.near = near;
-        self.follow_gate(now)
-    }
-
     /// Opens the gate where it is time, or a vehicle has come near; and tells that this has arrived, where it has.
     pub(super) fn follow_gate(&mut self, now: Millis) -> Result<(), LogError> {
         let Some(epoch) = self.sequence.epoch() else { return Ok(()) };
@@ -107,9 +101,6 @@ impl<L: Log> Job<L> {
     }
 
     fn arrive(&mut self, epoch: u64, now: Millis) -> Result<(), LogError> {
-        if self.vitals.arrival(epoch).is_some() {
-            return Ok(());
-        }
         let before: Vitals = self.vitals.clone();
         self.vitals.arrive(Arrival { epoch, n: self.sequence.last_n() + 1 });
         self.keep_or_restore(before, now)

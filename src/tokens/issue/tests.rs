@@ -281,7 +281,7 @@ fn what_is_prepared_beside_a_session_serves_until_a_job_is_left_out() {
 
 #[test]
 fn the_channels_of_jobs_that_do_not_admit_are_left_out() {
-    use Standing::{Admitted, Refused, Waiting};
+    use Standing::{Admitted, Gated, Refused, Waiting};
     let session = session(Role::Customer, &["j1", "j2", "j3"], 3600);
     for (said, jobs, revocation_key) in [
         ([Admitted, Admitted, Refused], &["j1", "j2"][..], None),
@@ -289,6 +289,8 @@ fn the_channels_of_jobs_that_do_not_admit_are_left_out() {
         ([Waiting, Admitted, Refused], &["j2"], Some("job:j2")),
         ([Refused, Refused, Refused], &[], None),
         ([Waiting, Waiting, Waiting], &[], None),
+        ([Gated, Admitted, Waiting], &["j2"], Some("job:j2")),
+        ([Gated, Gated, Refused], &[], None),
     ] {
         for format in ["", "format=token-request"] {
             let (left, key, life) = seen(&admitted(&session, format, &said.map(says)).unwrap());
@@ -311,7 +313,7 @@ fn the_job_that_was_asked_for_refuses_as_a_foreign_one_does() {
             assert_eq!(admitted(&session, &query, &[says(standing)]), Err(foreign.clone()));
         }
         // It is theirs, and will be given later, or is about to end.
-        for said in [says(Standing::Waiting), until(0)] {
+        for said in [says(Standing::Waiting), says(Standing::Gated), until(0)] {
             let (jobs, key, _) = seen(&admitted(&session, &query, &[said]).unwrap());
             assert_eq!((jobs, key), (vec![], None));
         }
@@ -416,7 +418,7 @@ proptest! {
     fn whatever_jobs_say_the_token_keeps_to_it(
         said in prop::collection::vec(
             (
-                prop::sample::select(vec![Standing::Admitted, Standing::Admitted, Standing::Waiting, Standing::Refused, Standing::Foreign]),
+                prop::sample::select(vec![Standing::Admitted, Standing::Admitted, Standing::Waiting, Standing::Gated, Standing::Refused, Standing::Foreign]),
                 prop::option::of(-2_000_i64..1_200_000),
             ),
             3,

@@ -119,6 +119,22 @@ fn below_two_points_there_is_no_line() {
 }
 
 #[test]
+fn what_is_withheld_is_told_in_each_format() {
+    let page = r#"{"jobId":"job-1","withheld":true,"gate":"within","now":5}"#;
+    let told = |format: Format| format.tell(&job(), page.to_owned()).unwrap();
+    assert_eq!(told(Format::Json), (page.to_owned(), None));
+    let of = |format| serde_json::from_str::<Value>(&told(format).0).unwrap();
+    let points = json!({
+        "type": "FeatureCollection", "features": [], "jobId": "job-1", "withheld": true, "gate": "within", "now": 5
+    });
+    assert_eq!(of(Format::GeoJson), points);
+    let line = of(Format::GeoJsonLine);
+    assert_eq!((&line["geometry"], &line["withheld"]), (&Value::Null, &json!(true)));
+    assert_eq!(self::points(&told(Format::Gpx).0), [""; 0]);
+    assert!(Format::Gpx.tell(&job(), r#"{"jobId":"job-1"}"#.to_owned()).is_err(), "else it is no page");
+}
+
+#[test]
 fn a_line_is_cut_at_the_edge_of_the_map() {
     let east = [json!([0, 178.0, 10.0, 100.0]), json!([1000, -179.0, 40.0, 400.0])];
     let west = [json!([0, -179.0, 10.0]), json!([1000, 178.0, 40.0, 400.0])];
