@@ -28,7 +28,7 @@ export class Streams {
     // The runtime's own kind: what is written is taken once the other side reads it, and nothing is kept between.
     const { readable, writable } = new IdentityTransformStream();
     this.#writers.set(number, writable.getWriter());
-    return new Response(readable, { headers: { "content-type": "text/event-stream" } });
+    return new Response(readable);
   }
 
   // Hands out texts, each after the numbers of its readers, with a `!` before them where their streams end with it; all separated by a NUL.
