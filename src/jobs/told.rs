@@ -157,7 +157,7 @@ impl Told {
         }
     }
 
-    /// The same to whom a gate holds back: nothing of the driver, nor of how often there was another.
+    /// The same to whom a gate holds back: nothing of the driver.
     #[must_use]
     pub fn withheld(self, by: Withheld) -> Self {
         let gate = Some(Gated::Withheld { withheld: true, by });

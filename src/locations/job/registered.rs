@@ -252,13 +252,19 @@ impl<L: Log> Job<L> {
         change: &Change,
         now: Millis,
     ) -> Result<(), LogError> {
-        self.revoke(change, job, now)?;
+        // Before the first life there is no table.
+        let is_first_life = self.sequence.job().is_none();
+        if !is_first_life {
+            self.revoke(change, job, now)?;
+        }
         let event = change.event.map(|event| (event, next.version));
         if change.begins {
             self.begin_life(job, next.wanted.driver.as_ref(), event, now)?;
         }
         let concerned = listed::concerned(self.registration.as_deref(), &next);
-        let written = self.list(&concerned, now).and_then(|()| self.log.register(&next));
+        let revoked = if is_first_life { self.revoke(change, job, now) } else { Ok(()) };
+        let written =
+            revoked.and_then(|()| self.list(&concerned, now)).and_then(|()| self.log.register(&next));
         if let Err(error) = written {
             // Whose life has begun did not get the job: in it there is to be nobody else's fix.
             if change.begins {
