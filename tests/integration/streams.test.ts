@@ -216,7 +216,7 @@ describe("streams", { concurrency: true }, () => {
     assert.deepEqual(brief(stream).slice(0, 3), ["state -", "gate.opened -", "state 3"]);
     assert.equal(opened?.data.jobId, job);
     assert.equal(state?.data.seq, 0, "the fix that opens it is not shown");
-    assert.deepEqual(rest.map(({ name, data }) => [name, data.lat]), [["driver.arrived", undefined], ["location.updated", 48.0005]]);
+    assert.deepEqual(rest.map(({ name, data }) => [name, data.lat]), [["location.updated", 48.0005], ["driver.arrived", undefined]]);
     assert.ok(!/"lat":(49|48\.9|48\.001)[,}]/.test(stream.text));
     const from = Date.now() + 1_500;
     await change("PUT", job, { driver: "driver-1", customers: ["customer-1"], gate: { customer: { from } } });
