@@ -24,7 +24,7 @@ test("as long as the storage has not taken what was written, nothing is told, an
   const { __worker_init_state: wasm, IdentityTransformStream: identity } = globalThis as any;
   Object.assign(globalThis, { __worker_init_state: { criticalError: false, instanceId: 0 }, IdentityTransformStream: TransformStream });
   try {
-    const { Streams } = await import("../../src/edge/streams.js");
+    const { Streams } = await import(new URL("../../src/edge/streams.js", import.meta.url).href);
     const waiting: { resolve: () => void; reject: () => void }[] = [];
     const storage = { sync: () => new Promise<void>((resolve, reject) => waiting.push({ resolve, reject })) };
     const taken: [number, boolean][] = [];
