@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use super::path::PathError;
 use super::query::QueryError;
 use crate::ids::IdError;
-use crate::inbox::NotificationError;
 use crate::jobs::JobError;
 use crate::locations::post::PostError;
 use crate::members::MembersError;
@@ -119,7 +118,9 @@ pub enum Problem {
     /// A token that the session does not get, or not with these parameters.
     Token(ErrorInfo),
     /// A body that is no notification.
-    Notification(NotificationError),
+    Notification(MembersError),
+    /// A notification that is too long.
+    NotificationTooLarge,
     /// Too many notifications of the user wait for Ably.
     NotificationBacklog,
 }
@@ -295,14 +296,10 @@ impl Problem {
             Self::FormNotUtf8 => token(400, "the form is not UTF-8"),
             Self::Token(error) => token(error.status_code, &error.message),
             Self::Notification(error) => {
-                let (status, name, title) = match error {
-                    NotificationError::TooLarge => (413, "too_large", "A notification is at most 4 KiB long"),
-                    _ => (400, "invalid_notification", "The notification is not valid"),
-                };
-                Facts {
-                    field: error.field(),
-                    ..Facts::new(status, name, title).reason(error.reason()).detail(error)
-                }
+                members(error, "invalid_notification", "The notification is not valid")
+            }
+            Self::NotificationTooLarge => {
+                Facts::new(413, "too_large", "A notification is at most 4 KiB long").reason("too_large")
             }
             Self::NotificationBacklog => {
                 let title = "Too many notifications of this user wait for Ably: send the same again";

@@ -8,5 +8,5 @@ pub mod notification;
 pub mod object;
 mod store;
 
-pub use self::notification::{Notification, NotificationError};
+pub use self::notification::{BODY_MAX, Notification};
 pub use self::object::{Inbox, Request, Settings, Taken};

@@ -1,19 +1,15 @@
 //! What somebody is told: read at the border, and as it is published.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 
 use crate::ids::{EntityId, EventType, NotificationId, UserId};
 use crate::locations::fix::Reason;
 use crate::locations::log::Ready;
+use crate::members::{self, Member, MembersError};
 use crate::objects::Millis;
 
 /// The longest body, in bytes.
@@ -27,6 +23,13 @@ pub(crate) const OWN: &str = "towline:";
 
 /// The greatest version: up to it JSON's numbers are exact everywhere.
 const VERSION_MAX: u64 = (1 << 53) - 1;
+
+const ID: Member =
+    Member { name: "id", rule: "is 1 to 64 printable ASCII characters, and does not begin with `towline:`" };
+const TYPE: Member = Member { name: "type", rule: "is 1 to 64 of the characters a-z 0-9 . _ -" };
+const ENTITY: Member = Member { name: "entityId", rule: "is 1 to 64 of the characters A-Z a-z 0-9 . _ -" };
+const VERSION: Member = Member { name: "version", rule: "is an integer from 0 to 9007199254740991" };
+const ALL: &str = "`id`, `type`, `entityId` and `version`";
 
 /// So much of a hash is enough: no two have the same by chance.
 const HASH_BYTES: usize = 16;
@@ -49,116 +52,22 @@ pub struct Notification {
     pub version: u64,
 }
 
-/// Why a body is no notification. The message quotes nothing that was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum NotificationError {
-    /// It is too long.
-    #[error("a notification is at most {BODY_MAX} bytes long")]
-    TooLarge,
-    /// It is not a JSON object, or names a member twice.
-    #[error("the body is a JSON object that names each member once")]
-    NotAnObject,
-    /// It has a member that a notification has not.
-    #[error("a notification has the members `id`, `type`, `entityId` and `version`, and no other")]
-    Unknown,
-    /// A member breaks its rule.
-    #[error("`{}` {}", .field, rule(.field))]
-    Member {
-        /// Which.
-        field: &'static str,
-        /// The stable code of what is wrong.
-        reason: Reason,
-    },
-}
-
-impl NotificationError {
-    /// The stable code of what is wrong.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::TooLarge => "too_large",
-            Self::NotAnObject => Reason::NotAnObject.code(),
-            Self::Unknown => "unknown_member",
-            Self::Member { reason, .. } => reason.code(),
-        }
-    }
-
-    /// The member that is to blame, if one is.
-    pub fn field(&self) -> Option<&'static str> {
-        match self {
-            Self::TooLarge | Self::NotAnObject | Self::Unknown => None,
-            Self::Member { field, .. } => Some(field),
-        }
-    }
-}
-
-fn rule(field: &str) -> &'static str {
-    match field {
-        "id" => "is 1 to 64 printable ASCII characters, and does not begin with `towline:`",
-        "type" => "is 1 to 64 of the characters a-z 0-9 . _ -",
-        "entityId" => "is 1 to 64 of the characters A-Z a-z 0-9 . _ -",
-        _ => "is a whole number from 0 to 9007199254740991",
-    }
-}
-
-/// The members of an object, each as its own text, in the order in which they stand there.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Reader)
-    }
-}
-
 impl Notification {
-    /// Reads a body.
+    /// Reads a body, which is no longer than [`BODY_MAX`].
     ///
     /// # Errors
-    /// [`NotificationError`]
-    pub fn parse(body: &[u8]) -> Result<Self, NotificationError> {
-        if body.len() > BODY_MAX {
-            return Err(NotificationError::TooLarge);
-        }
-        let Members(members) = serde_json::from_slice(body).map_err(|_| NotificationError::NotAnObject)?;
-        let [mut id, mut kind, mut entity, mut version] = [None; 4];
-        for (name, value) in members {
-            let member = match &*name {
-                "id" => &mut id,
-                "type" => &mut kind,
-                "entityId" => &mut entity,
-                "version" => &mut version,
-                _ => return Err(NotificationError::Unknown),
-            };
-            if member.replace(value).is_some() {
-                return Err(NotificationError::NotAnObject);
-            }
-        }
-        let id = NotificationId::parse(text("id", id)?).ok();
+    /// [`MembersError`], also where there is anything else: names and texts have no place there.
+    pub fn parse(body: &[u8]) -> Result<Self, MembersError> {
+        let [id, kind, entity, version] = members::of(body, [ID, TYPE, ENTITY, VERSION], ALL)?;
+        let id = NotificationId::parse(ID.read::<String>(id)?).ok();
         let id = id.filter(|id| id.as_str().len() <= ID_MAX && !id.as_str().starts_with(OWN));
-        let version: u64 = read("version", version)?;
+        let (kind, entity): (String, String) = (TYPE.read(kind)?, ENTITY.read(entity)?);
+        let version = VERSION.read::<Number>(version)?.as_u64().filter(|version| *version <= VERSION_MAX);
         Ok(Self {
-            id: id.ok_or_else(|| wrong("id", Reason::InvalidId))?,
-            kind: EventType::parse(text("type", kind)?).map_err(|_| wrong("type", Reason::InvalidId))?,
-            entity_id: EntityId::parse(text("entityId", entity)?)
-                .map_err(|_| wrong("entityId", Reason::InvalidId))?,
-            version: Some(version)
-                .filter(|version| *version <= VERSION_MAX)
-                .ok_or_else(|| wrong("version", Reason::OutOfRange))?,
+            id: id.ok_or(ID.wrong(Reason::InvalidId))?,
+            kind: EventType::parse(kind).map_err(|_| TYPE.wrong(Reason::InvalidId))?,
+            entity_id: EntityId::parse(entity).map_err(|_| ENTITY.wrong(Reason::InvalidId))?,
+            version: version.ok_or(VERSION.wrong(Reason::OutOfRange))?,
         })
     }
 
@@ -195,24 +104,6 @@ fn hash(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(text).get(..HASH_BYTES).unwrap_or_default())
 }
 
-fn wrong(field: &'static str, reason: Reason) -> NotificationError {
-    NotificationError::Member { field, reason }
-}
-
-fn text(field: &'static str, raw: Option<&RawValue>) -> Result<String, NotificationError> {
-    read(field, raw)
-}
-
-/// A value of this type and no other.
-fn read<'a, T: Deserialize<'a>>(
-    field: &'static str,
-    raw: Option<&'a RawValue>,
-) -> Result<T, NotificationError> {
-    let raw = raw.map(RawValue::get).filter(|text| *text != "null");
-    let text = raw.ok_or_else(|| wrong(field, Reason::Required))?;
-    serde_json::from_str(text).map_err(|_| wrong(field, Reason::WrongType))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -221,7 +112,7 @@ mod tests {
 
     const GOOD: &str = r#"{"id": "n 1", "type": "quote.sent", "entityId": "Q-7", "version": 3}"#;
 
-    fn parse(body: &str) -> Result<Notification, NotificationError> {
+    fn parse(body: &str) -> Result<Notification, MembersError> {
         Notification::parse(body.as_bytes())
     }
 
@@ -239,57 +130,55 @@ mod tests {
         let error = parse(&more).unwrap_err();
         assert_eq!(
             (error, error.reason(), error.field()),
-            (NotificationError::Unknown, "unknown_member", None)
+            (MembersError::Unknown(ALL), "unknown_member", None)
         );
         let twice = GOOD.replace("}", r#", "id": "n 1"}"#);
-        for body in ["", "null", "[]", r#"["n", "t", "e", 1]"#, "{", "{} {}", "{\"id\":\"\u{1}\"}", &twice] {
-            assert_eq!(parse(body), Err(NotificationError::NotAnObject), "{body}");
+        for body in ["", "null", "[]", r#"["n", "t", "e", 1]"#, "{", "{} {}", "{\"id\":\"\u{1}\"}"] {
+            assert_eq!(parse(body), Err(MembersError::NotAnObject), "{body}");
         }
-        let long = |spaces: usize| [GOOD, &" ".repeat(spaces)].concat();
-        assert!(parse(&long(BODY_MAX - GOOD.len())).is_ok());
-        assert_eq!(parse(&long(BODY_MAX + 1 - GOOD.len())), Err(NotificationError::TooLarge));
+        assert_eq!(parse(&twice), Err(ID.wrong(Reason::Repeated)));
     }
 
     #[test]
     fn the_member_that_is_wrong_is_named() {
         let long = format!("\"{}\"", "x".repeat(65));
-        let members = [("id", "\"n\""), ("type", "\"t\""), ("entityId", "\"e\""), ("version", "1")];
-        let with = |field: &str, value: Option<&str>| {
-            let members = members.iter().filter_map(|(name, good)| {
-                let value = if *name == field { value? } else { good };
+        let members = [(ID, "\"n\""), (TYPE, "\"t\""), (ENTITY, "\"e\""), (VERSION, "1")];
+        let with = |field: Member, value: Option<&str>| {
+            let members = members.iter().filter_map(|(Member { name, .. }, good)| {
+                let value = if *name == field.name { value? } else { good };
                 Some(format!("\"{name}\": {value}"))
             });
             format!("{{{}}}", members.collect::<Vec<_>>().join(","))
         };
         for (field, good) in members {
             assert!(parse(&with(field, Some(good))).is_ok());
-            assert_eq!(parse(&with(field, None)), Err(wrong(field, Reason::Required)), "{field}");
-            assert_eq!(parse(&with(field, Some("null"))), Err(wrong(field, Reason::Required)), "{field}");
+            assert_eq!(parse(&with(field, None)), Err(field.wrong(Reason::Required)), "{field:?}");
+            assert_eq!(parse(&with(field, Some("null"))), Err(field.wrong(Reason::WrongType)), "{field:?}");
         }
         for (field, value, reason) in [
-            ("id", "7", Reason::WrongType),
-            ("id", "\"\"", Reason::InvalidId),
-            ("id", "\"a\\tb\"", Reason::InvalidId),
-            ("id", &long, Reason::InvalidId),
-            ("id", "\"towline:a.1.closed\"", Reason::InvalidId),
-            ("type", "[]", Reason::WrongType),
-            ("type", "\"A\"", Reason::InvalidId),
-            ("type", "\"a b\"", Reason::InvalidId),
-            ("type", &long, Reason::InvalidId),
-            ("entityId", "1", Reason::WrongType),
-            ("entityId", "\"a b\"", Reason::InvalidId),
-            ("entityId", &long, Reason::InvalidId),
-            ("version", "\"1\"", Reason::WrongType),
-            ("version", "-1", Reason::WrongType),
-            ("version", "1.0", Reason::WrongType),
-            ("version", "9007199254740992", Reason::OutOfRange),
+            (ID, "7", Reason::WrongType),
+            (ID, "\"\"", Reason::InvalidId),
+            (ID, "\"a\\tb\"", Reason::InvalidId),
+            (ID, &long, Reason::InvalidId),
+            (ID, "\"towline:a.1.closed\"", Reason::InvalidId),
+            (TYPE, "[]", Reason::WrongType),
+            (TYPE, "\"A\"", Reason::InvalidId),
+            (TYPE, "\"a b\"", Reason::InvalidId),
+            (TYPE, &long, Reason::InvalidId),
+            (ENTITY, "1", Reason::WrongType),
+            (ENTITY, "\"a b\"", Reason::InvalidId),
+            (ENTITY, &long, Reason::InvalidId),
+            (VERSION, "\"1\"", Reason::WrongType),
+            (VERSION, "-1", Reason::OutOfRange),
+            (VERSION, "1.0", Reason::OutOfRange),
+            (VERSION, "9007199254740992", Reason::OutOfRange),
         ] {
             let error = parse(&with(field, Some(value))).unwrap_err();
-            assert_eq!(error, wrong(field, reason), "{value}");
-            assert!(error.to_string().starts_with(&format!("`{field}` is ")), "{error}");
+            assert_eq!(error, field.wrong(reason), "{value}");
+            assert!(error.to_string().starts_with(&format!("`{}` is ", field.name)), "{error}");
         }
         for version in ["0", "9007199254740991"] {
-            assert!(parse(&with("version", Some(version))).is_ok(), "{version}");
+            assert!(parse(&with(VERSION, Some(version))).is_ok(), "{version}");
         }
     }
 

@@ -7,19 +7,19 @@ use crate::http::answer::Answer;
 use crate::http::problem::Problem;
 use crate::http::step::{Asked, Next, NoBody, Step};
 use crate::ids::UserId;
-use crate::inbox::{Notification, NotificationError, Request, Taken};
+use crate::inbox::{BODY_MAX, Notification, Request, Taken};
 use crate::locations::Reply;
 
 pub(super) fn post(asked: Asked<'_>, user: UserId) -> Next {
     access::manager(&asked.session)?;
     asked.head.unencoded()?;
     Ok(Step::read_body(move |body| {
-        let notification = match body {
-            Ok(body) => Notification::parse(body),
-            Err(NoBody::TooLong) => Err(NotificationError::TooLarge),
+        let body = match body {
+            Ok(body) if body.len() <= BODY_MAX => body,
+            Ok(_) | Err(NoBody::TooLong) => return Err(Problem::NotificationTooLarge),
             Err(NoBody::BrokeOff) => return Err(Problem::Incomplete),
         };
-        let notification = notification.map_err(Problem::Notification)?;
+        let notification = Notification::parse(body).map_err(Problem::Notification)?;
         let id = notification.id.clone();
         Step::notify(&Request { user, notification }, move |reply| {
             // An inbox says what has become of it, and refuses nothing.
