@@ -77,7 +77,7 @@ describe("notifications", { concurrency: true }, () => {
     const bad: [unknown, string, string | undefined][] = [
       ["", "not_an_object", undefined],
       [[notification("a")], "not_an_object", undefined],
-      ['{"id":"a","id":"a","type":"t","entityId":"e","version":1}', "not_an_object", undefined],
+      ['{"id":"a","id":"a","type":"t","entityId":"e","version":1}', "repeated", "id"],
       [notification("a", { title: "Your car is here" }), "unknown_member", undefined],
       [notification(""), "invalid_id", "id"],
       [notification("x".repeat(65)), "invalid_id", "id"],
