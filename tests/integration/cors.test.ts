@@ -8,7 +8,7 @@ import { Service, as, bearer, driverOf, session } from "./support/service.ts";
 const PAGE = "https://app.example";
 /** What ably-js, a driver's app, and tracing in a page send. */
 const REQUEST_HEADERS = [
-  "authorization", "content-type", "content-encoding", "accept", "idempotency-key", "if-match", "if-none-match", "towline-user", "x-ably-version", "x-ably-clientid",
+  "authorization", "content-type", "content-encoding", "accept", "idempotency-key", "if-match", "if-none-match", "last-event-id", "towline-user", "x-ably-version", "x-ably-clientid",
   "ably-agent", "baggage", "sentry-trace", "traceparent", "tracestate",
 ];
 const LOCAL = "http://localhost:3000";
