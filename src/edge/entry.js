@@ -56,7 +56,7 @@ export class Job extends DurableObject {
   alarm() {
     return this.rust.call("alarm");
   }
-  // Which is how a stream is asked for: its answer is a response, not a text.
+  // A stream is asked for by a request, since its answer is a response and not a text.
   async fetch(request) {
     const said = this.rust.call("stream", await request.text());
     return typeof said === "string" ? new Response(said, { status: 409 }) : said;

@@ -29,6 +29,8 @@ use crate::objects::lines::{Line, Lines};
 use crate::objects::{Cause, Failure, Millis};
 use crate::operations::Report;
 
+mod readers;
+
 /// Where the object cannot wake the alarm goes off again so many milliseconds later, and twice as many each time, up to
 /// [`FAULT_ALARM_MAX`].
 const FAULT_ALARM: Millis = 8_000;
@@ -252,55 +254,6 @@ impl Inner {
             Need::Nothing => {}
         }
         armed.map_err(|error| this.lines.fault("alarm_failed", Some(&describe(&error))))
-    }
-
-    /// Tells readers what there is to tell them by now.
-    fn tell_readers(&self, core: &mut Core<SqlLog<ObjectSql>>, now: Millis) -> Result<(), Line> {
-        // Where there are none any more, the timer that was set for them goes too.
-        let Some(streams) = self.streams.get() else { return Ok(()) };
-        let (deliveries, told) = core.deliveries(now);
-        streams.wake_at(core.readers_due(now));
-        let delivered = streams.deliver(&deliveries);
-        delivered.map_err(|error| self.lines.fault("stream_failed", Some(&describe(&error))))?;
-        told.map_err(|error| self.storage_fault(&error))
-    }
-
-    /// The object's streams.
-    fn streams(&self) -> &Streams {
-        let telling = |inner: &Weak<Self>, then: fn(&Self, u32, bool)| {
-            let inner = Weak::clone(inner);
-            move |number, is_there| {
-                if let Some(inner) = inner.upgrade() {
-                    then(&inner, number, is_there);
-                }
-            }
-        };
-        self.streams.get_or_init(|| {
-            let due = telling(&self.inner, |inner, _, _| inner.readers_due());
-            Streams::new(&self.storage, telling(&self.inner, Self::taken), move || due(0, true))
-        })
-    }
-
-    /// Goes on with readers at the time that was asked for.
-    fn readers_due(&self) {
-        if let Some(streams) = self.streams.get() {
-            streams.woke();
-        }
-        self.go_on_with_readers(|_| true);
-    }
-
-    /// Notes that a reader has been handed their text, or is not there any more.
-    fn taken(&self, number: u32, is_there: bool) {
-        self.go_on_with_readers(|core| core.taken(number, is_there));
-    }
-
-    /// Tells readers more, where there is more to tell.
-    fn go_on_with_readers(&self, is_more: impl FnOnce(&mut Core<SqlLog<ObjectSql>>) -> bool) {
-        let told = self.awake().and_then(|mut awake| match is_more(&mut awake.core) {
-            true => self.tell_readers(&mut awake.core, now()),
-            false => Ok(()),
-        });
-        told.unwrap_or_else(|line| write(&line));
     }
 
     /// Ends a turn that began with how something has ended that was waited for.

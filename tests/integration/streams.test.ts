@@ -313,3 +313,33 @@ test("a stream on which nothing happens shows that it lives, and costs no row", 
   await stream.take(2);
   stream.close();
 });
+
+test("who takes nothing is dropped, and holds nobody up", { timeout: 150_000 }, async (t) => {
+  const service = await Counted.start({ JOB_FIX_RATE: "100000", JOB_FIX_BURST: "100000", JOB_UNSENT_MAX: "1000000" });
+  t.after(() => service.stop());
+  const job = newJob();
+  const locations = Array.from({ length: 100 }, (_, nth) => ({ lat: 40 + nth / 7, lng: 16 + nth / 7 }));
+  const post = async () => assert.equal((await service.post(job, { locations })).status, 200);
+  // More than the sockets between hold.
+  for (let count = 0; count < 2_000; count += 1) await post();
+  const open = async (headers: Headers, query = "") => {
+    const stream = await Stream.open(service.url, `/api/jobs/${job}/stream${query}`, headers);
+    t.after(() => stream.close());
+    return stream;
+  };
+  const live = await open(driverOf(job));
+  const [first] = await live.take(1);
+  const hanging = await open(as("admin"), `?after=${first?.data.epoch}.0`);
+  await hanging.take(1);
+  hanging.pause();
+  await delay(45_000);
+  await post();
+  await live.take(2);
+  hanging.resume();
+  await until("the stream to be cut", () => hanging.ended);
+  assert.ok(hanging.events.length < 1_900, `${hanging.events.length} events`);
+  // It goes on where it was.
+  const next = await open({ ...as("admin"), "last-event-id": hanging.lastId });
+  const [, more] = await next.take(2);
+  assert.equal(more?.data.fromSeq, hanging.events.findLast(({ name }) => name === "location.updated")?.data.seq + 1);
+});

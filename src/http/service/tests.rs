@@ -16,6 +16,7 @@ mod admission;
 mod fuzz;
 mod lists;
 mod required;
+mod streams;
 
 const NOW: u64 = 1_800_000_000;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -73,6 +73,10 @@ export class Stream {
     this.#incoming.pause();
   }
 
+  resume(): void {
+    this.#incoming.resume();
+  }
+
   close(): void {
     this.#incoming.destroy();
   }

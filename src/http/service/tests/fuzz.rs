@@ -66,6 +66,7 @@ const PATHS: &[&str] = &[
     "/api/jobs/job-7.B_c/location?rnd=0.5#top",
     "/api/jobs/a/locations?after=1800000000.1&limit=10&format=geojson",
     "/api/jobs/a/events",
+    "/api/jobs/a/stream?after=1800000000.1.2",
     "/api/jobs/a/outbox",
     "/api/jobs/a/outbox/retry",
     "/api/refs/0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a",

@@ -66,8 +66,12 @@ const WITHIN: fn() -> Result<bool, Unreachable> = || Ok(true);
 const OVER: fn() -> Result<bool, Unreachable> = || Ok(false);
 const UNKNOWN: fn() -> Result<bool, Unreachable> = || Err(Unreachable("inner detail".to_owned()));
 
-const READS: [(&str, &str); 3] =
-    [("GET", "/api/jobs/a/location"), ("GET", "/api/jobs/a/locations"), ("GET", "/api/jobs/a")];
+const READS: [(&str, &str); 4] = [
+    ("GET", "/api/jobs/a/location"),
+    ("GET", "/api/jobs/a/locations"),
+    ("GET", "/api/jobs/a/stream"),
+    ("GET", "/api/jobs/a"),
+];
 const POST: (&str, &str) = ("POST", "/api/jobs/a/location");
 
 #[test]

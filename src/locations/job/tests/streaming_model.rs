@@ -205,7 +205,19 @@ impl World {
         self.look();
         if self.job.forgotten.is_none() {
             self.hear();
+            return;
         }
+        // Whoever was not told before that it has ended is told that alone.
+        let (deliveries, failed) = self.job.deliveries(self.now);
+        failed.unwrap();
+        for Delivery { text, ends, .. } in deliveries {
+            let told = events(&text);
+            assert!(
+                ends && told.iter().all(|it| it.name == "end" && it.data["reason"] == "closed"),
+                "{told:?}"
+            );
+        }
+        assert!(!self.job.has_readers());
     }
 
     fn put(&mut self, driver: Option<&'static str>, customers: &[&'static str], gate: Option<Millis>) {
@@ -247,7 +259,6 @@ impl World {
         let rows = self.log.all();
         self.is_closed = self.job.registration.as_ref().is_some_and(|it| it.ended.is_some());
         if self.job.forgotten.is_some() {
-            assert!(!self.job.has_readers(), "it had ended before");
             return;
         }
         if self.log.all().is_empty() && !self.written.is_empty() {
