@@ -129,7 +129,6 @@ impl<S: Sql> Inbox<S> {
         if self.outbox.waiting() >= WAITING_MAX {
             return Ok(Taken::Backlog);
         }
-        self.note_confirmed(now)?;
         let (n, ts) = (self.last_n + 1, self.ts.map_or(now, |ts| ts.max(now)));
         let ready = notification.ready(user, n, ts).map_err(|_| LogError::Damaged("a message to be"))?;
         self.store.append((n, ts), &notification.id, print, &ready)?;

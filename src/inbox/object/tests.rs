@@ -140,6 +140,8 @@ fn a_day_after_its_confirmation_nothing_is_kept_of_it_and_no_table() {
     assert_eq!(inbox.arm(NOW + 24 * HOUR), None);
     inbox.take(&request("b", 1), NOW + 24 * HOUR).unwrap();
     drain(&mut inbox, NOW + 24 * HOUR);
+    inbox.alarm(end - 1).unwrap();
+    assert_eq!(inbox.take(&request("a", 1), end - 1), Ok(Taken::Duplicate), "it goes with others");
     inbox.alarm(end).unwrap();
     assert_eq!(inbox.take(&request("b", 1), end), Ok(Taken::Duplicate), "of another hour");
     assert_eq!(inbox.take(&request("a", 2), end), Ok(Taken::Accepted), "with whatever content");
@@ -155,6 +157,43 @@ fn a_day_after_its_confirmation_nothing_is_kept_of_it_and_no_table() {
         inbox = wake(&sqlite);
     }
     assert_eq!(drain(&mut inbox, end + 26 * HOUR), ["a", "b"]);
+}
+
+#[test]
+fn what_goes_with_others_goes_no_sooner_than_its_day_is_over() {
+    let mut inbox = wake(&Sqlite::new());
+    for (id, at) in [("a", NOW), ("b", NOW + 90 * 60_000)] {
+        inbox.take(&request(id, 1), at).unwrap();
+        drain(&mut inbox, at);
+    }
+    let at = NOW + 25 * HOUR + 100;
+    inbox.alarm(at).unwrap();
+    assert_eq!(inbox.take(&request("b", 1), at), Ok(Taken::Duplicate));
+    assert_eq!(inbox.take(&request("a", 1), at), Ok(Taken::Accepted));
+}
+
+#[test]
+fn what_was_confirmed_is_noted_though_the_storage_has_refused_that_and_the_next_is_dropped() {
+    let sql = Picky::new();
+    let mut inbox = wake(&sql);
+    for id in ["a", "b", "c"] {
+        inbox.take(&request(id, 1), NOW).unwrap();
+    }
+    leaving(&mut inbox, NOW).unwrap();
+    sql.refuses("UPDATE");
+    inbox.published(NOW).unwrap_err();
+    let second = leaving(&mut inbox, NOW + 100).unwrap();
+    assert_eq!(told(&second).1, "b");
+    inbox.failed(second.ticket, (&refused()).into(), NOW + 100, 0.0).unwrap_err();
+    sql.refuses(None);
+    let again = leaving(&mut inbox, NOW + 10_000).unwrap();
+    inbox.failed(again.ticket, (&refused()).into(), NOW + 10_000, 0.0).unwrap();
+    // Whoever wakes goes on behind the gap, and tells nobody of it.
+    let mut inbox = wake(&sql);
+    assert_eq!(drain(&mut inbox, NOW + 10_000), ["c"]);
+    assert_eq!(inbox.notices(), []);
+    let waits = sql.exec("SELECT 1 FROM notifications WHERE done IS NULL", vec![]).unwrap();
+    assert_eq!(waits.len(), 0);
 }
 
 #[test]
@@ -425,6 +464,10 @@ proptest! {
         }
         let order: Vec<usize> = stored.iter().map(|(_, n)| *n).collect();
         prop_assert_eq!(order, (0..taken).collect::<Vec<_>>());
+        if sql.sqlite.tables() > 0 {
+            let waits = sql.exec("SELECT 1 FROM notifications WHERE done IS NULL", vec![]).unwrap();
+            prop_assert_eq!(waits.len(), 0, "all that is confirmed is noted");
+        }
         while let Some(_report) = inbox.report(end) {
             inbox.heard(end, 0.0).unwrap();
             end += 60_000;

@@ -191,6 +191,21 @@ fn one_that_does_not_answer_or_is_full_keeps_nobody_else_waiting() {
 }
 
 #[test]
+fn who_knows_is_told_again_where_that_could_not_be_written_down() {
+    let (sql, mut world) = (Refusing::new(), World::default());
+    let mut job = wake(SqlLog::new(sql.clone()));
+    put(&mut job, Some("a"), &[], NOW).unwrap();
+    let notices = job.next_notifications(NOW).unwrap();
+    let taken = world.take(&notices[0], NOW);
+    sql.after.set(Some(0));
+    job.notified(&notices[0], Some(taken), NOW, 0.0).unwrap_err();
+    assert_eq!((job.next_notifications(NOW), job.notifying_due(NOW)), (Ok(vec![]), Some(NOW + 250)));
+    assert_eq!(deliver(&mut job, &mut world, NOW + 250), 1);
+    let tasks = sql.sqlite.exec("SELECT 1 FROM tasks WHERE kind = 'notify'", vec![]).unwrap();
+    assert_eq!((tasks.len(), world.of("a")), (0, vec!["assigned 1"]));
+}
+
+#[test]
 fn a_few_are_told_at_a_time_and_what_is_known_is_one_row() {
     let sqlite = Sqlite::new();
     let (mut job, mut world) = (wake(SqlLog::new(sqlite.clone())), World::default());
