@@ -242,6 +242,10 @@ impl<S: Sql> Inbox<S> {
         // First: whatever fails here, it is armed again.
         self.alarm.went_off(now);
         self.note_confirmed(now)?;
+        // Where it could not be noted at the confirmation: else it would ring for that again and again.
+        if self.outbox.unsaved().is_some() {
+            self.outbox.saved();
+        }
         if self.sweep_due().is_some_and(|due| due <= now) {
             self.store.sweep(now - KEPT)?;
             self.oldest = self.store.oldest()?;
