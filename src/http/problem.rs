@@ -186,7 +186,7 @@ impl Problem {
             }
             Self::Internal => Facts::new(500, "internal", "The service has made a mistake"),
             Self::Unavailable => {
-                let title = "The job cannot be reached just now: try again, a retry repeats nothing";
+                let title = "It cannot be reached just now: try again, a retry repeats nothing";
                 Facts::new(503, "unavailable", title).header("retry-after", RETRY_AFTER_SECONDS.to_string())
             }
             Self::JobClosed { status } => Facts::new(*status, "job_closed", "The job is closed, for good"),

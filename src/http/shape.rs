@@ -121,7 +121,7 @@ mod tests {
             serde_json::from_str::<Value>(&answer.body).unwrap(),
             serde_json::json!({
                 "type": "urn:towline:problem:unavailable", "status": 503,
-                "title": "The job cannot be reached just now: try again, a retry repeats nothing",
+                "title": "It cannot be reached just now: try again, a retry repeats nothing",
             })
         );
         let fix = Problem::Post(PostError::Invalid(Rejection::of(Field::Lat, Reason::Required)));

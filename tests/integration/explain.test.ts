@@ -53,7 +53,7 @@ for (const registry of ["on", "required", "off"]) {
 
     /** Jobs in each state, as far as there is a registry. */
     const state = async () => {
-      const [claimed, theirs, others, closed, unknown] = [newJob(), newJob(), newJob(), newJob(), newJob()];
+      const [claimed, theirs, others, closed, gated, unknown] = [newJob(), newJob(), newJob(), newJob(), newJob(), newJob()];
       // Where the registry alone decides, nobody is taken in by a claim.
       if (registry !== "required") assert.equal((await service.post(claimed, { lat: 1, lng: 2 })).status, 200);
       if (registry !== "off") {
@@ -61,13 +61,14 @@ for (const registry of ["on", "required", "off"]) {
         for (const job of [theirs, closed]) await send("PUT", `/api/jobs/${job}`, body);
         await send("PUT", `/api/jobs/${others}`, { driver: "driver-2", customers: ["customer-2"] });
         await send("POST", `/api/jobs/${closed}/close`, { reason: "done" });
+        await send("PUT", `/api/jobs/${gated}`, { ...body, gate: { customer: { from: Date.now() + 60_000 } } });
       }
-      return { claimed, theirs, others, closed, unknown };
+      return { claimed, theirs, others, closed, gated, unknown };
     };
 
     test("each says what the token says, for every role, channel and operation", async () => {
-      const { claimed, theirs, others, closed, unknown } = await state();
-      const jobs = [claimed, theirs, others, closed];
+      const { claimed, theirs, others, closed, gated, unknown } = await state();
+      const jobs = [claimed, theirs, others, closed, gated];
       const channels = [
         ...[...jobs, unknown].map((job) => `dispatch:job:${job}`),
         "dispatch:job",
@@ -102,17 +103,17 @@ for (const registry of ["on", "required", "off"]) {
     });
 
     test("what has decided is named", async () => {
-      const { claimed, theirs, others, closed, unknown } = await state();
+      const { claimed, theirs, others, closed, gated, unknown } = await state();
       const decided = async (job: string, jobs: string[], role: "driver" | "customer" | "dispatcher" = "customer") => {
         const { allowed, decidedBy } = await explain(role, `${role}-1`, jobs, `dispatch:job:${job}`, "subscribe");
         return `${allowed} ${decidedBy}`;
       };
       const expected = {
-        on: ["true claim", "true registry", "false registry", "false closed", "false claim", "false claim"],
-        required: ["false registry", "true registry", "false registry", "false closed", "false registry", "true registry"],
-        off: ["true claim", "true claim", "true claim", "true claim", "false claim", "false claim"],
+        on: ["true claim", "true registry", "false registry", "false closed", "false gate", "false claim", "false claim"],
+        required: ["false registry", "true registry", "false registry", "false closed", "false gate", "false registry", "true registry"],
+        off: ["true claim", "true claim", "true claim", "true claim", "true claim", "false claim", "false claim"],
       }[registry];
-      const jobs = [claimed, theirs, others, closed];
+      const jobs = [claimed, theirs, others, closed, gated];
       const said = [...(await Promise.all(jobs.map((job) => decided(job, jobs)))), await decided(unknown, jobs), await decided(theirs, [])];
       assert.deepEqual(said, expected);
       assert.equal(await decided(closed, [], "dispatcher"), "true policy");

@@ -149,6 +149,7 @@ fn each_answer_has_its_reason() {
         ("customer", &["j"], on, "dispatch:job:j", says(Standing::Waiting), (false, by_registry), Some(job)),
         ("customer", &["j"], on, "dispatch:job:j", says(Standing::Foreign), (false, by_registry), Some(job)),
         ("customer", &["j"], on, "dispatch:job:j", says(Standing::Refused), (false, closed), Some(job)),
+        ("customer", &["j"], on, "dispatch:job:j", says(Standing::Gated), (false, DecidedBy::Gate), Some(job)),
         ("driver", &["k"], on, "dispatch:job:j", admitted, (false, claim), Some(job)),
         ("driver", &["j"], off, "dispatch:job:j", says(Standing::Refused), (true, claim), Some(job)),
         ("driver", &[], off, "dispatch:job:j", admitted, (false, claim), Some(job)),
