@@ -76,6 +76,23 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// What matters to a gate that moves while texts are on their way to two customers, 3 and 4.
+fn op_at_a_gate() -> impl Strategy<Value = Op> {
+    let time = select(vec![-1, 1_000, 11_000]).prop_map(Until::Time);
+    let until = prop_oneof![1 => time, 1 => Just(Until::Near)];
+    prop_oneof![
+        4 => (1..3_usize, select(vec![0, 5_000]), any::<bool>())
+            .prop_map(|(count, ago, is_near)| Op::Post(count, ago, is_near)),
+        1 => select(vec![Some("d"), Some("e")]).prop_map(|driver| Op::Put(driver, vec!["b", "c"])),
+        3 => prop::option::weighted(0.8, until).prop_map(Op::Gate),
+        3 => select(vec![1_000, 11_000]).prop_map(Op::Wait),
+        3 => (3..5_usize).prop_map(Op::Hold),
+        3 => (3..5_usize).prop_map(Op::Take),
+        1 => (3..5_usize, prop::option::weighted(0.3, any::<Index>())).prop_map(|(who, id)| Op::Open(who, id)),
+        1 => Just(Op::Close),
+    ]
+}
+
 /// A row as it was written, and what it is called.
 #[derive(Debug, Clone)]
 struct Written {
@@ -331,5 +348,12 @@ proptest! {
     fn who_is_cut_off_is_told_each_event_once_and_none_that_is_not_theirs(ops in prop::collection::vec(op(), 1..60)) {
         let mut world = World::new();
         ops.into_iter().for_each(|op| world.run(op));
+    }
+
+    #[test]
+    fn a_gate_that_moves_shows_nothing_and_loses_nothing(ops in prop::collection::vec(op_at_a_gate(), 1..40)) {
+        let mut world = World::new();
+        let first = [Op::Put(Some("d"), vec!["b", "c"]), Op::Open(3, None), Op::Open(4, None)];
+        first.into_iter().chain(ops).for_each(|op| world.run(op));
     }
 }
