@@ -84,6 +84,9 @@ pub struct Arrival {
     pub epoch: u64,
     /// Its place among all that leaves.
     pub n: u64,
+    /// When the fix was measured that says so, Unix milliseconds; nothing where the build did not write it that did the rest.
+    #[serde(default)]
+    pub at: Option<Millis>,
 }
 
 /// What everybody who takes part is told of the driver's phone; times are Unix milliseconds.

@@ -367,7 +367,8 @@ impl<L: Log> Job<L> {
                 answer(*index, Outcome::Late { seq, clock });
             } else {
                 markers.follow(mark);
-                awaited.iter().for_each(|awaited| near.look(awaited, n, fix, at));
+                let measured = measured.effective;
+                awaited.iter().for_each(|awaited| near.look(awaited, n, fix, measured, at));
                 answer(*index, Outcome::Accepted { seq, clock });
             }
             let same = twins.iter().filter(|(_, first)| first == index);

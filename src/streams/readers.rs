@@ -40,6 +40,8 @@ pub struct Reader {
     pub opening: Option<String>,
     /// By which gate they are held back, as far as they have been told.
     pub withheld: Option<Withheld>,
+    /// By which they are, as was seen last.
+    pub held_back: Option<Withheld>,
     /// Since when a text is on its way to them, Unix milliseconds.
     writing: Option<Millis>,
     is_replaced: bool,
@@ -151,12 +153,20 @@ impl Readers {
             cursor,
             opening: Some(opening),
             withheld,
+            held_back: withheld,
             writing: None,
             is_replaced: false,
             has_ended: false,
         });
         self.beat_at.get_or_insert(now + HEARTBEAT_EVERY);
         number
+    }
+
+    /// Notes by which gate a reader is held back, whether or not they can be told now.
+    pub fn hold_back(&mut self, number: u32, by: Option<Withheld>) {
+        if let Some(reader) = self.find(number) {
+            reader.held_back = by;
+        }
     }
 
     /// Notes what is on its way, and where readers are once they have it.
@@ -181,15 +191,15 @@ impl Readers {
         }
     }
 
-    /// Notes that the runtime has taken what was on its way to a reader, or that there is nobody any more. Says where they are.
-    pub fn taken(&mut self, number: u32, is_there: bool) -> Option<Cursor> {
+    /// Notes that the runtime has taken what was on its way to a reader, or that there is nobody any more. Says who it is.
+    pub fn taken(&mut self, number: u32, is_there: bool) -> Option<&Reader> {
         if !is_there {
             self.keep(|reader| reader.number != number);
             return None;
         }
         let reader = self.find(number)?;
         reader.writing = None;
-        Some(reader.cursor)
+        Some(reader)
     }
 
     /// Whether all are to be written to now. It is noted that they are.

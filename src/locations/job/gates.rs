@@ -30,17 +30,20 @@ pub(super) struct Awaited {
 pub(super) struct Near {
     /// The place, among all that leaves, of the fix that opens a gate, and our clock at its acceptance.
     opens: Option<(u64, Millis)>,
-    arrives: bool,
+    /// When the last fix was measured by which it has arrived, Unix milliseconds.
+    arrives: Option<Millis>,
 }
 
 impl Near {
-    /// Looks at a live fix, at this place among all that leaves, which was accepted `at` this time of ours.
-    pub(super) fn look(&mut self, awaited: &Awaited, n: u64, fix: &Fix, at: Millis) {
+    /// Looks at a live fix, at this place among all that leaves, which was measured and accepted `at` these times of ours.
+    pub(super) fn look(&mut self, awaited: &Awaited, n: u64, fix: &Fix, measured: Millis, at: Millis) {
         let Awaited { place, gate, arrival } = *awaited;
         if self.opens.is_none() && gate.is_some_and(|radius| gate::is_within(fix, place, radius)) {
             self.opens = Some((n, at));
         }
-        self.arrives |= arrival && gate::is_there(fix, place);
+        if arrival && gate::is_there(fix, place) {
+            self.arrives = self.arrives.max(Some(measured));
+        }
     }
 }
 
@@ -65,7 +68,7 @@ impl<L: Log> Job<L> {
         let awaited = self.awaited(at).filter(|_| n > after);
         if let Some(awaited) = awaited {
             let mut near = Near::default();
-            near.look(&awaited, n, &live.fix, at);
+            near.look(&awaited, n, &live.fix, live.measured.effective, at);
             self.near = near;
         }
     }
@@ -87,9 +90,9 @@ impl<L: Log> Job<L> {
             self.registration = Some(Box::new(next));
         }
         self.near.opens = None;
-        if self.near.arrives {
-            self.arrive(epoch, now)?;
-            self.near.arrives = false;
+        if let Some(measured) = self.near.arrives {
+            self.arrive(epoch, measured, now)?;
+            self.near.arrives = None;
         }
         self.tell_arrival(epoch, now)
     }
@@ -100,9 +103,9 @@ impl<L: Log> Job<L> {
         self.open()?.closed_gate(Some(epoch))?.opens_by_itself_at()
     }
 
-    fn arrive(&mut self, epoch: u64, now: Millis) -> Result<(), LogError> {
+    fn arrive(&mut self, epoch: u64, measured: Millis, now: Millis) -> Result<(), LogError> {
         let before: Vitals = self.vitals.clone();
-        self.vitals.arrive(Arrival { epoch, n: self.sequence.last_n() + 1 });
+        self.vitals.arrive(Arrival { epoch, n: self.sequence.last_n() + 1, at: Some(measured) });
         self.keep_or_restore(before, now)
     }
 

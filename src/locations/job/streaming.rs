@@ -15,7 +15,7 @@ mod shown;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use self::shown::{is_theirs, shown, whole};
+use self::shown::{is_of_before, is_theirs, shown, whole};
 use super::forgetting::hidden;
 use super::{Job, JobAnswer, JobRefusal, Log, LogError, Millis};
 use crate::ids::{JobId, UserId};
@@ -48,6 +48,8 @@ struct First<'a> {
 /// What is to be told.
 #[derive(Debug, Default)]
 struct Plan {
+    /// Of whom it is seen now that another gate holds them back than before, or none.
+    held_back: Vec<(u32, Option<Withheld>)>,
     deliveries: Vec<Delivery>,
     moved: Vec<Moved>,
 }
@@ -65,6 +67,8 @@ impl Plan {
 /// Readers who are at one place of the log, and see the same of it.
 struct Group<'a> {
     scope: Scope,
+    /// As [`Job::told_from`].
+    from: Option<Millis>,
     readers: Vec<&'a Reader>,
 }
 
@@ -137,6 +141,7 @@ impl<L: Log> Job<L> {
         let is_beat = self.readers.beat(now);
         let mut plan = Plan::default();
         let told = self.plan(&mut plan, now);
+        plan.held_back.drain(..).for_each(|(number, by)| self.readers.hold_back(number, by));
         if is_beat {
             let is_told = |reader: &Reader| {
                 plan.deliveries.iter().any(|delivery| delivery.readers.contains(&reader.number))
@@ -157,7 +162,9 @@ impl<L: Log> Job<L> {
     /// Notes that a reader has been handed what was under way to them, or that they are not there any more. Says whether there is more
     /// for them.
     pub fn taken(&mut self, number: u32, is_there: bool) -> bool {
-        self.readers.taken(number, is_there).is_some_and(|cursor| self.is_behind(cursor))
+        let reader = self.readers.taken(number, is_there);
+        let reader = reader.map(|reader| (reader.cursor, reader.held_back != reader.withheld));
+        reader.is_some_and(|(cursor, gate_has_moved)| gate_has_moved || self.is_behind(cursor))
     }
 
     /// When there is something to do for readers, if nothing happens before, Unix milliseconds.
@@ -174,22 +181,26 @@ impl<L: Log> Job<L> {
         self.registration.as_ref().is_some_and(|registration| registration.ended.is_some())
     }
 
-    /// Who is told what. Those come first whose streams end: of that nothing can fail.
+    /// Who is told what. Those come first whose streams end or begin: of that nothing can fail.
     fn plan(&self, plan: &mut Plan, now: Millis) -> Result<(), LogError> {
         let mut going_on: Vec<(&Reader, Sight)> = Vec::new();
         for reader in self.readers.iter() {
             match self.ends(reader, now) {
                 Err((end, before)) => plan.tell(reader.number, &(before + &frame::end(end)), true),
-                Ok(sight) if reader.is_idle() => going_on.push((reader, sight)),
-                Ok(_) => {}
+                Ok(sight) => {
+                    if withheld(sight) != reader.held_back {
+                        plan.held_back.push((reader.number, withheld(sight)));
+                    }
+                    match &reader.opening {
+                        _ if !reader.is_idle() => {}
+                        Some(opening) => plan.tell(reader.number, opening, false),
+                        None => going_on.push((reader, sight)),
+                    }
+                }
             }
         }
         let mut places: Vec<(Cursor, Vec<Group<'_>>)> = Vec::new();
         for (reader, sight) in going_on {
-            if let Some(opening) = &reader.opening {
-                plan.tell(reader.number, opening, false);
-                continue;
-            }
             if withheld(sight) != reader.withheld {
                 self.gate_moves(plan, reader, sight, now)?;
                 continue;
@@ -198,6 +209,7 @@ impl<L: Log> Job<L> {
                 continue;
             }
             let scope = self.scope(sight, Some(&reader.viewer))?;
+            let from = self.told_from(&reader.viewer);
             let groups = match places.iter_mut().find(|(cursor, _)| *cursor == reader.cursor) {
                 Some((_, groups)) => groups,
                 None => {
@@ -206,9 +218,9 @@ impl<L: Log> Job<L> {
                     groups
                 }
             };
-            match groups.iter_mut().find(|group| group.scope == scope) {
+            match groups.iter_mut().find(|group| group.scope == scope && group.from == from) {
                 Some(group) => group.readers.push(reader),
-                None => groups.push(Group { scope, readers: vec![reader] }),
+                None => groups.push(Group { scope, from, readers: vec![reader] }),
             }
         }
         places.into_iter().try_for_each(|(cursor, groups)| self.page(plan, cursor, &groups))
@@ -284,7 +296,11 @@ impl<L: Log> Job<L> {
             }
             let next = self.past_row(*at, &row)?;
             let whole = whole(job, &row);
+            let arrival = self.vitals.arrival(row.epoch);
             for (group, text) in groups.iter().zip(&mut *texts) {
+                if group.from.is_some_and(|from| is_of_before(&row, arrival, from)) {
+                    continue;
+                }
                 if let Some((name, data)) = shown(job, &row, *at, &group.scope, whole.as_ref()) {
                     *text += &frame::event(&name, next.mark(), &data);
                 }
@@ -310,10 +326,10 @@ impl<L: Log> Job<L> {
         reader.ends_by_itself(now).map_or(Ok(sight), Err)
     }
 
-    /// The event that closes the job, for those who take part in it no more: it is all that they are told. To whom a gate was closed it
-    /// would tell how far the job had come.
+    /// The event that closes the job, for those who take part in it no more: it is all that they are told. To whom a gate was closed, even
+    /// if they could not be told of it yet, it would tell how far the job had come.
     fn closing(&self, reader: &Reader) -> String {
-        if reader.withheld.is_some() {
+        if self.was_closed_to(reader) {
             return String::new();
         }
         let cursor = reader.cursor;
@@ -336,6 +352,15 @@ impl<L: Log> Job<L> {
             Some(frame::event(&name, at.and_then(|at| at.mark()), &data))
         });
         told.unwrap_or_default()
+    }
+
+    /// Whether a gate held somebody back as the job ended. Of one that is forgotten this is what was seen last.
+    fn was_closed_to(&self, reader: &Reader) -> bool {
+        let is_customer = reader.viewer.role == Role::Customer;
+        match &self.registration {
+            Some(registration) => is_customer && registration.closed_gate(self.sequence.epoch()).is_some(),
+            None => reader.held_back.is_some(),
+        }
     }
 
     /// The first event of a stream. On one that goes on its id is where that does.

@@ -24,6 +24,7 @@ mod registry_faults;
 mod registry_model;
 mod reports;
 mod streaming;
+mod streaming_gates;
 mod streaming_model;
 mod updates;
 mod watching;

@@ -1,8 +1,13 @@
 //! What of the log is for whom.
 
+use serde::Deserialize;
+
 use crate::ids::JobId;
+use crate::jobs::registration::Event;
+use crate::jobs::vitals::Arrival;
+use crate::locations::Millis;
 use crate::locations::event::{self, Sending};
-use crate::locations::log::{Content, Kept, Row};
+use crate::locations::log::{Content, Kept, Ready, Row};
 use crate::locations::trail::Scope;
 use crate::streams::Cursor;
 
@@ -13,6 +18,25 @@ pub(super) fn is_theirs(scope: &Scope, cursor: &Cursor) -> bool {
         Scope::Lives(epochs) => cursor.epoch.is_some_and(|epoch| epochs.binary_search(&epoch).is_ok()),
         Scope::Present { epoch, after, .. } => cursor.epoch == Some(*epoch) && cursor.n >= *after,
     }
+}
+
+/// Whether a row says of the driver what was so before this time: since when they are silent, or that they have come to the place. Where
+/// that is not known, it was.
+pub(super) fn is_of_before(row: &Row, arrival: Option<Arrival>, from: Millis) -> bool {
+    #[derive(Deserialize)]
+    struct Since {
+        since: Millis,
+    }
+    let Content::Message(Ready { name, data, .. }) = &row.content else { return false };
+    let is = |event: Event| *name == event.name();
+    let time = if is(Event::Silent { since: from }) || is(Event::Heard { since: from }) {
+        serde_json::from_str(data).ok().map(|Since { since }| since)
+    } else if is(Event::Arrived) {
+        arrival.filter(|arrival| arrival.n == row.n).and_then(|arrival| arrival.at)
+    } else {
+        return false;
+    };
+    time.is_none_or(|time| time < from)
 }
 
 /// The name and the data of what subscribers of the job's channel get for a row by itself.

@@ -50,7 +50,7 @@ fn late(id: &str) -> &str {
 }
 
 /// What is told until there is no more, each reader taking all at once: `name id` for each event, and for heartbeats `:`.
-fn told<L: Log>(job: &mut Job<L>, number: u32, now: Millis) -> Vec<String> {
+pub(super) fn told<L: Log>(job: &mut Job<L>, number: u32, now: Millis) -> Vec<String> {
     let mut all = Vec::new();
     loop {
         let (deliveries, failed) = job.deliveries(now);

@@ -24,13 +24,22 @@ const READERS: [(Role, &str); 6] = [
     (Role::Customer, "c"),
 ];
 
+/// What holds customers back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Until {
+    /// A time, Unix milliseconds, or so long from now.
+    Time(Millis),
+    /// The vehicle is near the place.
+    Near,
+}
+
 #[derive(Debug, Clone)]
 enum Op {
-    /// So many fixes of the present driver, measured so long ago, in milliseconds.
-    Post(usize, Millis),
+    /// So many fixes of the present driver, measured so long ago, in milliseconds; whether at the place.
+    Post(usize, Millis, bool),
     Put(Option<&'static str>, Vec<&'static str>),
-    /// Customers see nothing until so long from now, in milliseconds.
-    Gate(Option<Millis>),
+    /// Customers see nothing until then.
+    Gate(Option<Until>),
     /// So long nothing happens, in milliseconds.
     Wait(Millis),
     Sleep,
@@ -47,13 +56,15 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     let ago = prop_oneof![3 => Just(0), 1 => Just(MINUTE), 1 => Just(HOUR)];
+    let time = select(vec![-1, 1_000, 2 * MINUTE]).prop_map(Until::Time);
+    let until = prop_oneof![1 => time, 1 => Just(Until::Near)];
     let reader = || 0..READERS.len();
     let driver = select(vec![Some("d"), Some("d"), Some("e"), None]);
     let customers = proptest::sample::subsequence(vec!["b", "c"], 0..=2);
     prop_oneof![
-        8 => (1..4_usize, ago).prop_map(|(count, ago)| Op::Post(count, ago)),
+        8 => (1..4_usize, ago, prop::bool::weighted(0.3)).prop_map(|(count, ago, near)| Op::Post(count, ago, near)),
         3 => (driver, customers).prop_map(|(driver, customers)| Op::Put(driver, customers)),
-        2 => prop::option::of(select(vec![-1, 1_000, 2 * MINUTE])).prop_map(Op::Gate),
+        2 => prop::option::of(until).prop_map(Op::Gate),
         3 => select(vec![1, 1_000, 2 * MINUTE, 31 * DAY]).prop_map(Op::Wait),
         1 => Just(Op::Sleep),
         1 => any::<Index>().prop_map(Op::Prune),
@@ -62,6 +73,23 @@ fn op() -> impl Strategy<Value = Op> {
         2 => reader().prop_map(Op::Cut),
         2 => reader().prop_map(Op::Hold),
         3 => reader().prop_map(Op::Take),
+    ]
+}
+
+/// What matters to a gate that moves while texts are on their way to two customers, 3 and 4.
+fn op_at_a_gate() -> impl Strategy<Value = Op> {
+    let time = select(vec![-1, 1_000, 11_000]).prop_map(Until::Time);
+    let until = prop_oneof![1 => time, 1 => Just(Until::Near)];
+    prop_oneof![
+        4 => (1..3_usize, select(vec![0, 5_000]), any::<bool>())
+            .prop_map(|(count, ago, is_near)| Op::Post(count, ago, is_near)),
+        1 => select(vec![Some("d"), Some("e")]).prop_map(|driver| Op::Put(driver, vec!["b", "c"])),
+        3 => prop::option::weighted(0.8, until).prop_map(Op::Gate),
+        3 => select(vec![1_000, 11_000]).prop_map(Op::Wait),
+        3 => (3..5_usize).prop_map(Op::Hold),
+        3 => (3..5_usize).prop_map(Op::Take),
+        1 => (3..5_usize, prop::option::weighted(0.3, any::<Index>())).prop_map(|(who, id)| Op::Open(who, id)),
+        1 => Just(Op::Close),
     ]
 }
 
@@ -100,10 +128,11 @@ struct World {
     driver: Option<&'static str>,
     /// Of whoever takes part in the registered job as a customer: how many rows there were, and when, where that counts.
     customers: Option<BTreeMap<&'static str, Option<(usize, Millis)>>>,
-    /// Until when customers are held back, Unix milliseconds.
-    gate: Option<Millis>,
+    gate: Option<Until>,
     is_closed: bool,
     clients: Vec<Client>,
+    /// The reader of whom it was just said that there is no more for them.
+    has_no_more: Option<u32>,
     ids: Vec<String>,
     posted: usize,
 }
@@ -126,6 +155,7 @@ impl World {
             gate: None,
             is_closed: false,
             clients: vec![Client::default(); READERS.len()],
+            has_no_more: None,
             ids: Vec::new(),
             posted: 0,
         }
@@ -136,13 +166,14 @@ impl World {
             return;
         }
         match op {
-            Op::Post(count, ago) => {
+            Op::Post(count, ago, is_near) => {
                 let driver = if self.customers.is_some() { self.driver.unwrap_or("d") } else { "d" };
                 let fixes: Vec<Value> = (0..count)
                     .map(|nth| {
                         self.posted += 1;
                         // Each is in another place.
-                        json!({"lat": self.posted as f64 / 1_000.0, "lng": 1, "id": self.posted.to_string(),
+                        let lat = self.posted as f64 / 1_000_000.0;
+                        json!({"lat": if is_near { lat } else { 50.0 + lat }, "lng": 1, "id": self.posted.to_string(),
                             "capturedAt": self.now - ago + nth as Millis - 3})
                     })
                     .collect();
@@ -155,9 +186,13 @@ impl World {
                 drop(self.job.handle(request, self.now).unwrap());
             }
             Op::Put(driver, customers) => self.put(driver, &customers, self.gate),
-            Op::Gate(after) => {
+            Op::Gate(until) => {
                 let customers: Vec<_> = self.customers.iter().flat_map(|all| all.keys().copied()).collect();
-                self.put(self.driver, &customers, after.map(|after| self.now + after));
+                let until = until.map(|until| match until {
+                    Until::Time(after) => Until::Time(self.now + after),
+                    Until::Near => Until::Near,
+                });
+                self.put(self.driver, &customers, until);
             }
             Op::Wait(by) => {
                 self.now += by;
@@ -197,7 +232,7 @@ impl World {
             Op::Take(who) => {
                 self.clients[who].is_held = false;
                 if let Some(number) = self.clients[who].number.filter(|_| self.clients[who].waits) {
-                    self.job.taken(number, true);
+                    self.has_no_more = (!self.job.taken(number, true)).then_some(number);
                     self.clients[who].waits = false;
                 }
             }
@@ -220,13 +255,18 @@ impl World {
         assert!(!self.job.has_readers());
     }
 
-    fn put(&mut self, driver: Option<&'static str>, customers: &[&'static str], gate: Option<Millis>) {
+    fn put(&mut self, driver: Option<&'static str>, customers: &[&'static str], gate: Option<Until>) {
         let begins = self.customers.is_none() || driver != self.driver;
         self.job.follow_time(self.now).unwrap();
         self.look();
         let (count, had_fixes) = (self.written.len(), self.had_fixes_now());
-        let gates = gate.map(|from| json!({"customer": {"from": from}}));
-        let body = json!({"driver": driver, "customers": customers, "gate": gates}).to_string();
+        let gates = gate.map(|until| match until {
+            Until::Time(from) => json!({"customer": {"from": from}}),
+            Until::Near => json!({"customer": {"within": 500}}),
+        });
+        let place = json!({"lat": 0, "lng": 1});
+        let body = json!({"driver": driver, "customers": customers, "gate": gates, "place": place});
+        let body = body.to_string();
         let wanted = crate::jobs::Wanted::parse(body.as_bytes(), self.now).unwrap();
         if ask(&mut self.job, JobRequest::Put { job: job_id(), wanted, only: None }, self.now).is_err() {
             return;
@@ -308,5 +348,12 @@ proptest! {
     fn who_is_cut_off_is_told_each_event_once_and_none_that_is_not_theirs(ops in prop::collection::vec(op(), 1..60)) {
         let mut world = World::new();
         ops.into_iter().for_each(|op| world.run(op));
+    }
+
+    #[test]
+    fn a_gate_that_moves_shows_nothing_and_loses_nothing(ops in prop::collection::vec(op_at_a_gate(), 1..40)) {
+        let mut world = World::new();
+        let first = [Op::Put(Some("d"), vec!["b", "c"]), Op::Open(3, None), Op::Open(4, None)];
+        first.into_iter().chain(ops).for_each(|op| world.run(op));
     }
 }

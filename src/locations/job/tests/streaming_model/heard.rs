@@ -1,6 +1,7 @@
 //! What each reader is told, held against what they may see.
 
 use super::*;
+use crate::locations::log::Kept;
 
 impl World {
     /// Whether somebody takes part, as their stream ends where they do not.
@@ -15,8 +16,8 @@ impl World {
         }
     }
 
-    /// Whether somebody may see a fix, or with none any of a row.
-    pub(super) fn may_see(&self, who: usize, index: usize, measured: Option<Millis>) -> bool {
+    /// Whether somebody may see a fix, by its place and when it was measured, or with none any of a row.
+    pub(super) fn may_see(&self, who: usize, index: usize, fix: Option<(u64, Millis)>) -> bool {
         let (role, name) = READERS[who];
         let it = &self.written[index];
         let Some(customers) = &self.customers else { return true };
@@ -25,8 +26,11 @@ impl World {
             Role::Customer => {
                 let is_present = self.job.sequence.epoch() == Some(it.row.epoch);
                 let joined = customers.get(name).copied().flatten();
+                let measured = fix.map(|(_, measured)| measured);
                 let is_let_in = self.gate_of(who).is_none_or(|gate| {
-                    let is_after = |(n, at)| it.row.first_n() > n && measured.is_none_or(|time| time >= at);
+                    // The fix that opens it may be any of a post.
+                    let place = fix.map_or(it.row.n, |(n, _)| n);
+                    let is_after = |(n, at)| place > n && measured.is_none_or(|time| time >= at);
                     gate.is_some_and(is_after)
                 });
                 is_present
@@ -38,6 +42,22 @@ impl World {
         }
     }
 
+    /// Of when a row tells what the driver did, where it holds no fixes.
+    fn tells_of(&self, index: usize) -> Option<Millis> {
+        let Content::Message(ready) = &self.written[index].row.content else { return None };
+        match ready.name.as_str() {
+            "driver.silent" | "driver.heard" => {
+                serde_json::from_str::<Value>(&ready.data).unwrap()["since"].as_i64()
+            }
+            // It follows the fix at once.
+            "driver.arrived" => {
+                let mut before = self.written[..index].iter().rev();
+                before.find_map(|it| it.row.head()).map(|head| head.measured.effective)
+            }
+            _ => None,
+        }
+    }
+
     /// What somebody is told for a row, if anything.
     pub(super) fn expected(&self, who: usize, index: usize) -> Option<(String, Vec<f64>)> {
         let it = &self.written[index];
@@ -45,13 +65,17 @@ impl World {
             return None;
         }
         match &it.row.content {
-            Content::Message(ready) => Some((ready.name.clone(), Vec::new())),
+            Content::Message(ready) => {
+                let opened_at = self.gate_of(who).flatten().map(|(_, at)| at);
+                let is_of_before = self.tells_of(index).zip(opened_at).is_some_and(|(time, at)| time < at);
+                (!is_of_before).then(|| (ready.name.clone(), Vec::new()))
+            }
             Content::Fixes(_) => {
-                let shown =
-                    it.row.fixes().filter(|kept| self.may_see(who, index, Some(kept.measured.effective)));
+                let is_shown =
+                    |kept: &Kept<'_>| self.may_see(who, index, Some((kept.n, kept.measured.effective)));
+                let shown = it.row.fixes().filter(is_shown);
                 let lats = shown.map(|kept| kept.fix.lat()).collect();
-                let head =
-                    it.row.head().filter(|head| self.may_see(who, index, Some(head.measured.effective)));
+                let head = it.row.head().filter(is_shown);
                 let name = if head.is_some() { "location.updated" } else { "location.backfilled" };
                 Some((name.to_owned(), lats))
             }
@@ -92,12 +116,14 @@ impl World {
             failed.unwrap();
             if deliveries.is_empty() && self.job.readers_due(self.now).is_none_or(|due| due > self.now) {
                 self.all_is_told();
+                self.has_no_more = None;
                 return;
             }
             for Delivery { readers, text, ends } in &deliveries {
                 for number in readers {
                     let who = self.clients.iter().position(|client| client.number == Some(*number)).unwrap();
                     assert!(!self.clients[who].waits || *ends, "one at a time");
+                    assert!(self.has_no_more != Some(*number), "there was more: {text}");
                     events(text).into_iter().for_each(|told| self.told(who, &told));
                     let client = &mut self.clients[who];
                     if *ends {
@@ -127,7 +153,16 @@ impl World {
 
     /// Where in the log somebody may go on after this id.
     pub(super) fn can_go_on(&self, who: usize, id: &str) -> Option<usize> {
-        let at = self.written.iter().position(|it| it.id == id).filter(|at| *at >= self.kept)?;
+        let mark = Mark::parse(id).unwrap();
+        // Or within a post, where a gate has opened by one of its fixes.
+        let is_in = |row: &Row| {
+            let place = mark.place;
+            let seqs = row.first_seq()..row.seq;
+            mark.k == 0 && row.accepted().is_some() && row.epoch == place.epoch && seqs.contains(&place.seq)
+        };
+        let at = self.written.iter().position(|it| it.id == id || is_in(&it.row));
+        let at = at.filter(|at| *at >= self.kept)?;
+        let rest = if is_in(&self.written[at].row) { self.written[at].row.seq - mark.place.seq } else { 0 };
         let base = self.written[at].base.is_none_or(|base| base >= self.kept);
         let (role, name) = READERS[who];
         let is_theirs = match (&self.customers, role) {
@@ -137,11 +172,11 @@ impl World {
                 let after = customers.get(name).copied().flatten().map_or(0, |(count, _)| count);
                 let opened = self.gate_of(who).flatten().map_or(0, |(n, _)| n);
                 let row = &self.written[at].row;
-                self.job.sequence.epoch() == Some(row.epoch) && at + 1 >= after && row.n >= opened
+                self.job.sequence.epoch() == Some(row.epoch) && at + 1 >= after && row.n - rest >= opened
             }
             _ => true,
         };
-        (base && is_theirs).then_some(at + 1)
+        (base && is_theirs).then_some(if rest > 0 { at } else { at + 1 })
     }
 
     pub(super) fn told(&mut self, who: usize, told: &Told) {
@@ -155,6 +190,12 @@ impl World {
             }
             assert_eq!(reason, end.unwrap_or("closed"));
             assert!(end.is_some() || self.is_closed);
+            // Else it was told them that it was.
+            let is_told = self.clients[who].at == self.written.len();
+            assert!(
+                reason != "closed" || is_told || self.gate_of(who) == Some(None),
+                "{who} is not told why"
+            );
             self.clients[who].number = None;
             return;
         }
@@ -189,8 +230,8 @@ impl World {
             client.is_let_in = false;
             client.id = told.id.clone().or(client.id.take());
             if let Some(lat) = told.data.get("lat").and_then(Value::as_f64) {
-                let (index, measured) = self.fix(lat);
-                assert!(self.may_see(who, index, Some(measured)), "{who} sees {lat}");
+                let (index, fix) = self.fix(lat);
+                assert!(self.may_see(who, index, Some(fix)), "{who} sees {lat}");
             }
             return;
         }
@@ -209,15 +250,15 @@ impl World {
                 self.clients[who].id = told.id.clone();
             }
             if let Some(lat) = told.data.get("lat").and_then(Value::as_f64) {
-                let (index, measured) = self.fix(lat);
-                assert!(self.may_see(who, index, Some(measured)), "{who} sees {lat}");
+                let (index, fix) = self.fix(lat);
+                assert!(self.may_see(who, index, Some(fix)), "{who} sees {lat}");
             }
             return;
         }
         let at = self.clients[who].at;
         let is_closing = end == Some("closed");
         let next = if is_closing {
-            assert!(told.name == "job.closed" && !self.clients[who].is_withheld, "{who} takes part no more");
+            assert!(told.name == "job.closed" && self.gate_of(who) != Some(None), "{who} takes part no more");
             self.written.len() - 1
         } else {
             assert_eq!(end, None);
@@ -234,10 +275,10 @@ impl World {
             assert_eq!(lats_of(&told.data), lats, "{told:?}");
         }
         if it.row.accepted().is_some() {
-            assert_eq!(
-                (&told.data["fromSeq"], &told.data["seq"]),
-                (&json!(it.row.first_seq()), &json!(it.row.seq))
-            );
+            let last = self.clients[who].id.as_deref().and_then(Mark::parse).map(|mark| mark.place);
+            let last = last.filter(|last| last.epoch == it.row.epoch).map_or(0, |last| last.seq);
+            let from_seq = it.row.first_seq().max(last + 1);
+            assert_eq!((&told.data["fromSeq"], &told.data["seq"]), (&json!(from_seq), &json!(it.row.seq)));
         }
         self.ids.push(it.id.clone());
         let client = &mut self.clients[who];
@@ -245,11 +286,11 @@ impl World {
         client.id = told.id.clone().or(client.id.take());
     }
 
-    pub(super) fn fix(&self, lat: f64) -> (usize, Millis) {
+    pub(super) fn fix(&self, lat: f64) -> (usize, (u64, Millis)) {
         let all = self.written.iter().enumerate();
         let mut all = all.flat_map(|(index, it)| it.row.fixes().map(move |kept| (index, kept)));
         let (index, kept) = all.find(|(_, kept)| kept.fix.lat() == lat).unwrap();
-        (index, kept.measured.effective)
+        (index, (kept.n, kept.measured.effective))
     }
 }
 
