@@ -225,6 +225,11 @@ impl World {
         self.job.follow_time(self.now).unwrap();
         self.look();
         let (count, had_fixes) = (self.written.len(), self.had_fixes_now());
+        let registration = self.job.registration.as_ref();
+        let opening = registration.and_then(|it| it.gate(self.job.sequence.epoch())?.1);
+        let is_before = |it: &&Written, n| it.row.first_n() <= n;
+        let opening = opening
+            .map(|opening| (self.written.iter().filter(|it| is_before(it, opening.n)).count(), opening.at));
         let gates = gate.map(|from| json!({"customer": {"from": from}}));
         let body = json!({"driver": driver, "customers": customers, "gate": gates}).to_string();
         let wanted = crate::jobs::Wanted::parse(body.as_bytes(), self.now).unwrap();
@@ -233,8 +238,9 @@ impl World {
         }
         let mut before = self.customers.take().unwrap_or_default();
         if self.gate.is_some() && gate.is_none() {
-            // What was kept from them stays so.
-            before.clear();
+            // What was kept from them stays so, and what was shown.
+            before.retain(|_, _| opening.is_some() && !begins);
+            before.values_mut().for_each(|start| *start = (*start).max(opening));
         }
         let joined = (had_fixes || !begins).then_some((count, self.now));
         let join = |name: &&'static str| (*name, before.get(name).copied().unwrap_or(joined));
