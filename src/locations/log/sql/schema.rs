@@ -175,20 +175,21 @@ pub(super) fn register(
     const TABLE: Statement = "CREATE TABLE IF NOT EXISTS registration \
         (id INTEGER PRIMARY KEY CHECK (id = 0), body TEXT NOT NULL)";
     const BODY: Statement = "INSERT OR REPLACE INTO registration (id, body) VALUES (0, ?)";
-    const META: Statement =
-        "UPDATE meta SET needs = CASE WHEN needs = ? THEN needs ELSE ? END, state = ? RETURNING needs";
+    const NAMED: Statement = "SELECT needs FROM meta";
+    const META: Statement = "UPDATE meta SET needs = ?, state = ?";
     const FEWER: Statement = "UPDATE meta SET needs = ?";
     let state = if has_ended { CLOSED } else { OPEN };
-    let needs = if is_gated { NEEDS_GATES } else { NEEDS_REGISTRY };
     let text = |text: &str| SqlValue::Text(text.to_owned());
+    let had_gate = !is_gated && sql.exec(NAMED, vec![])?.concat() == [text(NEEDS_GATES)];
+    let needs = if is_gated || had_gate { NEEDS_GATES } else { NEEDS_REGISTRY };
     // First of all: whatever fails after it, no other build touches what is half done.
-    let kept = sql.exec(META, vec![text(NEEDS_GATES), text(needs), text(state)])?;
+    sql.exec(META, vec![text(needs), text(state)])?;
     sql.exec(TABLE, vec![])?;
     sql.exec(BODY, vec![SqlValue::Text(body)])?;
-    if kept.concat() != [text(needs)] {
+    if had_gate {
         // All is written down by now, so nothing of it fails any more: what is named too much keeps out a build that could do without, and
         // goes with the next change.
-        let _ = sql.exec(FEWER, vec![text(needs)]);
+        let _ = sql.exec(FEWER, vec![text(NEEDS_REGISTRY)]);
     }
     Ok(())
 }
