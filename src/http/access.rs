@@ -95,6 +95,7 @@ pub(super) fn refused(refusal: JobRefusal) -> Problem {
         JobRefusal::Forgotten => Problem::JobForgotten,
         JobRefusal::NotRegistered => Problem::NotRegistered,
         JobRefusal::EndNeeded => Problem::Job(JobError::END_NEEDED),
+        JobRefusal::GateTooLate => Problem::Job(JobError::GATE_TOO_LATE),
         JobRefusal::TooManyCustomers => Problem::Job(JobError::TooManyCustomers),
         JobRefusal::IdReused => Problem::IdReused,
         JobRefusal::TrailFull => Problem::TrailFull,

@@ -17,6 +17,7 @@
 pub mod figures;
 pub mod gate;
 mod heartbeat;
+mod joined;
 pub mod listed;
 pub mod news;
 pub mod registration;

@@ -75,7 +75,7 @@ mod tests {
     use crate::objects::Millis;
 
     const NOW: Millis = 1_700_000_000_000;
-    const PAST: Past = Past { last_n: 0, has_fixes: false };
+    const PAST: Past = Past { last_n: 0, has_fixes: false, epoch: None };
 
     fn wanted(body: &str) -> Wanted {
         Wanted::parse(body.as_bytes(), NOW).unwrap()

@@ -7,12 +7,13 @@
 //!   [`Registration::withdrawn`] says up to where nothing is published any more.
 //! - **Whoever joins later sees nothing earlier**: by [`Joined`], until they leave.
 //! - **Whoever leaves is revoked**: each [`Change`] says whom, and who loses the channel to a gate.
-//! - **A gate is closed until it has opened in the present life**: [`Opening`] says where. Another gate is a new one; a place that moves
-//!   closes nothing, and [`Registration::near_after`] sees to it that no fix from before the move counts for it.
+//! - **A gate is closed until it has opened in the present life**: [`Opening`] says where. Another gate is a new one, and where one goes that
+//!   was open nobody sees less; a place that moves closes nothing, and [`Registration::near_after`] sees to it that no fix from before the move counts for it.
 
 use serde::{Deserialize, Serialize};
 
 use super::gate::{Gate, Opening};
+use super::joined::{Joined, Start};
 use super::wanted::{CloseReason, Wanted};
 use crate::ids::UserId;
 use crate::objects::Millis;
@@ -45,6 +46,9 @@ pub struct Registration {
     /// No fix up to this `n` says that the vehicle is near: place or gate are another since.
     #[serde(default)]
     pub near_after: u64,
+    /// When its gate was put last as another one, Unix milliseconds: it opens to nothing of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gate_set_at: Option<Millis>,
     /// How its gate has opened last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     opening: Option<Opening>,
@@ -55,21 +59,6 @@ pub struct Registration {
     /// in between knows whether it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_after: Option<u64>,
-}
-
-/// How somebody has come into a job that had fixes, or may have had some that were still under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Joined {
-    /// Who.
-    pub user: UserId,
-    /// The last `n` that is not for them.
-    pub n: u64,
-    /// When they came, Unix milliseconds: what was measured before is not for them either.
-    pub at: Millis,
-    /// When they get the channel: nothing as long as what was before may still leave. Unix milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel_from: Option<Millis>,
 }
 
 /// How a job has ended.
@@ -112,6 +101,8 @@ pub struct Past {
     pub last_n: u64,
     /// Whether any fix was ever accepted.
     pub has_fixes: bool,
+    /// The life that goes on, if one does.
+    pub epoch: Option<u64>,
 }
 
 /// What has to be done where a registration changes.
@@ -123,7 +114,7 @@ pub struct Change {
     pub event: Option<Event>,
     /// Who has left: what was issued to them is revoked.
     pub left: Vec<UserId>,
-    /// From whom a gate takes the channel, though they go on to take part: the same.
+    /// From whom a gate takes the channel that they have, or may have, though they take part: the same.
     pub gated: Vec<UserId>,
     /// Whether what was issued for this job alone is revoked too, to whomever.
     pub all_left: bool,
@@ -180,7 +171,6 @@ impl Registration {
         let gated = wanted.gate.map_or_else(Vec::new, |_| wanted.customers.clone());
         let mut registration = Self {
             version: 1,
-            wanted,
             ends_by_default_at: now + longest,
             assigned_at: now,
             withdrawn: past.last_n,
@@ -188,13 +178,15 @@ impl Registration {
             joined: Vec::new(),
             left_at: (past.has_fixes || !gated.is_empty()).then_some(now),
             near_after: past.last_n,
+            gate_set_at: wanted.gate.map(|_| now),
+            wanted,
             opening: None,
             ended: None,
             changed_after: None,
         };
         if past.has_fixes {
             let everybody: Vec<UserId> = registration.everybody().cloned().collect();
-            everybody.into_iter().for_each(|user| registration.join(user, past, now));
+            everybody.into_iter().for_each(|user| registration.join(user, None, past, now));
         }
         // What claims have issued for it is over, and to whom that was nobody knows.
         let change = Change { begins: true, event, left: Vec::new(), gated, all_left: past.has_fixes };
@@ -227,9 +219,12 @@ impl Registration {
         }
         if self.wanted.gate != next.wanted.gate {
             next.opening = None;
+            next.gate_set_at = next.wanted.gate.map(|_| now);
         }
         // Ably replays to them what the gate has kept from them.
         let is_ungated = self.wanted.gate.is_some() && next.wanted.gate.is_none();
+        let opening =
+            self.opening.filter(|opening| is_ungated && !begins && Some(opening.epoch) == past.epoch);
         let new = |user: &&UserId| {
             !self.has(user)
                 || left.contains(user)
@@ -238,15 +233,20 @@ impl Registration {
         };
         let new: Vec<UserId> = next.everybody().filter(new).cloned().collect();
         for user in new {
+            let before = self.joined(&user).map_or(Start::OF_ALL, Joined::start);
+            let is_shown = self.wanted.customers.contains(&user) && !left.contains(&user);
+            let shown = opening.filter(|_| is_shown).map(|opening| opening.start().max(before));
             next.joined.retain(|joined| joined.user != user);
             // A driver who has it already may have been where nobody has heard of yet.
             if past.has_fixes || !begins {
-                next.join(user, past, now);
+                next.join(user, shown, past, now);
             }
         }
-        let is_gated = self.wanted.gate.is_none() && next.wanted.gate.is_some();
-        let gated = next.wanted.customers.iter().filter(|user| is_gated && !left.contains(user));
-        let gated: Vec<UserId> = gated.filter(|user| self.has(user)).cloned().collect();
+        // Also whoever comes to a gate that was there: a claim may have got them a token with the channel before the job was registered.
+        let is_held_back = |user: &UserId| self.wanted.gate.is_some() && self.wanted.customers.contains(user);
+        let gated =
+            next.wanted.customers.iter().filter(|user| next.wanted.gate.is_some() && !left.contains(user));
+        let gated: Vec<UserId> = gated.filter(|user| !is_held_back(user)).cloned().collect();
         if !left.is_empty() || !gated.is_empty() {
             next.left_at = Some(now);
         }
@@ -328,6 +328,18 @@ impl Registration {
         self.gate(epoch).filter(|(_, opening)| opening.is_none()).map(|(gate, _)| gate)
     }
 
+    /// Since when what is measured is seen, where the gate opens by its time: as that may be past when the gate is put, or a driver gets the
+    /// job, none opens to what was before them. Unix milliseconds.
+    pub fn seen_since(&self, from: Millis) -> Millis {
+        from.max(self.assigned_at).max(self.gate_set_at.unwrap_or(from))
+    }
+
+    /// Whether it ends by itself before its gate's time.
+    pub fn ends_before_gate(&self) -> bool {
+        let from = self.wanted.gate.and_then(|gates| gates.customer.from);
+        from.is_some_and(|from| self.ends_at() <= from)
+    }
+
     /// The same once its gate has opened.
     #[must_use]
     pub fn opened(&self, opening: Opening) -> Self {
@@ -348,11 +360,11 @@ impl Registration {
         self.wanted.has(user)
     }
 
-    fn join(&mut self, user: UserId, past: Past, now: Millis) {
+    fn join(&mut self, user: UserId, shown: Option<Start>, past: Past, now: Millis) {
         if self.joined(&user).is_none() {
             // Where there was no fix there is none to be replayed.
             let channel_from = (!past.has_fixes).then_some(now);
-            self.joined.push(Joined { user, n: past.last_n, at: now, channel_from });
+            self.joined.push(Joined { user, n: past.last_n, at: now, channel_from, shown });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What somebody may see of a registered job.
 
 use super::gate::Withheld;
+use super::joined::{Joined, Start};
 use super::registration::Registration;
 use super::viewer::Viewer;
 use crate::objects::Millis;
@@ -43,13 +44,11 @@ impl Registration {
             Role::Dispatcher | Role::Admin | Role::Service => return Ok(Sight::All),
             Role::Driver if self.wanted.driver.as_ref() == Some(&viewer.user) => Sight::Own,
             Role::Customer if self.wanted.customers.contains(&viewer.user) => {
-                let joined = self.joined(&viewer.user);
-                let (after, since) = joined.map_or((0, Millis::MIN), |joined| (joined.n, joined.at));
+                let joined = self.joined(&viewer.user).map_or(Start::OF_ALL, Joined::start);
+                let present = |Start { after, since }| Sight::Present { after, since };
                 match self.gate(epoch) {
-                    None => Sight::Present { after, since },
-                    Some((_, Some(opening))) => {
-                        Sight::Present { after: after.max(opening.n), since: since.max(opening.at) }
-                    }
+                    None => present(joined),
+                    Some((_, Some(opening))) => present(joined.max(opening.start())),
                     Some((gate, None)) => Sight::Withheld(gate.withholds(now)),
                 }
             }

@@ -84,6 +84,9 @@ impl JobError {
     /// The job would be over already, since nobody says when it ends.
     pub const END_NEEDED: Self = Self::Member { field: "endsAt", reason: Reason::Required };
 
+    /// The job would be over before its gate opens.
+    pub const GATE_TOO_LATE: Self = Self::Member { field: "gate", reason: Reason::OutOfRange };
+
     /// The stable code of what is wrong.
     pub fn reason(&self) -> &'static str {
         match self {

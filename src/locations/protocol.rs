@@ -231,6 +231,8 @@ pub enum JobRefusal {
     NotRegistered,
     /// The end that the job would have, since nobody says which, is over.
     EndNeeded,
+    /// The time of its gate would come after its end, which nobody says.
+    GateTooLate,
     /// The job has as many customers as it may.
     TooManyCustomers,
     /// An event of another content was told under this id.

@@ -77,15 +77,13 @@ impl<L: Log> Job<L> {
     pub(super) fn follow_gate(&mut self, now: Millis) -> Result<(), LogError> {
         let Some(epoch) = self.sequence.epoch() else { return Ok(()) };
         let has_come = self.gate_due().filter(|from| *from <= now);
-        let opening = match (self.near.opens, has_come) {
-            (Some((n, at)), _) => Some(Opening { epoch, n, at }),
-            (None, Some(from)) => Some(Opening { epoch, n: self.sequence.last_n(), at: from }),
-            (None, None) => None,
-        };
-        if let (Some(opening), Some(registration)) = (opening, self.open())
-            && registration.closed_gate(Some(epoch)).is_some()
+        if let Some(registration) = self.open().filter(|it| it.closed_gate(Some(epoch)).is_some())
+            && let Some((n, at)) = self
+                .near
+                .opens
+                .or_else(|| has_come.map(|from| (self.sequence.last_n(), registration.seen_since(from))))
         {
-            let next = registration.opened(opening);
+            let next = registration.opened(Opening { epoch, n, at });
             self.log.register(&next)?;
             self.registration = Some(Box::new(next));
         }

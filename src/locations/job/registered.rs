@@ -38,6 +38,9 @@ impl<L: Log> Job<L> {
             return Ok(Err(JobRefusal::NotRegistered));
         }
         let (next, change) = Registration::new(wanted, self.past(), now, self.settings.longest);
+        if next.ends_before_gate() {
+            return Ok(Err(JobRefusal::GateTooLate));
+        }
         self.carry_out(job, next, &change, now)?;
         Ok(self.told(job, told::Outcome::Created))
     }
@@ -242,6 +245,10 @@ impl<L: Log> Job<L> {
         match change(registration, self.past()) {
             Some(_) if !holds => return Ok(self.told(job, told::Outcome::OtherVersion)),
             Some((next, _)) if next.is_overdue(now) => return Ok(Err(JobRefusal::EndNeeded)),
+            // One that was so before keeps nobody from taking access away.
+            Some((next, _)) if next.ends_before_gate() && !registration.ends_before_gate() => {
+                return Ok(Err(JobRefusal::GateTooLate));
+            }
             Some((next, change)) => self.carry_out(job, next, &change, now)?,
             None => {}
         }
@@ -387,7 +394,8 @@ impl<L: Log> Job<L> {
             Sequence::Unborn(before) => before.n > 0,
         };
         let had_fixes = self.registration.as_ref().is_some_and(|registration| registration.had_fixes);
-        Past { last_n: self.sequence.last_n(), has_fixes: has_fixes || had_fixes }
+        let (last_n, epoch) = (self.sequence.last_n(), self.sequence.epoch());
+        Past { last_n, has_fixes: has_fixes || had_fixes, epoch }
     }
 
     /// What is registered, as the platform is told it.

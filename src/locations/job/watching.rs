@@ -181,11 +181,14 @@ impl<L: Log> Job<L> {
         from.map_or(pulse, |from| self.vitals.pulse_from(pulse, from))
     }
 
-    /// Nothing of the driver that is of before is told to somebody who sees the job through a gate, since that has opened.
+    /// Nothing of the driver that is of before is told to somebody who sees the job through a gate that has opened, or did until that was
+    /// taken away.
     pub(super) fn told_from(&self, viewer: &Viewer) -> Option<Millis> {
         let registration = self.registration.as_ref().filter(|_| viewer.role == Role::Customer)?;
-        let (_, opening) = registration.gate(self.sequence.epoch())?;
-        opening.map(|opening| opening.at)
+        match registration.gate(self.sequence.epoch()) {
+            Some((_, opening)) => opening.map(|opening| opening.at),
+            None => Some(registration.joined(&viewer.user)?.shown?.since),
+        }
     }
 
     /// When the driver has been silent for too long, if nothing is heard before.

@@ -54,6 +54,15 @@ fn seen<L: Log>(job: &mut Job<L>, now: Millis) -> Option<Vec<u64>> {
     Some(locations.iter().map(|it| it["seq"].as_u64().unwrap()).collect())
 }
 
+/// What is registered, and what a build has to know to touch it.
+fn on_disk(sqlite: &Sqlite) -> (String, String) {
+    let texts = sqlite.exec("SELECT body, needs FROM registration, meta", vec![]).unwrap().concat();
+    match <[SqlValue; 2]>::try_from(texts) {
+        Ok([SqlValue::Text(body), SqlValue::Text(needs)]) => (body, needs),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// How often it was written down that the vehicle has arrived.
 fn arrivals(log: &MemoryLog) -> usize {
     let is_arrival =
@@ -286,7 +295,7 @@ fn who_has_the_channel_loses_it_to_a_gate_and_gets_it_back_late() {
     assert_eq!(standing(&mut job, NOW + 1_000), "admitted");
     assert_eq!(revoked(&mut job, NOW + 1_000), [""; 0]);
     put(&mut job, &within(500), &json!({"customers": ["c", "e"]}), NOW + 2_000);
-    assert_eq!(revoked(&mut job, NOW + 2_000), ["c"], "who comes now has none");
+    assert_eq!(revoked(&mut job, NOW + 2_000), ["c", "e"]);
     let admission = ask(
         &mut job,
         JobRequest::Admit { job: job_id(), viewer: viewer(Role::Customer, "c"), token_request: false },
@@ -304,13 +313,93 @@ fn who_has_the_channel_loses_it_to_a_gate_and_gets_it_back_late() {
     drain(&mut job, NOW + 3_500);
     put(&mut job, &Value::Null, &json!({"customers": ["c", "e"]}), NOW + 4_000);
     assert_eq!(standing(&mut job, NOW + 4_000), "waiting");
-    assert_eq!(seen(&mut job, NOW + 4_000), Some(vec![]), "as whoever comes late");
+    assert_eq!(seen(&mut job, NOW + 4_000), Some(vec![]), "as whoever comes late: it was closed again");
     fixed(&mut job, at_metres(5.0), NOW + 5_000);
     assert_eq!(seen(&mut job, NOW + 5_000), Some(vec![3]));
     drain(&mut job, NOW + 5_000);
     assert_eq!(standing(&mut job, NOW + 5_000 + 125_000), "admitted");
     close(&mut job, NOW + 6_000 + 125_000);
     assert_eq!(standing(&mut job, NOW + 7_000 + 125_000), "refused");
+}
+
+#[test]
+fn what_an_open_gate_has_shown_is_shown_without_it() {
+    let mut job = new_job();
+    put(&mut job, &within(500), &json!({}), NOW);
+    fixed(&mut job, at_metres(5.0), NOW + 1_000);
+    fixed(&mut job, at_metres(5.0), NOW + 2_000);
+    let late = json!({"lat": 1, "lng": 1, "capturedAt": NOW + 500});
+    put(&mut job, &Value::Null, &json!({"customers": ["c", "e"]}), NOW + 3_000);
+    fixed(&mut job, late, NOW + 4_000);
+    for job in [&mut wake(job.log.clone()), &mut job] {
+        assert_eq!(seen(job, NOW + 4_000), Some(vec![2]), "nothing of before the opening, whenever it comes");
+        let page = trail(job, Role::Customer, "e", NOW + 4_000);
+        assert_eq!(page["locations"], json!([]), "who comes with it");
+        assert_eq!(registered::standing(job, Role::Customer, "c", NOW + 4_000), "waiting");
+    }
+    drain(&mut job, NOW + 5_000);
+    assert_eq!(registered::standing(&mut job, Role::Customer, "c", NOW + 129_999), "waiting");
+    assert_eq!(registered::standing(&mut job, Role::Customer, "c", NOW + 10 * MINUTE), "admitted");
+    // It has opened in the life of another driver: nothing of this one's was shown.
+    put(&mut job, &within(500), &json!({}), NOW + 601_000);
+    fixed(&mut job, at_metres(5.0), NOW + 602_000);
+    put(&mut job, &within(500), &json!({"driver": "f"}), NOW + 603_000);
+    post_as(&mut job, "f", None, &at_metres(900.0), NOW + 604_000);
+    put(&mut job, &Value::Null, &json!({"driver": "f"}), NOW + 605_000);
+    assert_eq!(seen(&mut job, NOW + 605_000), Some(vec![]));
+}
+
+#[test]
+fn no_time_opens_to_what_was_before_its_gate_or_its_driver() {
+    let past = json!({"customer": {"from": NOW + 1_000}});
+    let measured = |at| json!({"lat": 2, "lng": 2, "capturedAt": at});
+    let mut job = new_job();
+    put(&mut job, &within(500), &json!({}), NOW);
+    fixed(&mut job, measured(NOW), NOW);
+    let now = NOW + HOUR;
+    put(&mut job, &past, &json!({}), now);
+    let late = json!({"locations": [measured(NOW + 2_000), measured(now - 1), measured(now)]});
+    fixed(&mut job, late, now + 1_000);
+    assert_eq!(seen(&mut job, now + 1_000), Some(vec![4]));
+    put(&mut job, &past, &json!({"driver": "e"}), now + 10_000);
+    let late = json!({"locations": [measured(now + 9_999), measured(now + 10_000)]});
+    post_as(&mut job, "e", None, &late, now + 11_000);
+    assert_eq!(seen(&mut job, now + 11_000), Some(vec![2]));
+    assert_eq!(told(&mut job, Role::Admin, "x", now)["gate"]["customer"]["openedAt"], now + 10_000);
+}
+
+#[test]
+fn a_gate_opens_before_its_job_ends() {
+    let end = NOW + 72 * HOUR;
+    let from = |at| json!({"customer": {"from": at}});
+    let mut job = new_job();
+    let refused = Err(JobRefusal::GateTooLate);
+    assert_eq!(ask(&mut job, registered(&from(end), &json!({}), NOW), NOW), refused);
+    put(&mut job, &from(end - 1), &json!({}), NOW);
+    assert_eq!(ask(&mut job, registered(&from(end), &json!({}), NOW), NOW + HOUR), refused);
+    let longer = json!({"endsAt": end + HOUR});
+    put(&mut job, &from(end), &longer, NOW + HOUR);
+    assert_eq!(ask(&mut job, registered(&from(end), &json!({}), NOW), NOW + HOUR), refused);
+    // A build before this one has let it be.
+    let registration = job.registration.as_mut().unwrap();
+    registration.wanted.ends_at = None;
+    let leaves = JobRequest::Customer { job: job_id(), user: user("c"), takes_part: false, only: None };
+    assert!(ask(&mut job, leaves, NOW + HOUR).is_ok());
+}
+
+#[test]
+fn a_claim_may_have_got_the_channel_of_a_gated_job() {
+    let mut job = wake(SqlLog::new(Sqlite::new()));
+    put(&mut job, &within(500), &json!({"customers": []}), NOW);
+    let comes = |name| JobRequest::Customer { job: job_id(), user: user(name), takes_part: true, only: None };
+    ask(&mut job, comes("ann"), NOW + 1_000).unwrap();
+    assert_eq!(job.next_revocation(NOW + 1_000).unwrap().unwrap().users, [user("ann")]);
+    job.revoked(Outcome::Revoked, NOW + 1_000, 0.0).unwrap();
+    put(&mut job, &within(500), &json!({"customers": ["ann", "bob"]}), NOW + 2_000);
+    assert_eq!(job.next_revocation(NOW + 2_000).unwrap().unwrap().users, [user("bob")]);
+    let admit =
+        JobRequest::Admit { job: job_id(), viewer: viewer(Role::Customer, "bob"), token_request: false };
+    assert_eq!(ask(&mut job, admit, NOW + 2_001).unwrap()["notBefore"], NOW + 2_000);
 }
 
 #[test]
@@ -339,6 +428,27 @@ fn a_build_that_knows_of_no_gates_does_not_touch_a_job_that_has_one() {
         let kept = sqlite.exec("SELECT needs FROM meta", vec![]).unwrap();
         assert_eq!(kept, [[SqlValue::Text(needs.to_owned())]]);
         job = wake(SqlLog::new(sqlite.clone()));
+    }
+}
+
+#[test]
+fn no_gate_is_on_disk_that_is_not_named() {
+    for (before, after) in [(within(500), Value::Null), (Value::Null, within(500))] {
+        for refused in 0.. {
+            let sql = registry_faults::Refusing::new();
+            let mut job = wake(SqlLog::new(sql.clone()));
+            put(&mut job, &before, &json!({}), NOW);
+            sql.after.set(Some(refused));
+            let answer = job.handle(registered(&after, &json!({}), NOW), NOW + 1_000);
+            let is_over = sql.after.take().is_some();
+            let (body, needs) = on_disk(&sql.sqlite);
+            assert!(!body.contains(r#""gate":"#) || needs.contains("gates"), "{refused}: {body} {needs}");
+            if is_over {
+                assert!(answer.is_ok());
+                assert_eq!(needs.contains("gates"), after != Value::Null);
+                break;
+            }
+        }
     }
 }
 

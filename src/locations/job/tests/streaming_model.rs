@@ -127,7 +127,7 @@ struct World {
     kept: usize,
     driver: Option<&'static str>,
     /// Of whoever takes part in the registered job as a customer: how many rows there were, and when, where that counts.
-    customers: Option<BTreeMap<&'static str, Option<(usize, Millis)>>>,
+    customers: Option<BTreeMap<&'static str, Option<(u64, Millis)>>>,
     gate: Option<Until>,
     is_closed: bool,
     clients: Vec<Client>,
@@ -259,7 +259,10 @@ impl World {
         let begins = self.customers.is_none() || driver != self.driver;
         self.job.follow_time(self.now).unwrap();
         self.look();
-        let (count, had_fixes) = (self.written.len(), self.had_fixes_now());
+        let (last_n, had_fixes) = (self.job.sequence.last_n(), self.had_fixes_now());
+        let registration = self.job.registration.as_ref();
+        let opening = registration.and_then(|it| it.gate(self.job.sequence.epoch())?.1);
+        let opening = opening.map(|opening| (opening.n, opening.at));
         let gates = gate.map(|until| match until {
             Until::Time(from) => json!({"customer": {"from": from}}),
             Until::Near => json!({"customer": {"within": 500}}),
@@ -273,10 +276,11 @@ impl World {
         }
         let mut before = self.customers.take().unwrap_or_default();
         if self.gate.is_some() && gate.is_none() {
-            // What was kept from them stays so.
-            before.clear();
+            // What was kept from them stays so, and what was shown.
+            before.retain(|_, _| opening.is_some() && !begins);
+            before.values_mut().for_each(|start| *start = (*start).max(opening));
         }
-        let joined = (had_fixes || !begins).then_some((count, self.now));
+        let joined = (had_fixes || !begins).then_some((last_n, self.now));
         let join = |name: &&'static str| (*name, before.get(name).copied().unwrap_or(joined));
         self.customers = Some(customers.iter().map(join).collect());
         (self.driver, self.gate) = (driver, gate);
@@ -287,6 +291,13 @@ impl World {
         self.gate.filter(|_| READERS[who].0 == Role::Customer)?;
         let (_, opening) = self.job.registration.as_ref()?.gate(self.job.sequence.epoch())?;
         Some(opening.map(|opening| (opening.n, opening.at)))
+    }
+
+    /// From when on somebody has seen the job through a gate that was taken away since.
+    fn was_gated_until(&self, who: usize) -> Option<Millis> {
+        let (role, name) = READERS[who];
+        let registration = self.job.registration.as_ref().filter(|_| role == Role::Customer)?;
+        Some(registration.joined(&UserId::parse(name).unwrap())?.shown?.since)
     }
 
     /// Whether the job had any fix, as the registry counts: of what is forgotten it knows nothing.

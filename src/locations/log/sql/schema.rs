@@ -164,7 +164,8 @@ pub(super) fn begin(
     Ok(())
 }
 
-/// Writes down what is registered, and that no build may touch it that does not know what that means.
+/// Writes down what is registered, and that no build may touch it that does not know what that means: before what it is said of is there,
+/// and until it is not any more.
 pub(super) fn register(
     sql: &impl Sql,
     body: String,
@@ -174,13 +175,22 @@ pub(super) fn register(
     const TABLE: Statement = "CREATE TABLE IF NOT EXISTS registration \
         (id INTEGER PRIMARY KEY CHECK (id = 0), body TEXT NOT NULL)";
     const BODY: Statement = "INSERT OR REPLACE INTO registration (id, body) VALUES (0, ?)";
+    const NAMED: Statement = "SELECT needs FROM meta";
     const META: Statement = "UPDATE meta SET needs = ?, state = ?";
+    const FEWER: Statement = "UPDATE meta SET needs = ?";
     let state = if has_ended { CLOSED } else { OPEN };
-    let needs = if is_gated { NEEDS_GATES } else { NEEDS_REGISTRY };
+    let text = |text: &str| SqlValue::Text(text.to_owned());
+    let had_gate = !is_gated && sql.exec(NAMED, vec![])?.concat() == [text(NEEDS_GATES)];
+    let needs = if is_gated || had_gate { NEEDS_GATES } else { NEEDS_REGISTRY };
     // First of all: whatever fails after it, no other build touches what is half done.
-    sql.exec(META, [needs, state].map(|text| SqlValue::Text(text.to_owned())).into())?;
+    sql.exec(META, vec![text(needs), text(state)])?;
     sql.exec(TABLE, vec![])?;
     sql.exec(BODY, vec![SqlValue::Text(body)])?;
+    if had_gate {
+        // All is written down by now, so nothing of it fails any more: what is named too much keeps out a build that could do without, and
+        // goes with the next change.
+        let _ = sql.exec(FEWER, vec![text(NEEDS_REGISTRY)]);
+    }
     Ok(())
 }
 

@@ -246,7 +246,7 @@ impl Game {
             })
         };
         if let Some(wanted) = put.filter(is_put).filter(|put| self.model.wanted != Some(*put)) {
-            self.model.put(wanted, self.now);
+            self.model.put(wanted, before, self.now);
         }
         self.model.is_closed = staff.as_ref().is_ok_and(|job| job["state"] == "closed");
         let Ok(page) = self.trail(Role::Admin, "x", None, 1_000) else { return };
@@ -290,6 +290,7 @@ impl Game {
             assert_eq!(told, self.model.arrived, "and wherever the vehicle has arrived");
         }
         let Some(wanted) = self.model.wanted else { return };
+        self.check_needs();
         for (who, name) in CUSTOMERS.iter().enumerate() {
             let is_in = wanted.customers >> who & 1 == 1;
             let state = state_to(&mut self.job, Role::Customer, name, self.now);
@@ -299,6 +300,12 @@ impl Game {
                 (true, false) => self.check_customer(who, name, &state.unwrap()),
             }
         }
+    }
+
+    /// No gate is written down that another build might not know.
+    fn check_needs(&self) {
+        let (body, needs) = on_disk(&self.sql.sqlite);
+        assert!(!body.contains(r#""gate":"#) || needs.contains("gates"), "{body} {needs}");
     }
 
     fn check_customer(&mut self, who: usize, name: &str, state: &Value) {

@@ -27,16 +27,11 @@ impl World {
                 let is_present = self.job.sequence.epoch() == Some(it.row.epoch);
                 let joined = customers.get(name).copied().flatten();
                 let measured = fix.map(|(_, measured)| measured);
-                let is_let_in = self.gate_of(who).is_none_or(|gate| {
-                    // The fix that opens it may be any of a post.
-                    let place = fix.map_or(it.row.n, |(n, _)| n);
-                    let is_after = |(n, at)| place > n && measured.is_none_or(|time| time >= at);
-                    gate.is_some_and(is_after)
-                });
-                is_present
-                    && is_let_in
-                    && joined
-                        .is_none_or(|(count, at)| index >= count && measured.is_none_or(|time| time >= at))
+                // The fix that opens a gate may be any of a post.
+                let place = fix.map_or(it.row.n, |(n, _)| n);
+                let is_after = |(n, at)| place > n && measured.is_none_or(|time| time >= at);
+                let is_let_in = self.gate_of(who).is_none_or(|gate| gate.is_some_and(is_after));
+                is_present && is_let_in && joined.is_none_or(is_after)
             }
             _ => true,
         }
@@ -66,7 +61,10 @@ impl World {
         }
         match &it.row.content {
             Content::Message(ready) => {
-                let opened_at = self.gate_of(who).flatten().map(|(_, at)| at);
+                let opened_at = match self.gate_of(who) {
+                    Some(opening) => opening.map(|(_, at)| at),
+                    None => self.was_gated_until(who),
+                };
                 let is_of_before = self.tells_of(index).zip(opened_at).is_some_and(|(time, at)| time < at);
                 (!is_of_before).then(|| (ready.name.clone(), Vec::new()))
             }
@@ -169,10 +167,10 @@ impl World {
             (None, _) => true,
             (Some(_), Role::Driver) => self.written[at].driver == Some(name),
             (Some(customers), Role::Customer) => {
-                let after = customers.get(name).copied().flatten().map_or(0, |(count, _)| count);
+                let joined = customers.get(name).copied().flatten().map_or(0, |(n, _)| n);
                 let opened = self.gate_of(who).flatten().map_or(0, |(n, _)| n);
                 let row = &self.written[at].row;
-                self.job.sequence.epoch() == Some(row.epoch) && at + 1 >= after && row.n - rest >= opened
+                self.job.sequence.epoch() == Some(row.epoch) && row.n - rest >= joined.max(opened)
             }
             _ => true,
         };

@@ -103,7 +103,7 @@ fn what_each_statement_gives_is_written_down() {
 
     let body = r#"{"driver": "d", "customers": []}"#;
     let wanted = crate::jobs::Wanted::parse(body.as_bytes(), 0).unwrap();
-    let past = crate::jobs::registration::Past { last_n: 3, has_fixes: true };
+    let past = crate::jobs::registration::Past { last_n: 3, has_fixes: true, epoch: None };
     let (registration, change) = crate::jobs::Registration::new(wanted, past, 1_749_116_638_916, 3_600_000);
     let next = Life { epoch: 1_700_000_010, ..life() };
     log.begin(&next, 4, Some(&driver())).unwrap();
@@ -113,6 +113,9 @@ fn what_each_statement_gives_is_written_down() {
         Revocation::of(&change, &life().job, 1_749_116_638_916, &TokenRequests::new(false)).remove(0);
     log.put_task(REVOKE_TASKS + 1, &Task::Revoke(revocation)).unwrap();
     log.register(&registration).unwrap();
+    let mut gated = registration.clone();
+    gated.wanted.gate = serde_json::from_str(r#"{"customer": {"from": 1749116638916}}"#).unwrap();
+    log.register(&gated).unwrap();
     log.register(&registration).unwrap();
     log.keep_vitals(&crate::jobs::vitals::Vitals::default()).unwrap();
     log.wake().unwrap();

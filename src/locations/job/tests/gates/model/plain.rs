@@ -48,6 +48,9 @@ pub(super) struct Model {
     pub(super) wanted: Option<Wanted>,
     pub(super) kept: Vec<Kept>,
     pub(super) opened: Option<Start>,
+    /// Since when there is this gate, and this driver: no time opens it to what was before.
+    set_at: Millis,
+    assigned_at: Millis,
     /// Who has come late.
     joined: Vec<(usize, Start)>,
     /// The lives in which the vehicle has arrived.
@@ -72,27 +75,41 @@ impl Model {
             && epoch.is_some()
             && !self.is_open_in(epoch)
         {
-            self.opened = Some(Start { epoch, after: self.kept.len(), since: from });
+            let since = from.max(self.set_at).max(self.assigned_at);
+            self.opened = Some(Start { epoch, after: self.kept.len(), since });
         }
     }
 
-    pub(super) fn put(&mut self, next: Wanted, now: Millis) {
+    /// What is put in this life.
+    pub(super) fn put(&mut self, next: Wanted, epoch: Option<u64>, now: Millis) {
         // Where nothing was registered claims have shown it to whomever.
         let first = Wanted { customers: 0, ..next };
         let is_first = self.wanted.is_none();
         let before = self.wanted.replace(next).unwrap_or(first);
+        let goes_on = !is_first && before.driver == next.driver;
+        let shown = self.opened.filter(|opened| goes_on && opened.epoch == epoch);
         if (before.within, before.from) != (next.within, next.from) {
-            self.opened = None;
+            (self.opened, self.set_at) = (None, now);
+        }
+        if !goes_on {
+            self.assigned_at = now;
         }
         let was_gated = before.within.is_some() || before.from.is_some();
         let start = Start { epoch: None, after: self.kept.len(), since: now };
         for who in 0..CUSTOMERS.len() {
             let (was_in, is_in) = (before.customers >> who & 1 == 1, next.customers >> who & 1 == 1);
             let is_anew = is_in && (!was_in || was_gated && self.gate().is_none());
+            let earlier = self.joined.iter().find(|(other, _)| *other == who).map(|(_, start)| *start);
             if !is_in || is_anew {
                 self.joined.retain(|(other, _)| *other != who);
             }
-            if is_anew && (!self.kept.is_empty() || !is_first && before.driver == next.driver) {
+            // What an open gate has shown it goes on to be shown without one.
+            let start = shown.filter(|_| was_in).map_or(start, |shown| Start {
+                after: earlier.map_or(0, |it| it.after).max(shown.after),
+                since: earlier.map_or(shown.since, |it| it.since.max(shown.since)),
+                ..start
+            });
+            if is_anew && (!self.kept.is_empty() || goes_on) {
                 self.joined.push((who, start));
             }
         }
