@@ -57,6 +57,9 @@ describe("gates", () => {
       assert.deepEqual([problem.field, problem.reason], ["gate", reason], JSON.stringify(gate));
     }
     assert.equal(assertProblem(await put(newJob(), { gate: within(500), place: null }), 400, "invalid_job").field, "gate");
+    const late = { customer: { from: Date.now() + 73 * 3_600_000 } };
+    const problem = assertProblem(await put(newJob(), { gate: late }), 400, "invalid_job");
+    assert.deepEqual([problem.field, problem.reason], ["gate", "out_of_range"], "it would have closed by itself");
     assert.equal((await put(newJob(), { gate: null })).json.gate, undefined);
   });
 
@@ -157,7 +160,7 @@ describe("gates", () => {
     assert.deepEqual(Object.keys(JSON.parse(request.capability)), rest);
     assert.ok(channels(await token(driver(id))).includes(channel));
 
-    // Without the gate they are one who comes late.
+    // Without the gate they get the channel like one who comes late, and see on.
     await put(id, {});
     assert.deepEqual(channels(await token(both, `?jobId=${id}`)), rest);
     assert.deepEqual(seqs(await trail(id)), []);
