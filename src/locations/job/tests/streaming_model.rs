@@ -85,10 +85,11 @@ fn op_at_a_gate() -> impl Strategy<Value = Op> {
             .prop_map(|(count, ago, is_near)| Op::Post(count, ago, is_near)),
         1 => select(vec![Some("d"), Some("e")]).prop_map(|driver| Op::Put(driver, vec!["b", "c"])),
         3 => prop::option::weighted(0.8, until).prop_map(Op::Gate),
-        3 => select(vec![1_000, 11_000]).prop_map(Op::Wait),
+        3 => select(vec![1_000, 10_000]).prop_map(Op::Wait),
+        1 => (3..5_usize).prop_map(Op::Cut),
         3 => (3..5_usize).prop_map(Op::Hold),
         3 => (3..5_usize).prop_map(Op::Take),
-        1 => (3..5_usize, prop::option::weighted(0.3, any::<Index>())).prop_map(|(who, id)| Op::Open(who, id)),
+        2 => (3..5_usize, prop::option::weighted(0.3, any::<Index>())).prop_map(|(who, id)| Op::Open(who, id)),
         1 => Just(Op::Close),
     ]
 }
