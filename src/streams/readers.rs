@@ -19,6 +19,9 @@ pub const USER_MAX: usize = 5;
 /// The most streams of a job.
 pub const JOB_MAX: usize = 200;
 
+/// The most rows of the log that are read at once.
+pub const ROWS_MAX: u32 = 64;
+
 /// Each reader is written to at least so often: nothing else shows that one has gone.
 const HEARTBEAT_EVERY: Millis = 10_000;
 
@@ -36,6 +39,8 @@ pub struct Reader {
     pub until: Millis,
     /// How far they have come.
     pub cursor: Cursor,
+    /// So many rows are read for them at once, by how many the last text has taken.
+    pub rows: u32,
     /// What they are told first.
     pub opening: Option<String>,
     /// By which gate they are held back, as far as they have been told.
@@ -70,6 +75,8 @@ pub struct Moved {
     pub number: u32,
     /// How far they have come.
     pub cursor: Cursor,
+    /// How many rows to read for them next.
+    pub rows: u32,
     /// Whether a gate holds them back.
     pub withheld: Option<Withheld>,
 }
@@ -151,6 +158,7 @@ impl Readers {
             viewer,
             until,
             cursor,
+            rows: ROWS_MAX,
             opening: Some(opening),
             withheld,
             held_back: withheld,
@@ -171,9 +179,9 @@ impl Readers {
 
     /// Notes what is on its way, and where readers are once they have it.
     pub fn deliver(&mut self, deliveries: &[Delivery], moved: &[Moved], now: Millis) {
-        for Moved { number, cursor, withheld } in moved {
+        for Moved { number, cursor, rows, withheld } in moved {
             if let Some(reader) = self.find(*number) {
-                (reader.cursor, reader.withheld) = (*cursor, *withheld);
+                (reader.cursor, reader.rows, reader.withheld) = (*cursor, *rows, *withheld);
             }
         }
         for Delivery { readers, ends, .. } in deliveries {

@@ -27,10 +27,8 @@ use crate::locations::protocol::{Begin, StreamRequest};
 use crate::locations::trail::Scope;
 use crate::sessions::Role;
 use crate::streams::frame::{self, HEARTBEAT, Resync};
+use crate::streams::readers::ROWS_MAX;
 use crate::streams::{Cursor, Delivery, End, Mark, Moved, Newcomer, Reader};
-
-/// The most rows that are read at once.
-const ROWS_MAX: u32 = 64;
 
 /// A text that is this long, in bytes, takes no more events.
 const TEXT_MAX: usize = 32 * 1024;
@@ -247,7 +245,8 @@ impl<L: Log> Job<L> {
         let id = cursor.mark().filter(|_| withheld(sight).is_none());
         let Ok(state) = self.first_state(job, &reader.viewer, id, now)? else { return Ok(()) };
         text += &state;
-        plan.moved.push(Moved { number: reader.number, cursor, withheld: withheld(sight) });
+        let (number, rows) = (reader.number, reader.rows);
+        plan.moved.push(Moved { number, cursor, rows, withheld: withheld(sight) });
         plan.tell(reader.number, &text, false);
         Ok(())
     }
@@ -257,8 +256,10 @@ impl<L: Log> Job<L> {
         let last_n = self.sequence.last_n();
         let mut texts = vec![String::new(); groups.len()];
         let mut at = cursor;
+        let rows = groups.iter().flat_map(|group| &group.readers).map(|reader| reader.rows).min();
+        let mut rows = rows.unwrap_or(ROWS_MAX);
         if let Some(job) = self.sequence.job() {
-            while at.n < last_n && self.read_on(job, &mut at, groups, &mut texts)? {}
+            while at.n < last_n && self.read_on(job, &mut at, &mut rows, groups, &mut texts)? {}
         }
         // A job that has ended says nothing more.
         let ends = self.has_ended() && at.n >= last_n;
@@ -267,7 +268,7 @@ impl<L: Log> Job<L> {
                 text += &frame::end(End::Closed);
             }
             for reader in readers {
-                plan.moved.push(Moved { number: reader.number, cursor: at, withheld: None });
+                plan.moved.push(Moved { number: reader.number, cursor: at, rows, withheld: None });
                 if !text.is_empty() {
                     plan.tell(reader.number, &text, ends);
                 }
@@ -276,20 +277,24 @@ impl<L: Log> Job<L> {
         Ok(())
     }
 
-    /// Reads on, and says whether it has come no further than past a life that is none of theirs.
+    /// Reads on, so many rows, and as many the next time as the text has taken. Says whether it has come no further than past a life that
+    /// is none of theirs.
     fn read_on(
         &self,
         job: &JobId,
         at: &mut Cursor,
+        at_once: &mut u32,
         groups: &[Group<'_>],
         texts: &mut [String],
     ) -> Result<bool, LogError> {
-        let rows = self.log.rows_after(at.n, ROWS_MAX)?;
+        let rows = self.log.rows_after(at.n, *at_once)?;
+        // More again where the text has room for more.
+        *at_once = at_once.saturating_mul(2).min(ROWS_MAX);
         if rows.is_empty() {
             // They are not kept any more.
             *at = Cursor { n: self.sequence.last_n(), ..Cursor::default() };
         }
-        for row in rows {
+        for (taken, row) in (1..).zip(rows) {
             if !groups.iter().any(|group| group.scope.has_life(row.epoch)) {
                 *at = self.past_life(&row)?;
                 return Ok(texts.iter().all(String::is_empty));
@@ -307,6 +312,7 @@ impl<L: Log> Job<L> {
             }
             *at = next;
             if texts.iter().any(|text| text.len() >= TEXT_MAX) {
+                *at_once = taken;
                 break;
             }
         }

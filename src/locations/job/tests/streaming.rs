@@ -363,6 +363,33 @@ fn a_long_log_is_read_a_page_at_a_time() {
 }
 
 #[test]
+fn no_more_is_read_of_a_long_log_than_is_told() {
+    let mut job = new_job();
+    for nth in 0..30 {
+        post(&mut job, fixes(100, NOW + nth * 1_000), NOW + nth * 1_000);
+    }
+    let reader = open(&mut job, Role::Admin, "a", "1700000000.0");
+    job.deliveries(NOW).1.unwrap();
+    let rows = |job: &Job<MemoryLog>| job.readers.iter().next().unwrap().rows;
+    assert_eq!(rows(&job), 64);
+    let mut pages = Vec::new();
+    while job.taken(reader, true) {
+        let asked = rows(&job);
+        let (deliveries, _) = job.deliveries(NOW);
+        let told = u32::try_from(events(&deliveries[0].text).len()).unwrap();
+        pages.push((asked, told));
+    }
+    pages.pop();
+    assert!(pages.len() > 1 && pages[1..].iter().all(|(asked, told)| asked <= &(told * 2)), "{pages:?}");
+    // What is short is read in greater pages again.
+    for nth in 0..200 {
+        post(&mut job, fixes(1, NOW + HOUR + nth), NOW + HOUR + nth);
+    }
+    told(&mut job, reader, NOW);
+    assert_eq!(rows(&job), 64);
+}
+
+#[test]
 fn a_gate_that_is_closed_lets_nothing_through_and_then_what_comes_after() {
     let mut job = new_job();
     let body = json!({"driver": "d", "customers": ["c"], "place": {"lat": 0, "lng": 0}, "gate": {"customer": {"within": 1_000}}});
