@@ -35,7 +35,8 @@ test("a browser's EventSource goes on over a cut and under the next session, and
   const refused: number[] = [];
   page.on("response", (response) => void (response.status() === 200 || refused.push(response.status())));
   await post(world, driver, job, { lat: 1, lng: 2 });
-  await signIn(4);
+  // Long enough for a slow machine to open the page.
+  await signIn(10);
   await page.goto(`${relay.url}/healthz`);
   await page.evaluate((path) => {
     const [seen, stream] = [[] as Seen[], new EventSource(path)];
