@@ -161,7 +161,6 @@ impl<S: Sql> Inbox<S> {
                 }
                 Next::Save(_) => {
                     self.note_confirmed(now)?;
-                    self.outbox.saved();
                     continue;
                 }
                 // What takes longer is the alarm's.
@@ -191,7 +190,7 @@ impl<S: Sql> Inbox<S> {
         // All of it is tried, whatever the storage says to the first.
         let over = self.outbox.published(now);
         let told = over.map_or(Ok(()), |trouble| self.tell(Notice::resumed(&trouble), now));
-        let noted = self.note_confirmed(now).map(|()| self.outbox.saved());
+        let noted = self.note_confirmed(now);
         told.and(noted).and(self.forget_trouble())
     }
 
@@ -242,10 +241,6 @@ impl<S: Sql> Inbox<S> {
         // First: whatever fails here, it is armed again.
         self.alarm.went_off(now);
         self.note_confirmed(now)?;
-        // Where it could not be noted at the confirmation: else it would ring for that again and again.
-        if self.outbox.unsaved().is_some() {
-            self.outbox.saved();
-        }
         if self.sweep_due().is_some_and(|due| due <= now) {
             self.store.sweep(now - KEPT)?;
             self.oldest = self.store.oldest()?;
@@ -300,7 +295,7 @@ impl<S: Sql> Inbox<S> {
         self.oldest.map(|oldest| oldest + KEPT + GATHER)
     }
 
-    /// Writes down what Ably has confirmed.
+    /// Writes down what Ably has confirmed. There is nothing else of the outbox's position to be kept here.
     fn note_confirmed(&mut self, now: Millis) -> Result<(), LogError> {
         let sent = self.outbox.position().sent;
         if self.noted < sent {
@@ -308,6 +303,7 @@ impl<S: Sql> Inbox<S> {
             self.noted = sent;
             self.oldest.get_or_insert(now);
         }
+        self.outbox.saved();
         Ok(())
     }
 
