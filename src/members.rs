@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::Number;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -71,6 +72,21 @@ impl Member {
     pub fn read<'a, T: Deserialize<'a>>(self, raw: &'a RawValue) -> Result<T, MembersError> {
         serde_json::from_str(raw.get()).map_err(|_| self.wrong(Reason::WrongType))
     }
+}
+
+/// The member `version`, of whatever the platform counts.
+pub const VERSION: Member = Member { name: "version", rule: "is an integer from 0 to 9007199254740991" };
+
+/// The greatest version: what a number in JavaScript holds exactly.
+pub const VERSION_MAX: u64 = (1 << 53) - 1;
+
+/// The value of [`VERSION`].
+///
+/// # Errors
+/// [`Reason::WrongType`], [`Reason::OutOfRange`]
+pub fn version(raw: &RawValue) -> Result<u64, MembersError> {
+    let version = VERSION.read::<Number>(raw)?.as_u64().filter(|version| *version <= VERSION_MAX);
+    version.ok_or(VERSION.wrong(Reason::OutOfRange))
 }
 
 /// Reads a body that has these members, each once, and no other; `all` names them for a message.

@@ -3,13 +3,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use serde_json::Number;
 use sha2::{Digest, Sha256};
 
 use crate::ids::{EntityId, EventType, NotificationId, UserId};
 use crate::locations::fix::Reason;
 use crate::locations::log::Ready;
-use crate::members::{self, Member, MembersError};
+use crate::members::{self, Member, MembersError, VERSION};
 use crate::objects::Millis;
 
 /// The longest body, in bytes.
@@ -21,14 +20,10 @@ const ID_MAX: usize = 64;
 /// What the ids begin with that the service gives itself: nobody else's do.
 pub(crate) const OWN: &str = "towline:";
 
-/// The greatest version: up to it JSON's numbers are exact everywhere.
-const VERSION_MAX: u64 = (1 << 53) - 1;
-
 const ID: Member =
     Member { name: "id", rule: "is 1 to 64 printable ASCII characters, and does not begin with `towline:`" };
 const TYPE: Member = Member { name: "type", rule: "is 1 to 64 of the characters a-z 0-9 . _ -" };
 const ENTITY: Member = Member { name: "entityId", rule: "is 1 to 64 of the characters A-Z a-z 0-9 . _ -" };
-const VERSION: Member = Member { name: "version", rule: "is an integer from 0 to 9007199254740991" };
 const ALL: &str = "`id`, `type`, `entityId` and `version`";
 
 /// So much of a hash is enough: no two have the same by chance.
@@ -62,12 +57,11 @@ impl Notification {
         let id = NotificationId::parse(ID.read::<String>(id)?).ok();
         let id = id.filter(|id| id.as_str().len() <= ID_MAX && !id.as_str().starts_with(OWN));
         let (kind, entity): (String, String) = (TYPE.read(kind)?, ENTITY.read(entity)?);
-        let version = VERSION.read::<Number>(version)?.as_u64().filter(|version| *version <= VERSION_MAX);
         Ok(Self {
             id: id.ok_or(ID.wrong(Reason::InvalidId))?,
             kind: EventType::parse(kind).map_err(|_| TYPE.wrong(Reason::InvalidId))?,
             entity_id: EntityId::parse(entity).map_err(|_| ENTITY.wrong(Reason::InvalidId))?,
-            version: version.ok_or(VERSION.wrong(Reason::OutOfRange))?,
+            version: members::version(version)?,
         })
     }
 

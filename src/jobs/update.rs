@@ -1,12 +1,11 @@
 //! What the platform says has changed of a job: ids, a type and a version, and no text.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Number;
 
 use super::told::Happened;
 use crate::ids::{EventId, EventType, JobId};
 use crate::locations::Reason;
-use crate::members::{self, Member, MembersError};
+use crate::members::{self, Member, MembersError, VERSION};
 use crate::objects::Millis;
 
 /// The name of the event, the platform's own and that of each change of what is registered.
@@ -15,15 +14,11 @@ pub const NAME: &str = "job.updated";
 /// The type of those that the service tells by itself, of each change of what is registered. The platform has no event of this type.
 pub(super) const REGISTRATION: &str = "registration";
 
-/// The greatest version: what a number in JavaScript holds exactly.
-const VERSION_MAX: u64 = (1 << 53) - 1;
-
 const ID: Member = Member { name: "id", rule: "is 1 to 64 printable ASCII characters" };
 const TYPE: Member = Member {
     name: "type",
     rule: "is 1 to 64 of the characters a-z 0-9 . _ -, and not `registration`, of which the service tells itself",
 };
-const VERSION: Member = Member { name: "version", rule: "is an integer from 0 to 9007199254740991" };
 const ALL: &str = "`id`, `type` and `version`";
 
 /// What the platform says has changed.
@@ -88,12 +83,8 @@ impl Update {
         let id = EventId::parse(ID.read::<String>(id)?).map_err(|_| ID.wrong(Reason::InvalidId))?;
         let r#type = EventType::parse(TYPE.read::<String>(r#type)?).ok();
         let r#type = r#type.filter(|r#type| r#type.as_str() != REGISTRATION);
-        let version = VERSION.read::<Number>(version)?.as_u64().filter(|version| *version <= VERSION_MAX);
-        Ok(Self {
-            id,
-            r#type: r#type.ok_or(TYPE.wrong(Reason::OutOfRange))?,
-            version: version.ok_or(VERSION.wrong(Reason::OutOfRange))?,
-        })
+        let r#type = r#type.ok_or(TYPE.wrong(Reason::OutOfRange))?;
+        Ok(Self { id, r#type, version: members::version(version)? })
     }
 
     /// The data of its event, as JSON.
@@ -120,6 +111,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::members::VERSION_MAX;
 
     fn parse(body: &Value) -> Result<Update, MembersError> {
         Update::parse(body.to_string().as_bytes())

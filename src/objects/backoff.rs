@@ -16,6 +16,11 @@ const UNKNOWN: Millis = 600_000;
 /// The longest wait there is: as long as a `Retry-After` may ask, and half of that by chance.
 pub const LONGEST: Millis = 900_000;
 
+/// Whether a wait until this time goes on at `now`. None is longer than [`LONGEST`]: one that seems to be is over, as our clock has gone back.
+pub fn goes_on(until: Millis, now: Millis) -> bool {
+    (now + 1..=now + LONGEST).contains(&until)
+}
+
 /// How long what Ably has not taken waits, after so many failures of the same kind. `jitter` is random, from 0 to 1, so that not all
 /// that wait come at once.
 pub fn wait(class: ErrorClass, failures: u32, jitter: f64) -> Millis {

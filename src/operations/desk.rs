@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use self::store::{Halt, Message, Store};
 use super::{Kind, Report};
-use crate::objects::backoff::{LONGEST, wait};
+use crate::objects::backoff::{goes_on, wait};
 use crate::objects::lines::{Level, Line, Lines};
 use crate::objects::sql::{Sql, StorageError};
 use crate::objects::{Cause, Millis};
@@ -113,8 +113,7 @@ impl<S: Sql> Desk<S> {
             },
         };
         let until = self.store.halt()?.until;
-        // One that is further away than any wait is one of before our clock has gone back.
-        if (now + 1..=now + LONGEST).contains(&until) {
+        if goes_on(until, now) {
             return Ok(Next::Wait(until));
         }
         self.in_flight = Some(message.n);

@@ -3,7 +3,7 @@
 
 use super::{Kind, Report};
 use crate::objects::Millis;
-use crate::objects::backoff::{ACCESS, LONGEST};
+use crate::objects::backoff::{ACCESS, LONGEST, goes_on};
 
 /// So often an object reports of a kind at most: once in so many milliseconds.
 const APART: Millis = 60_000;
@@ -70,9 +70,7 @@ impl Queue {
 
     /// The report that is to be handed over now: then [`heard`](Self::heard) or [`failed`](Self::failed) is to be called.
     pub fn next(&mut self, now: Millis) -> Option<Report> {
-        // No wait is longer than that: our clock has gone back.
-        let waits = (now + 1..=now + LONGEST).contains(&self.not_before);
-        if self.in_flight.is_some() || waits {
+        if self.in_flight.is_some() || goes_on(self.not_before, now) {
             return None;
         }
         let index = self.waiting.iter().position(|waiting| is_due(waiting.queued.due, now))?;

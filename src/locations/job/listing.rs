@@ -13,7 +13,7 @@ use crate::ids::UserId;
 use crate::index::{Change, Entry, List};
 use crate::jobs::listed::Listed;
 use crate::locations::log::{LIST_TASK, Task, Untold};
-use crate::objects::backoff::{LONGEST, OBJECT};
+use crate::objects::backoff::{OBJECT, goes_on};
 
 /// So many lists are told at a time.
 const AT_ONCE: usize = 6;
@@ -37,8 +37,7 @@ struct Waiting {
 
 impl Waiting {
     fn is_due(&self, now: Millis) -> bool {
-        // No wait is longer than that: our clock has gone back.
-        self.in_flight.is_none() && !(now + 1..=now + LONGEST).contains(&self.due)
+        self.in_flight.is_none() && !goes_on(self.due, now)
     }
 }
 

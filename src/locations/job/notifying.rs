@@ -14,7 +14,7 @@ use crate::inbox::{Request, Taken};
 use crate::jobs::news::{self, News};
 use crate::jobs::registration::Registration;
 use crate::locations::log::{NOTIFY_TASKS, Task, Unnotified};
-use crate::objects::backoff::{LONGEST, OBJECT};
+use crate::objects::backoff::{OBJECT, goes_on};
 
 /// So many inboxes are told at a time.
 const AT_ONCE: usize = 6;
@@ -40,8 +40,7 @@ struct Waiting {
 
 impl Waiting {
     fn is_due(&self, now: Millis) -> bool {
-        // No wait is longer than that: our clock has gone back.
-        !self.is_in_flight && !(now + 1..=now + LONGEST).contains(&self.due)
+        !self.is_in_flight && !goes_on(self.due, now)
     }
 }
 
