@@ -3,6 +3,9 @@
 //! Each type can only hold a valid value, so that code past the border never has to ask again. Ids are never decoded,
 //! normalised, trimmed or case-folded: two spellings are two ids.
 
+#[cfg(test)]
+mod schema;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -11,7 +11,7 @@ import { Failure, log, perform, run } from "./steps.mjs";
 import { wasmTarget } from "./wasm-target.mjs";
 
 /** What the Worker is made of; what is not there does not count. The local Ably is no part of it. */
-const INPUTS = ["Cargo.toml", "Cargo.lock", "package-lock.json", "build.rs", "policy.toml", ".cargo", "src", "crates"];
+const INPUTS = ["Cargo.toml", "Cargo.lock", "package-lock.json", "build.rs", "policy.toml", "description", ".cargo", "src", "crates"];
 const NOT_INPUTS = ["crates/local-ably"];
 
 const BUILD = join(ROOT, "build");

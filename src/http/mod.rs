@@ -16,6 +16,8 @@
 mod access;
 pub mod answer;
 pub mod cors;
+#[cfg(test)]
+mod description;
 mod endpoints;
 mod if_match;
 mod if_none_match;

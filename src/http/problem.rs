@@ -1,5 +1,8 @@
 //! What can go wrong with a request: every problem of the service, and nowhere else what it is called.
 
+#[cfg(test)]
+pub(super) mod samples;
+
 use ably::ErrorInfo;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -26,6 +29,7 @@ const UNKNOWN_JOBS_SECONDS: u32 = 60;
 
 /// A problem. None quotes what was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(strum::VariantNames))]
 pub enum Problem {
     /// A path that leads nowhere.
     Path(PathError),

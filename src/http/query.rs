@@ -41,6 +41,7 @@ impl StreamQuery {
 
 /// A parameter that breaks its rule, which the message names. It quotes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[cfg_attr(test, derive(strum::EnumIter))]
 pub enum QueryError {
     /// It is no place in a job's order.
     #[error("`after` is a place in the trail, <epoch>.<seq>, as in `next`")]

@@ -35,6 +35,8 @@ const EVENT: &str = "notification";
 /// A small event for one person: that something of a version is there, and not what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "NewNotification", deny_unknown_fields))]
 pub struct Notification {
     /// By it the same one is recognised.
     pub id: NotificationId,
@@ -44,6 +46,7 @@ pub struct Notification {
     /// To what.
     pub entity_id: EntityId,
     /// In which version of that, at most 2^53 − 1.
+    #[cfg_attr(test, schemars(range(max = members::VERSION_MAX)))]
     pub version: u64,
 }
 

@@ -16,6 +16,7 @@ const DRIVERS_MAX: usize = 50;
 /// `{accepted, late, duplicate, rejected: {reason: n}, repaired, ahead}`: how many fixes of a driver's. A retry counts as what it is
 /// answered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Figures {
     /// Live ones.
     pub accepted: u64,

@@ -30,6 +30,7 @@ pub struct Gates {
 /// What keeps a role from seeing the driver. At least one of both is there; where both are, both have to hold: first the time comes, and what
 /// counts for the radius is what is accepted from then on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gate {
     /// Until then, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +43,8 @@ pub struct Gate {
 /// The part of a gate that holds somebody back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "GatePart"))]
 pub enum Holds {
     /// Its time has not come.
     From,
@@ -63,6 +66,8 @@ pub struct Opening {
 /// Whom a gate holds back, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "WithheldBy"))]
 pub struct Withheld {
     /// By which part.
     pub gate: Holds,

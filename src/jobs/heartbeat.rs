@@ -10,6 +10,8 @@ use crate::locations::fix::Reason;
 /// Why a phone that is heard of tells no position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "PhoneState"))]
 pub enum Heartbeat {
     /// The vehicle stands: where it was last is where it is.
     Parked,

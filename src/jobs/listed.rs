@@ -11,11 +11,16 @@ use crate::objects::Millis;
 /// A job as the list of open jobs tells it: no customer, and neither a position nor the place.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "OpenJob"))]
 pub struct Listed<'a> {
     job_id: &'a JobId,
     /// It goes on: else it is not listed.
+    #[cfg_attr(test, schemars(schema_with = "open"))]
     state: State,
     version: u64,
+    // A job that is registered has one.
+    #[cfg_attr(test, schemars(with = "u64"))]
     epoch: Option<u64>,
     /// `null` where it waits for a driver.
     driver: Option<&'a UserId>,
@@ -26,6 +31,11 @@ pub struct Listed<'a> {
     dispatch_id: Option<&'a DispatchId>,
     #[serde(flatten)]
     signs: Signs,
+}
+
+#[cfg(test)]
+fn open(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"const": "open"})
 }
 
 impl<'a> Listed<'a> {

@@ -73,6 +73,7 @@ pub struct Ended {
 /// Why a job has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum EndReason {
     /// The work is done.
     Done,

@@ -18,6 +18,8 @@ use crate::sessions::Role;
 /// A job as somebody is told it. To a customer no one is named but themselves, and no place; to a driver no customer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Job"))]
 pub struct Told {
     /// The job.
     pub job_id: JobId,
@@ -27,9 +29,11 @@ pub struct Told {
     pub version: u64,
     /// Which life of its sequence is the present one; not told to whom a gate holds back.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(extend("x-nullable" = true)))]
     pub epoch: Option<Option<u64>>,
     /// Who drives; `null` where nobody does.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(extend("x-nullable" = true)))]
     pub driver: Option<Option<UserId>>,
     /// For whom.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,10 +75,12 @@ pub struct Told {
 /// What somebody is told of a job's gates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Gated {
     /// That one holds them back.
     Withheld {
         /// Always true.
+        #[cfg_attr(test, schemars(extend("const" = true)))]
         withheld: bool,
         /// Which part of it, and until when.
         #[serde(flatten)]
@@ -89,6 +95,8 @@ pub enum Gated {
 
 /// `{customer: {from?, within?, openedAt?}}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "GateByRole"))]
 pub struct ByRole {
     /// The gate for customers.
     pub customer: Kept,
@@ -97,6 +105,8 @@ pub struct ByRole {
 /// A gate, and whether it is open.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "GateState"))]
 pub struct Kept {
     /// As it is registered.
     #[serde(flatten)]
@@ -109,6 +119,8 @@ pub struct Kept {
 /// Whether a job goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "JobState"))]
 pub enum State {
     /// It does.
     Open,
@@ -196,7 +208,9 @@ impl Told {
 /// The data of an event of a job's life: ids, versions and times, and nobody's name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Happened<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "JobEvent"))]
+pub(crate) struct Happened<'a> {
     job_id: &'a JobId,
     epoch: u64,
     /// The last seq of the epoch before it.

@@ -23,12 +23,15 @@ const ALL: &str = "`id`, `type` and `version`";
 
 /// What the platform says has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "NewEvent", deny_unknown_fields))]
 pub struct Update {
     /// The platform's name for the event: by it a retry is recognised.
     pub id: EventId,
     /// What kind of thing has changed.
     pub r#type: EventType,
     /// Which version of it there is now, 0 to 2⁵³ − 1.
+    #[cfg_attr(test, schemars(range(max = members::VERSION_MAX)))]
     pub version: u64,
 }
 
@@ -48,8 +51,11 @@ pub struct Told {
 /// `{ok, jobId, id, status, epoch, afterSeq}`: an event of the platform's is told, once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "EventAnswer"))]
 pub struct Announced {
     /// Always true.
+    #[cfg_attr(test, schemars(extend("const" = true)))]
     pub ok: bool,
     /// The job.
     pub job_id: JobId,
@@ -66,6 +72,7 @@ pub struct Announced {
 /// Whether an event of the platform's was told before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum AnnouncedAs {
     /// It was not: it leaves in its turn.
     Accepted,

@@ -92,6 +92,8 @@ pub struct Arrival {
 /// What everybody who takes part is told of the driver's phone; times are Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Vitals"))]
 pub struct Pulse {
     /// When it was heard of last.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +112,7 @@ pub struct Pulse {
 /// What the list of open jobs tells of the driver's phone; times are Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Signs {
     /// What it has said since its last position.
     #[serde(skip_serializing_if = "Option::is_none")]

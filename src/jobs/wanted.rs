@@ -1,5 +1,8 @@
 //! What the platform says of a job, read at the border.
 
+#[cfg(test)]
+mod schema;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -42,16 +45,20 @@ pub struct Wanted {
 
 /// A place on earth, WGS 84, in degrees.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Spot {
     /// North, −90 to 90.
+    #[cfg_attr(test, schemars(range(min = -90, max = 90)))]
     pub lat: f64,
     /// East, −180 to 180.
+    #[cfg_attr(test, schemars(range(min = -180, max = 180)))]
     pub lng: f64,
 }
 
 /// Why the platform closes a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum CloseReason {
     /// The work is done.
     Done,

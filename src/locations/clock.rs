@@ -30,6 +30,7 @@ const SECONDS_MAX: Millis = 1_000_000_000;
 /// What is notable about the time of a fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Clock {
     /// `capturedAt` is more than 30 s later than our clock at the acceptance, and nothing says by how much it is wrong.
     Ahead,

@@ -16,6 +16,8 @@ pub type Backfill = (u64, Millis, f64, f64);
 /// page is rendered with, without `backfill` and with its age.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "LocationUpdated"))]
 pub struct Updated {
     /// The job.
     pub job_id: JobId,
@@ -53,6 +55,7 @@ pub struct Updated {
     pub clock: Option<Clock>,
     /// The other fixes of the message, by seq.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(schema_with = "schema::backfills"))]
     pub backfill: Vec<Backfill>,
     /// Our clock when this was said, Unix milliseconds; in a first state alone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,13 +103,50 @@ impl Updated {
 /// The data of `location.backfilled`: fixes that are all late, and move no marker.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Backfilled<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "LocationBackfilled"))]
+pub(crate) struct Backfilled<'a> {
     job_id: &'a JobId,
     epoch: u64,
     from_seq: u64,
     seq: u64,
     ts: Millis,
+    #[cfg_attr(test, schemars(schema_with = "schema::backfills"))]
     backfill: Vec<Backfill>,
+}
+
+#[cfg(test)]
+mod schema {
+    use std::borrow::Cow;
+
+    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+    /// A tuple that may grow at its end.
+    struct Backfill;
+
+    impl JsonSchema for Backfill {
+        fn schema_name() -> Cow<'static, str> {
+            "Backfill".into()
+        }
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({
+                "description": "A late fix, or one that left with others: its seq, its effective time in Unix milliseconds, and its \
+                    `lat` and `lng`. More may stand at the end.",
+                "type": "array",
+                "minItems": 4,
+                "prefixItems": [
+                    {"title": "seq", "type": "integer", "minimum": 1},
+                    {"title": "capturedAt", "type": "integer"},
+                    {"title": "lat", "type": "number"},
+                    {"title": "lng", "type": "number"},
+                ],
+            })
+        }
+    }
+
+    pub(super) fn backfills(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "array", "items": generator.subschema_for::<Backfill>()})
+    }
 }
 
 fn backfill(Kept { seq, fix, measured, .. }: Kept<'_>) -> Backfill {

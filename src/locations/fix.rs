@@ -11,6 +11,8 @@ use super::Millis;
 use crate::ids::FixId;
 
 pub(super) mod json;
+#[cfg(test)]
+pub(crate) mod schema;
 pub(crate) mod time;
 
 #[cfg(test)]
@@ -19,6 +21,7 @@ pub(super) mod tests;
 /// What a driver may send in a fix, or around several, by its name in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema, strum::EnumIter))]
 pub enum Field {
     /// Degrees north, −90 to 90. Required.
     Lat,
@@ -84,6 +87,7 @@ impl Field {
 /// Why a fix is not accepted, or a post not read. The codes are part of the HTTP interface and do not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Reason {
     /// It is JSON, but not an object.
     NotAnObject,

@@ -185,12 +185,16 @@ pub enum Only {
 /// `{epoch, fromSeq, seq}`: the fixes that one message stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Range {
     /// Which life of the job's sequence.
+    #[cfg_attr(test, schemars(range(max = u64::MAX)))]
     pub epoch: u64,
     /// The first seq.
+    #[cfg_attr(test, schemars(range(max = u64::MAX)))]
     pub from_seq: u64,
     /// The last.
+    #[cfg_attr(test, schemars(range(max = u64::MAX)))]
     pub seq: u64,
 }
 
@@ -312,8 +316,10 @@ pub enum JobAnswer {
 /// `{ok, jobId, epoch, results}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PostAnswer {
     /// Always true: the post was taken, whatever became of each fix.
+    #[cfg_attr(test, schemars(extend("const" = true)))]
     pub ok: bool,
     /// The job.
     pub job_id: JobId,
@@ -326,6 +332,8 @@ pub struct PostAnswer {
 /// What became of one fix, tagged by `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "FixResult"))]
 pub enum Outcome {
     /// It is live: it may move the marker.
     Accepted {
@@ -362,6 +370,7 @@ impl Outcome {
 
 /// Why a fix is not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NotKept {
     /// Its place in the post, from 0.
     pub index: usize,
@@ -377,12 +386,15 @@ pub struct NotKept {
 /// `{jobId, epoch, seq: 0, now}`: no fix to show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "NoFix"))]
 pub struct NoState {
     /// The job.
     pub job_id: JobId,
     /// `null` where no sequence has begun, which is nearly always: the last live fix may have been deleted.
     pub epoch: Option<u64>,
     /// Always 0, which is less than every seq.
+    #[cfg_attr(test, schemars(extend("const" = 0)))]
     pub seq: u64,
     /// Our clock, Unix milliseconds.
     pub now: Millis,
@@ -394,10 +406,12 @@ pub struct NoState {
 /// `{jobId, withheld: true, gate, opensAt?, now}`: nothing to show yet, and nothing to tell of the driver either.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Withheld {
     /// The job.
     pub job_id: JobId,
     /// Always true.
+    #[cfg_attr(test, schemars(extend("const" = true)))]
     pub withheld: bool,
     /// What holds it back.
     #[serde(flatten)]
@@ -416,8 +430,11 @@ impl gate::Withheld {
 /// `{ok, jobId, status}`: what a heartbeat was to the job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "HeartbeatAnswer"))]
 pub struct Heard {
     /// Always true.
+    #[cfg_attr(test, schemars(extend("const" = true)))]
     pub ok: bool,
     /// The job.
     pub job_id: JobId,
@@ -428,6 +445,7 @@ pub struct Heard {
 /// What a heartbeat was to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum HeardAs {
     /// The driver's.
     Heard,
@@ -440,6 +458,8 @@ pub enum HeardAs {
 /// How the outbox of a job is doing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Outbox"))]
 pub struct OutboxSeen {
     /// The job.
     pub job_id: JobId,
@@ -469,6 +489,7 @@ pub struct OutboxSeen {
 
 /// `{epoch, fromSeq, seq, ts, cause}`: a message that Ably has refused for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GivenUp {
     /// What it stands for.
     #[serde(flatten)]
@@ -481,8 +502,10 @@ pub struct GivenUp {
 
 /// `{ok, epoch, fromSeq, seq}`: it is sent once more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Resending {
     /// Always true.
+    #[cfg_attr(test, schemars(extend("const" = true)))]
     pub ok: bool,
     /// What.
     #[serde(flatten)]

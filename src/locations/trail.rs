@@ -98,6 +98,7 @@ pub struct Wanted {
 /// A page of a trail.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Page {
     /// The job.
     pub job_id: JobId,
@@ -116,6 +117,8 @@ pub struct Page {
 
 /// The place of a fix, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Place"))]
 pub struct Published {
     /// Which life of the job's sequence.
     pub epoch: u64,
@@ -126,6 +129,8 @@ pub struct Published {
 /// A fix of the trail. What the phone did not know is absent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "TrailFix"))]
 pub struct Location {
     /// Which life of the job's sequence.
     pub epoch: u64,
@@ -143,6 +148,7 @@ pub struct Location {
     pub clock: Option<Clock>,
     /// Whether it has moved no marker; there only where it has not.
     #[serde(skip_serializing_if = "is_false")]
+    #[cfg_attr(test, schemars(extend("const" = true)))]
     pub late: bool,
     /// Degrees north.
     pub lat: f64,

@@ -7,6 +7,7 @@ use super::Millis;
 
 /// Why Ably has not taken a message: as much of its answer as names neither channel nor job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cause {
     /// What is to blame.
     pub class: Class,
@@ -19,6 +20,8 @@ pub struct Cause {
 /// What is to blame for a message that has not reached Ably.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "CauseClass"))]
 pub enum Class {
     /// The message.
     Message,

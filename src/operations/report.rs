@@ -10,6 +10,8 @@ use crate::objects::{Cause, Millis};
 /// What has happened: the name of the event on `admin:ops`. It is text, so that a desk passes on what a newer build reports.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "ReportKind"))]
 pub struct Kind(Cow<'static, str>);
 
 impl Kind {
@@ -47,6 +49,7 @@ impl From<String> for Kind {
 /// A change that operators should know of. It names the job, since whoever reads `admin:ops` may see all jobs, and no person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// What has happened.
     pub kind: Kind,

@@ -30,6 +30,7 @@ pub struct Session {
 
 /// Why a request has no session. A message names the rule and never quotes the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[cfg_attr(test, derive(strum::EnumIter))]
 pub enum SessionError {
     /// Neither a Bearer token nor, where one is configured, a session cookie.
     #[error("there is no session: send it as `Authorization: Bearer` or in the session cookie")]

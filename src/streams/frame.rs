@@ -15,6 +15,8 @@ const RETRY: Millis = 2_000;
 /// Why a stream ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "StreamEnd"))]
 pub enum End {
     /// The session has.
     Expired,
@@ -33,6 +35,8 @@ pub enum End {
 /// Why a reader has to begin anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "ResyncReason"))]
 pub enum Resync {
     /// They say that they are where they cannot go on: it is not kept any more, or it never was, or it is not theirs.
     NotKept,

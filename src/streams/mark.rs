@@ -45,6 +45,23 @@ impl From<Mark> for String {
     }
 }
 
+/// What each text of an id looks like, as far as [`Place`]'s does.
+#[cfg(test)]
+const PATTERN: &str = r"(0|[1-9][0-9]{0,14}|[1-8][0-9]{15})\.(0|[1-9][0-9]{0,14}|[1-8][0-9]{15})(\.([1-9][0-9]{0,14}|[1-8][0-9]{15}))?";
+
+#[cfg(test)]
+impl schemars::JsonSchema for Mark {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "MarkText".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": format!("^{PATTERN}$")})
+    }
+}
+
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.k {
@@ -88,6 +105,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_the_pattern_matches_is_one(text in PATTERN) {
+            prop_assert!(Mark::parse(&text).is_some());
+        }
+
         #[test]
         fn no_text_makes_it_panic(text in ".*") {
             let _ = Mark::parse(&text);

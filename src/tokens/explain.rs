@@ -1,6 +1,8 @@
 //! Whether somebody may do something, and what says so: as a token would say it that they asked for now.
 
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod tests;
 
 use ably::Operation;
@@ -52,6 +54,7 @@ pub struct Question {
 /// Whether they may.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Explanation {
     /// Whether they may.
     pub allowed: bool,
@@ -67,6 +70,7 @@ pub struct Explanation {
 /// What decides whether somebody may do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum DecidedBy {
     /// The policy alone.
     Policy,
@@ -82,6 +86,7 @@ pub enum DecidedBy {
 
 /// A rule of the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rule {
     /// In which file.
     pub file: &'static str,

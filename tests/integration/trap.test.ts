@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, test } from "node:test";
 import { assertTaken } from "./support/answers.ts";
+import { Client } from "./support/http.ts";
 import { driverOf, newJob, Service } from "./support/service.ts";
 import { Stream } from "./support/stream.ts";
 import { until } from "./support/until.ts";
@@ -52,10 +53,12 @@ test("a job goes on where it was, and so does its outbox", async () => {
   await until("the log to tell", () => service.logs().some(({ text }) => text.includes("Reinitializing")));
 });
 
-test("who waits meanwhile gets an error, and harms nobody who comes after", async () => {
+test("who waits meanwhile gets an error, and harms nobody who comes after", async (t) => {
   const job = newJob();
   const text = '{"lat":1,"lng":1}';
-  const entered = async () => Number((await service.send("GET", "/", { headers: { "x-entered": "1" } })).text);
+  const counting = new Client(service.url, () => false);
+  t.after(() => counting.close());
+  const entered = async () => Number((await counting.send("GET", "/", { headers: { "x-entered": "1" } })).text);
   /** Twenty posts that have come in, of whose bodies the half has. */
   const wait = async () => {
     const before = await entered();

@@ -74,7 +74,7 @@ test("a tool has the version of the library in Cargo.lock, not of one with a lon
 function sources(t: TestContext) {
   const root = mkdtempSync(join(tmpdir(), "towline-sources-"));
   t.after(() => rmSync(root, { recursive: true }));
-  for (const folder of ["src/edge", "crates/local-ably/src", "crates/ably/src"]) mkdirSync(join(root, folder), { recursive: true });
+  for (const folder of ["src/edge", "description", "crates/local-ably/src", "crates/ably/src"]) mkdirSync(join(root, folder), { recursive: true });
   const write = (path: string, text: string) => writeFileSync(join(root, path), text);
   write("Cargo.toml", "[package]");
   write("src/edge/mod.rs", "one");
@@ -101,6 +101,9 @@ test("a build is up to date until something it is made from changes", (t) => {
   assert.equal(hash("rustc 1"), changed);
   write("policy.toml", "");
   assert.notEqual(hash("rustc 1"), changed, "a file that was not there before");
+  const described = hash("rustc 1");
+  write("description/openapi.json", "{}");
+  assert.notEqual(hash("rustc 1"), described, "what the Worker serves");
 });
 
 test("a Chromium is found by its names on the PATH, or where CHROMIUM_BIN says, and only if it can be run", (t) => {

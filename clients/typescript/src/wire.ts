@@ -1,171 +1,365 @@
-// What the service says, as its description has it.
+// What the service says. Generated from description/*.json by `npm run describe`: do not edit.
 
-/** A place in a job's order: `(epoch, seq)` only grows. */
+/** The place of a fix, in numbers. */
 export interface Place {
+  /** Which life of the job's sequence. */
   epoch: number;
+  /** Its place in that life. */
   seq: number;
 }
 
-/** A position as it was measured, without when. */
-export interface Measured {
-  /** Degrees, WGS 84. */
+/** A late fix, or one that left with others: its seq, its effective time in Unix milliseconds, and its `lat` and `lng`. More may stand at the end. */
+export type Backfill = [seq: number, capturedAt: number, lat: number, lng: number, ...more: unknown[]];
+
+/** A live fix in full, and the others of its message: the marker moves. */
+export interface LocationUpdated {
+  /** The job. */
+  jobId: string;
+  /** Which life of the job's sequence. */
+  epoch: number;
+  /** The last seq that the message stands for. */
+  seq: number;
+  /** The first seq that the message stands for. */
+  fromSeq: number;
+  /** Degrees north. */
   lat: number;
+  /** Degrees east. */
   lng: number;
-  /** Metres a second. */
-  speed?: number;
-  /** Degrees clockwise from north. */
-  heading?: number;
+  /** When the fix was accepted, Unix milliseconds. */
+  ts: number;
+  /** When it was measured as well as can be known, Unix milliseconds: no later than `ts`. */
+  capturedAt: number;
   /** Metres. */
   accuracy?: number;
   /** Metres. */
   altitude?: number;
-  /** Why `capturedAt` is not what the phone said. */
-  clock?: "ahead" | "repaired";
-}
-
-/** A late fix, or one that left with others: `[seq, effective time, lat, lng]`. More may stand at the end. */
-export type Backfill = [seq: number, capturedAt: number, lat: number, lng: number, ...more: unknown[]];
-
-/** `location.updated`: the marker moves. */
-export interface LocationUpdated extends Measured, Place {
-  jobId: string;
-  fromSeq: number;
-  headSeq?: number;
-  capturedAt: number;
-  ts: number;
+  /** The other fixes of the message, by seq. */
   backfill?: Backfill[];
+  /** There where that is not what the phone said. */
+  clock?: "ahead" | "repaired";
+  /** The seq of the fix that follows, where it is not `seq`. */
+  headSeq?: number;
+  /** Degrees clockwise from north. */
+  heading?: number;
+  /** Metres a second. */
+  speed?: number;
 }
 
-/** `location.backfilled`: the trail has more, and the marker stays. */
-export interface LocationBackfilled extends Place {
+/** The data of `location.backfilled`: fixes that are all late, and move no marker. */
+export interface LocationBackfilled {
   jobId: string;
+  epoch: number;
   fromSeq: number;
+  seq: number;
   ts: number;
   backfill: Backfill[];
 }
 
-/** `job.…` and `driver.…`. */
+/** The data of an event of a job's life: ids, versions and times, and nobody's name. */
 export interface JobEvent {
   jobId: string;
   epoch: number;
+  /** The last seq of the epoch before it. */
   afterSeq: number;
   version: number;
   ts: number;
+  /** Of `job.updated` alone: what it is called, and what has changed. */
   id?: string;
-  type?: string;
   reason?: string;
   since?: number;
+  type?: string;
 }
 
-/** What a driver's phone says of itself when it has no position to tell. */
+/** Why a phone that is heard of tells no position. */
 export type PhoneState = "parked" | "no_permission" | "no_fix" | "off_duty";
 
-/** How the driver is heard of; in the first state and in a job. */
+/** What everybody who takes part is told of the driver's phone; times are Unix milliseconds. */
 export interface Vitals {
-  lastHeard?: number;
-  heartbeat?: PhoneState;
-  silentSince?: number;
+  /** Since when there is no position, though it is heard of, and does not say that the vehicle stands. */
   fixMissingSince?: number;
-}
-
-/** `GET /api/jobs/{jobId}/location`: with a fix; before the first one; behind a gate. */
-export type FirstState =
-  | (Measured & Vitals & Place & { jobId: string; fromSeq: number; capturedAt: number; ts: number; now: number; ageMs: number; withheld?: never })
-  | (Vitals & { jobId: string; epoch: number | null; seq: 0; now: number; withheld?: never })
-  | { jobId: string; withheld: true; gate: "from" | "within"; opensAt?: number; now: number };
-
-/** A fix of the trail. */
-export interface TrailFix extends Measured, Place {
-  ts: number;
-  capturedAt: number;
-  phoneTime?: number;
-  late?: true;
-  driver?: string;
-  id?: string;
-}
-
-/** `GET /api/jobs/{jobId}/locations`. */
-export type TrailPage =
-  | {
-      jobId: string;
-      epoch: number | null;
-      published: Place | null;
-      setAside: { epoch: number; fromSeq: number; seq: number }[];
-      locations: TrailFix[];
-      next: string | null;
-      withheld?: never;
-    }
-  | { jobId: string; withheld: true; gate: "from" | "within"; opensAt?: number; now: number };
-
-/** An entry of `GET /api/jobs?state=open`. */
-export interface OpenJob {
-  jobId: string;
-  state: "open";
-  version: number;
-  epoch: number;
-  driver: string | null;
-  startsAt?: number;
-  endsAt?: number;
-  dispatchId?: string;
-  silentSince?: number;
-  refusedSince?: number;
+  /** What it has said since its last position. */
   heartbeat?: PhoneState;
+  /** When it was heard of last. */
+  lastHeard?: number;
+  /** Since when nothing was heard of it, once that is too long. */
+  silentSince?: number;
 }
 
-/** A page of jobs. */
-export interface JobList {
-  jobs: OpenJob[];
+/** The last live fix, and how old it is. */
+export interface FirstFix {
+  /** The job. */
+  jobId: string;
+  /** Which life of the job's sequence. */
+  epoch: number;
+  /** The last seq that the message stands for. */
+  seq: number;
+  /** The first seq that the message stands for. */
+  fromSeq: number;
+  /** Degrees north. */
+  lat: number;
+  /** Degrees east. */
+  lng: number;
+  /** When the fix was accepted, Unix milliseconds. */
+  ts: number;
+  /** When it was measured as well as can be known, Unix milliseconds: no later than `ts`. */
+  capturedAt: number;
+  /** Our clock when this was said, Unix milliseconds; in a first state alone. */
+  now: number;
+  /** How long ago the fix was measured by that clock, and 0 where that would be in the future, after our clock has gone back; in a first state alone. */
+  ageMs: number;
+  /** Metres. */
+  accuracy?: number;
+  /** Metres. */
+  altitude?: number;
+  /** There where that is not what the phone said. */
+  clock?: "ahead" | "repaired";
+  /** Since when there is no position, though it is heard of, and does not say that the vehicle stands. */
+  fixMissingSince?: number;
+  /** Degrees clockwise from north. */
+  heading?: number;
+  /** What it has said since its last position. */
+  heartbeat?: PhoneState;
+  /** When it was heard of last. */
+  lastHeard?: number;
+  /** Since when nothing was heard of it, once that is too long. */
+  silentSince?: number;
+  /** Metres a second. */
+  speed?: number;
+}
+
+/** `{jobId, epoch, seq: 0, now}`: no fix to show. */
+export interface NoFix {
+  /** The job. */
+  jobId: string;
+  /** `null` where no sequence has begun, which is nearly always: the last live fix may have been deleted. */
+  epoch: number | null;
+  /** Always 0, which is less than every seq. */
+  seq: 0;
+  /** Our clock, Unix milliseconds. */
+  now: number;
+  /** Since when there is no position, though it is heard of, and does not say that the vehicle stands. */
+  fixMissingSince?: number;
+  /** What it has said since its last position. */
+  heartbeat?: PhoneState;
+  /** When it was heard of last. */
+  lastHeard?: number;
+  /** Since when nothing was heard of it, once that is too long. */
+  silentSince?: number;
+}
+
+/** `{jobId, withheld: true, gate, opensAt?, now}`: nothing to show yet, and nothing to tell of the driver either. */
+export interface Withheld {
+  /** The job. */
+  jobId: string;
+  /** Always true. */
+  withheld: true;
+  /** By which part. */
+  gate: "from" | "within";
+  /** Our clock, Unix milliseconds. */
+  now: number;
+  /** When it opens, at the earliest; nothing where that is for the vehicle to say. Unix milliseconds. */
+  opensAt?: number;
+}
+
+export type FirstState = (FirstFix & {
+  withheld?: never;
+}) | (NoFix & {
+  withheld?: never;
+}) | Withheld;
+
+/** A fix of the trail. What the phone did not know is absent. */
+export interface TrailFix {
+  /** Which life of the job's sequence. */
+  epoch: number;
+  /** Its place in that life. */
+  seq: number;
+  /** When it was accepted, Unix milliseconds. */
+  ts: number;
+  /** When it was measured, as well as can be known, as subscribers are told. */
+  capturedAt: number;
+  /** Degrees north. */
+  lat: number;
+  /** Degrees east. */
+  lng: number;
+  /** Metres. */
+  accuracy?: number;
+  /** Metres. */
+  altitude?: number;
+  /** What is wrong with that clock. */
+  clock?: "ahead" | "repaired";
+  /** Whose it is, for those who may know. */
+  driver?: string;
+  /** Degrees clockwise from north. */
+  heading?: number;
+  /** The name that it came with, for the same. */
+  id?: string;
+  /** Whether it has moved no marker; there only where it has not. */
+  late?: true;
+  /** When by the phone's clock, where that is another time. */
+  phoneTime?: number;
+  /** Metres a second. */
+  speed?: number;
+}
+
+/** A page of a trail. */
+export interface Page {
+  /** The job. */
+  jobId: string;
+  /** Which life of its sequence is the present one; `null` where none is. */
+  epoch: number | null;
+  /** The last fix with nothing before it, nor itself, that still waits for Ably; `null` where there is none. */
+  published: Place | null;
+  /** Those of this page's fixes that have not reached subscribers, as Ably refuses their messages for good. Each stands for one message, as far as that is on this page. */
+  setAside: {
+    /** Which life of the job's sequence. */
+    epoch: number;
+    /** The first seq. */
+    fromSeq: number;
+    /** The last. */
+    seq: number;
+  }[];
+  /** The fixes, in the order of their places. */
+  locations: TrailFix[];
+  /** The place of the last one, where there are more after it. */
   next: string | null;
 }
 
-/** The message on `notifications:user:{userId}`. */
-export interface Notification {
-  id: string;
-  type: string;
-  entityId: string;
+export type TrailPage = (Page & {
+  withheld?: never;
+}) | Withheld;
+
+/** A job as the list of open jobs tells it: no customer, and neither a position nor the place. */
+export interface OpenJob {
+  jobId: string;
+  /** It goes on: else it is not listed. */
+  state: "open";
   version: number;
+  epoch: number;
+  /** `null` where it waits for a driver. */
+  driver: string | null;
+  endsAt: number;
+  dispatchId?: string;
+  /** What it has said since its last position. */
+  heartbeat?: PhoneState;
+  /** Since when all of its fixes are refused. */
+  refusedSince?: number;
+  /** Since when nothing was heard of it. */
+  silentSince?: number;
+  startsAt?: number;
+}
+
+export interface JobList {
+  jobs: OpenJob[];
+  /** `null` on the last page. */
+  next: string | null;
+}
+
+/** A small event for one person: that something of a version is there, and not what it says. */
+export interface Notification {
+  /** By it the same one is recognised. */
+  id: string;
+  /** What has happened. */
+  type: string;
+  /** To what. */
+  entityId: string;
+  /** In which version of that, at most 2^53 − 1. */
+  version: number;
+  /** When it was accepted, Unix milliseconds. */
   ts: number;
 }
 
 /** A problem (RFC 9457). */
 export interface Problem {
+  /** `urn:towline:problem:` and a name, which do not change. */
   type: string;
+  /** What the name means, for people. */
   title: string;
+  /** The HTTP status. */
   status: number;
-  reason?: string;
-  field?: string;
+  /** What went wrong this time, for people. */
   detail?: string;
+  /** The member, or the parameter, that is to blame. */
+  field?: string;
+  /** The stable code of what is to be mended. */
+  reason?: string;
 }
 
-/** A fix as a driver posts it. */
-export interface PostedFix {
-  id?: string;
+/** A position as a phone has measured it, WGS 84. Other members are ignored and not kept. */
+export interface Fix {
+  /** Degrees north. */
   lat: number;
+  /** Degrees east. */
   lng: number;
-  speed?: number | null;
-  heading?: number | null;
+  /** Radius of uncertainty in metres; negative is unknown. */
   accuracy?: number | null;
+  /** Metres. */
   altitude?: number | null;
-  /** Unix milliseconds, the phone's clock. */
-  capturedAt: number;
+  capturedAt?: string | number | null;
+  /** Degrees clockwise from north; negative is unknown. */
+  heading?: number | null;
+  id?: string | null;
+  /** Metres a second; negative is unknown. */
+  speed?: number | null;
 }
 
-/** What has become of a fix that was posted. */
-export type FixResult =
-  | { status: "accepted" | "late" | "duplicate"; seq: number; clock?: "ahead" | "repaired" }
-  | { status: "rejected"; index: number; reason: string; field?: string; detail: string };
+/** What became of one fix, tagged by `status`. */
+export type FixResult = {
+  status: "accepted";
+  /** Its place in the job's order. */
+  seq: number;
+  /** There where the phone's clock is wrong. */
+  clock?: "ahead" | "repaired";
+} | {
+  status: "late";
+  /** Its place in the job's order. */
+  seq: number;
+  /** There where the phone's clock is wrong. */
+  clock?: "ahead" | "repaired";
+} | {
+  status: "duplicate";
+  /** The place that it got then. */
+  seq: number;
+} | ({
+  /** Its place in the post, from 0. */
+  index: number;
+  /** The stable code. */
+  reason: string;
+  /** The same for a developer. */
+  detail: string;
+  /** The field to look at; none where the fix as a whole is wrong. */
+  field?: string;
+} & {
+  status: "rejected";
+});
 
-/** The answer to a post. */
+/** `{ok, jobId, epoch, results}`. */
 export interface PostAnswer {
+  /** Always true: the post was taken, whatever became of each fix. */
   ok: true;
+  /** The job. */
   jobId: string;
+  /** The epoch of every `seq` below; `null` where the job has no accepted fix yet. */
   epoch: number | null;
+  /** `results[i]` answers `locations[i]`. */
   results: FixResult[];
 }
 
-/** The answer to a heartbeat. */
+/** `{ok, jobId, status}`: what a heartbeat was to the job. */
 export interface HeartbeatAnswer {
+  /** Always true. */
   ok: true;
+  /** The job. */
   jobId: string;
+  /** What it was. */
   status: "heard" | "reassigned" | "job_closed";
+}
+
+/** A position as it was measured, without when. */
+export type Measured = Pick<TrailFix, "lat" | "lng" | "speed" | "heading" | "accuracy" | "altitude" | "clock">;
+
+/** A fix as this package posts it: of the ways in which the service takes a time, one. */
+export interface PostedFix extends Fix {
+  id?: string;
+  /** Unix milliseconds, the phone's clock. */
+  capturedAt: number;
 }

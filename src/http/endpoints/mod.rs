@@ -1,6 +1,7 @@
 //! The table of endpoints, one file each. Routing, `Allow` and the preflights come from it and from nowhere else.
 
 mod ably_token;
+mod description;
 mod events;
 mod explain;
 mod healthz;
@@ -29,6 +30,16 @@ static ENDPOINTS: &[Endpoint] = &[
         path: "/healthz",
         problems: Shape::Details,
         handlers: Handlers::Open(&[("GET", healthz::get)]),
+    },
+    Endpoint {
+        path: "/openapi.json",
+        problems: Shape::Details,
+        handlers: Handlers::Open(&[("GET", description::operations)]),
+    },
+    Endpoint {
+        path: "/events.schema.json",
+        problems: Shape::Details,
+        handlers: Handlers::Open(&[("GET", description::events)]),
     },
     Endpoint {
         path: "/api/ably-token",
@@ -206,6 +217,15 @@ fn answering<F: Copy>(methods: Methods<F>, method: &str) -> Option<F> {
     methods.iter().find(|(name, _)| *name == method).map(|(_, handler)| *handler)
 }
 
+/// All of them, each with each of its methods.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = (&'static Endpoint, &'static str)> {
+    let is_described = |method: &&str| !["HEAD", "OPTIONS"].contains(method);
+    ENDPOINTS.iter().flat_map(move |endpoint| {
+        endpoint.method_names().into_iter().filter(is_described).map(move |method| (endpoint, method))
+    })
+}
+
 impl Endpoint {
     /// Whether it is for anyone, whatever the settings are.
     pub(super) fn is_open(&self) -> bool {
@@ -214,6 +234,10 @@ impl Endpoint {
 
     /// The methods that it answers, as in `Allow`.
     pub(super) fn methods(&self) -> String {
+        self.method_names().join(", ")
+    }
+
+    fn method_names(&self) -> Vec<&'static str> {
         let mut methods = match self.handlers {
             Handlers::Open(methods) => names(methods),
             Handlers::Plain(methods) => names(methods),
@@ -225,7 +249,7 @@ impl Endpoint {
         if !self.is_open() {
             methods.push("OPTIONS");
         }
-        methods.join(", ")
+        methods
     }
 
     /// The problem with a method that it does not answer.

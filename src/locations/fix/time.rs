@@ -12,7 +12,7 @@ pub(super) const RANGE: RangeInclusive<Millis> = -62_167_219_200_000..=253_402_3
 
 /// Numbers that are years 2001 to 5138 in seconds, and within weeks of 1970 in milliseconds, when no phone measured
 /// anything.
-const SECONDS: Range<f64> = 1e9..1e11;
+pub(super) const SECONDS: Range<f64> = 1e9..1e11;
 
 /// The longest text that is looked at, in bytes; nanoseconds and an offset take 35.
 const TEXT_MAX: usize = 64;

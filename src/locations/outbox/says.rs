@@ -72,6 +72,8 @@ pub struct Resend {
 /// How the outbox is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "OutboxState"))]
 pub enum State {
     /// Nothing waits.
     Idle,

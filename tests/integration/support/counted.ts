@@ -142,7 +142,7 @@ export class Counted {
 
   private constructor(url: URL, stop: () => Promise<void>) {
     this.url = url;
-    this.#client = new Client(url);
+    this.#client = new Client(url, (path) => path.startsWith("/api/"));
     this.#stop = stop;
   }
 

@@ -6,6 +6,7 @@
 import diagnostics from "node:diagnostics_channel";
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { holdEvent } from "./contract.ts";
 import { until } from "./until.ts";
 
 /** A publish as it arrived. */
@@ -254,6 +255,8 @@ export class FakeAbly {
   async #publish(jobId: string, url: URL, request: Request, body: string, batch?: number): Promise<Response> {
     const message = JSON.parse(body);
     const event = JSON.parse(message.data);
+    // The Worker would take an error for one of Ably's.
+    queueMicrotask(() => holdEvent(message.name, event));
     const publish = { method: request.method, url: url.href, headers: request.headers, body, message, event, at: performance.now(), batch };
     this.#publishes.set(jobId, [...this.publishes(jobId), publish]);
     const behaviour = this.#plans.get(jobId)?.shift() ?? stored;

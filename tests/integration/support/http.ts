@@ -1,6 +1,7 @@
 // Requests as a hostile client could send them: nothing is normalised on the way, so that what a test writes is what arrives.
 
 import { Agent, request } from "node:http";
+import { holdAnswer, holdTaken } from "./contract.ts";
 
 /** A header that is `undefined` is not sent. */
 export type Headers = Record<string, string | string[] | undefined>;
@@ -50,8 +51,12 @@ export class Client {
   readonly #url: URL;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-  constructor(url: URL) {
+  readonly #isDescribed: (path: string) => boolean;
+
+  /** @param isDescribed whether it is the service that answers there, which keeps to its description */
+  constructor(url: URL, isDescribed = (_: string) => true) {
     this.#url = url;
+    this.#isDescribed = isDescribed;
   }
 
   async send(method: string, path: string, sent: Sent = {}, finish = true): Promise<Answer> {
@@ -78,8 +83,17 @@ export class Client {
           const chunks: Buffer[] = [];
           incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
           incoming.on("end", () => {
-            resolve(new Answer(incoming.statusCode ?? 0, incoming.rawHeaders, Buffer.concat(chunks)));
+            const answer = new Answer(incoming.statusCode ?? 0, incoming.rawHeaders, Buffer.concat(chunks));
             if (!finish) outgoing.destroy();
+            try {
+              if (this.#isDescribed(path)) {
+                holdAnswer(method, path, answer);
+                holdTaken(method, path, Array.isArray(bytes) ? Buffer.concat(bytes) : bytes, answer);
+              }
+              resolve(answer);
+            } catch (error) {
+              reject(error);
+            }
           });
           incoming.on("error", reject);
         },

@@ -2,7 +2,9 @@
 
 import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
+import { holdAnswer, holdEvent } from "./contract.ts";
 import { until } from "./until.ts";
+import { Answer } from "./http.ts";
 import type { Headers } from "./http.ts";
 
 export interface Event {
@@ -28,13 +30,17 @@ export class Stream {
   readonly #incoming: IncomingMessage;
   #rest = "";
 
-  private constructor(incoming: IncomingMessage) {
+  private constructor(incoming: IncomingMessage, path: string) {
     this.#incoming = incoming;
     this.status = incoming.statusCode ?? 0;
     this.headers = incoming.headers;
     incoming.setEncoding("utf8");
     incoming.on("data", (text: string) => this.#read(text));
     incoming.on("end", () => (this.ended = true));
+    const held = () => holdAnswer("GET", path, new Answer(this.status, incoming.rawHeaders, Buffer.from(this.text)));
+    // Of a stream the head alone is an answer.
+    if (this.status === 200) held();
+    else incoming.on("end", held);
     incoming.on("error", () => (this.ended = true));
   }
 
@@ -42,7 +48,7 @@ export class Stream {
   static open(url: URL, path: string, headers: Headers = {}): Promise<Stream> {
     const given = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
     return new Promise((resolve, reject) => {
-      const outgoing = request(new URL(path, url), { headers: given, agent: false }, (incoming) => resolve(new Stream(incoming)));
+      const outgoing = request(new URL(path, url), { headers: given, agent: false }, (incoming) => resolve(new Stream(incoming, path)));
       outgoing.on("error", reject);
       outgoing.end();
     });
@@ -92,7 +98,9 @@ export class Stream {
       if (value("retry") !== undefined) this.retry = Number(value("retry"));
       const data = fields.filter(([field]) => field === "data").map(([, line]) => line);
       if (data.length === 0) continue;
-      this.events.push({ name: value("event") ?? "message", id: value("id"), data: JSON.parse(data.join("\n")), at: performance.now() });
+      const event = { name: value("event") ?? "message", id: value("id"), data: JSON.parse(data.join("\n")), at: performance.now() };
+      holdEvent(event.name, event.data);
+      this.events.push(event);
     }
   }
 }
