@@ -47,8 +47,8 @@ export type Http = <T>(ask: Ask) => Promise<Answer<T>>;
 export interface ChannelListener {
   /** `at` is the clock's `now` at its arrival. */
   message?(name: string, data: unknown, at: number): void;
-  /** Who is there, complete, at each change. */
-  presence?(members: { clientId: string; connectionId: string; data: unknown }[]): void;
+  /** Who is there, complete, at each change. `timestamp`: when they came or last changed what they say, Unix milliseconds by Ably's clock. */
+  presence?(members: { clientId: string; connectionId: string; data: unknown; timestamp: number }[]): void;
   /** Attached; `continuous`: nothing was missed since it was attached before. */
   attached?(continuous: boolean, at: number): void;
   /** Not attached: the network, a hidden tab. It comes back by itself. */
@@ -59,20 +59,45 @@ export interface ChannelListener {
 
 /** Ably's channels, each attached as long as somebody listens, on one connection a tab. */
 export interface Channels {
+  /** Loads what it needs, so that it is there once somebody listens. */
+  prepare?(): Promise<unknown>;
   /** Listens until what it returns is called. `jobId`: the job whose channel it is. */
   listen(channel: string, listener: ChannelListener, jobId?: string): () => void;
   /** Enters a channel's presence until what it returns is called, and keeps the connection open meanwhile, also where the tab is hidden. */
   enter(channel: string, data: unknown): () => void;
 }
 
+/** What is used of `ably`, as `import("ably")` brings it: said without Ably's types, which a page that streams does not have. */
+export interface AblyModule {
+  Realtime: new (options: never) => object;
+}
+
+/** Brings `ably`, once a connection is wanted. */
+export type LoadAbly = () => Promise<AblyModule | { default: AblyModule }>;
+
+/** More of Ably's `ClientOptions`. What a client is authorized by, and when it closes, is not among them. */
+export interface AblyOptions {
+  endpoint?: string;
+  port?: number;
+  tls?: boolean;
+  authCallback?: never;
+  authUrl?: never;
+  clientId?: never;
+  key?: never;
+  token?: never;
+  tokenDetails?: never;
+  closeOnUnload?: never;
+  [option: string]: unknown;
+}
+
 /** How the client reaches the service. */
 export interface Connection {
   /**
    * `idle`: nobody watches. `connecting`, `connected`. `offline`: it tries again by itself. `hidden`: closed as nobody looks.
-   * `stopped`: it does not try again.
+   * `stopped`: the client is, and does not try again.
    */
   state: "idle" | "connecting" | "connected" | "offline" | "hidden" | "stopped";
-  /** Why it has stopped. */
+  /** Why it has stopped. Where it is `offline`, `refused` only: there is no token, or Ably takes none; asked again after minutes. */
   reason?: "signed_out" | "another_user" | "session_ended" | "refused" | "closed";
 }
 
@@ -84,6 +109,16 @@ export interface Life {
   refresh(): void;
   /** The client is stopped for good: erase, and ask nothing. */
   stop(): void;
+}
+
+/** Something with data of the user's that has to leave before they sign out. */
+export interface LeavingRoom {
+  /** Takes nothing more, lets leave within `ms` what can, and says how many are left. */
+  leave(ms: number): Promise<number>;
+  /** Nobody signs out after all: it goes on as before. */
+  resume(): void;
+  /** Deletes what is left. */
+  forget(): Promise<void>;
 }
 
 /** What jobs, boards, presence and the driver are made with. */
@@ -98,14 +133,20 @@ export interface Core {
   /** Opens a stream of a job, as `EventSource` does; nothing where there is no means to. */
   readonly stream: ((path: string) => EventSourceLike) | undefined;
   readonly connection: Store<Connection>;
+  /** Whether the client belongs to nobody any more: nothing is asked by it, and nothing shown. */
+  isStopped(): boolean;
+  /** A stream is answered, or is not: by what is heard of the service `connection` goes, where there are no channels. */
+  heard?(answered: boolean): void;
   /** Whether the page is seen. */
   readonly visible: Store<boolean>;
   /** Tells what the page does, until what it returns is called. */
   live(life: Partial<Life>): () => void;
-  /** Asked before somebody signs out: leave within `ms`, say how many are left, and forget them once that is wanted. */
-  leaving(leave: (ms: number) => Promise<{ left: number; forget: () => Promise<void> }>): () => void;
+  /** What has to leave before somebody signs out, until what it returns is called. */
+  leaving(room: LeavingRoom): () => void;
   /** The one thing of a name that this client has; made when it is first asked for. So that all of a tab share jobs and boards. */
   one<T>(name: string, make: () => T): T;
+  /** Makes it anew when it is next asked for. */
+  forget(name: string): void;
 }
 
 /** The part of `EventSource` that is used, so that another one can take its place. */
