@@ -33,7 +33,6 @@ declare module "hono" {
 declare module "hono/request-id";
 declare module "hono/factory";
 declare module "jose";
-declare module "react";
 
 interface Uint8Array {
   toBase64(options?: { alphabet?: "base64" | "base64url"; omitPadding?: boolean }): string;

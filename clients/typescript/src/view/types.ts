@@ -67,7 +67,10 @@ export interface JobSnapshot {
 
 /** What changes a view. `at` is the clock's `now`. */
 export type Input =
-  /** The first state; `asked` is when the request was begun, so that what was refused or erased meanwhile stays so. A stream's comes with `asked` = when it was opened. */
+  /**
+   * The first state; `asked` is when the request was begun, so that what was refused or erased meanwhile stays so. A stream's comes with
+   * `asked` = when it was opened, and what a server has rendered with −Infinity, as nobody knows.
+   */
   | { is: "first"; state: FirstState; asked: number; at: number }
   /** A message of the channel, or an event of the stream, by its name. */
   | { is: "message"; name: string; data: unknown; at: number }
@@ -75,8 +78,8 @@ export type Input =
   | { is: "trail"; after: Place; page: TrailPage; asked: number; at: number }
   /** Whether this device reaches the service. */
   | { is: "link"; up: boolean; at: number }
-  /** Access has ended, or there was none. */
-  | { is: "refused"; why: "ended" | "not_yours"; reason?: string; at: number }
+  /** Access has ended, or there was none; `asked` as with a first state: where a newer one lets the viewer look, it is of before. */
+  | { is: "refused"; why: "ended" | "not_yours"; reason?: string; asked: number; at: number }
   /** A gate has opened: a first state follows. */
   | { is: "opened"; at: number }
   /** Forget what is shown, and show nothing until a first state that is asked for from now on. */
@@ -84,5 +87,5 @@ export type Input =
   /** The whole trail of the epoch is wanted, from its first fix. */
   | { is: "want_trail"; at: number };
 
-/** Brings a job's inputs, from a channel or from a stream, until what it returns is called. */
-export type Feed = (jobId: string, give: (input: Input) => void) => () => void;
+/** Brings a job's inputs, from a channel or from a stream, until it is stopped. `ask` asks for the first state, and again until it is answered. */
+export type Feed = (jobId: string, give: (input: Input) => void) => { ask(): void; stop(): void };
