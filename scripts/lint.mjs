@@ -1,4 +1,4 @@
-// `npm run lint`: formatting, clippy for the host and for wasm, and the types of scripts and tests.
+// `npm run lint`: formatting, clippy for the host and for wasm, and the types of scripts, tests and the client.
 
 import { spawnSync } from "node:child_process";
 import { setup } from "./setup/all.mjs";
@@ -20,6 +20,7 @@ await script(async () => {
     ["cargo", ["clippy", ...WASM_CRATES, "--target", WASM_TARGET, ...DENY], wasmEnvironment()],
     ["tsc", [], environment()],
     ["tsc", ["-p", "crates/local-ably/page"], environment()],
+    ["tsc", ["-p", "clients/typescript"], environment()],
   ];
   const failed = linters.filter(([command, args, env]) => {
     log(`\n=== ${command} ${args.join(" ")}`);

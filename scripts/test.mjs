@@ -23,7 +23,7 @@ await script(async () => {
       await perform([chromium]);
       await buildWorker();
       const built = { LOCAL_ABLY_BIN: await buildLocalAbly(), WORKER_BUNDLE: await bundleWorker() };
-      return nodeTests(["tests/**/*.test.ts", "crates/*/tests/*.test.mjs"], { ...environment(), ...built });
+      return nodeTests(["tests/**/*.test.ts", "clients/*/tests/*.test.ts", "crates/*/tests/*.test.mjs"], { ...environment(), ...built });
     },
   };
   /** @type {Record<string, Counts>} */
