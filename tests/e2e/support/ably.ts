@@ -29,12 +29,27 @@ export interface Limit {
   refused: number;
 }
 
+/** A connection, as the local Ably tells of it. */
+export interface Connected {
+  clientId: string | null;
+  /** What it is attached to. */
+  channels: string[];
+}
+
 /** Whether this run is against Ably itself. */
 export const ABLY_ITSELF = Boolean(process.env.ABLY_API_KEY);
 
 /** The Ably of this run. */
 export async function startAbly(): Promise<Ably> {
   return ablyItself() ?? (await LocalAbly.start());
+}
+
+/** What is read of its line about a connection. */
+interface Seen {
+  clientId: string | null;
+  page: boolean;
+  lost: number | null;
+  attached: { shown: { channel: string }[] };
 }
 
 function ablyItself(): Ably | undefined {
@@ -98,6 +113,24 @@ export class LocalAbly implements Ably {
     const response = await fetch(`${this.#url}/control/limits`, { headers: { authorization: `Bearer ${this.#controlSecret}` } });
     if (!response.ok) throw new Error(`the local Ably tells of no limits: ${response.status} ${await response.text()}`);
     return ((await response.json()) as { metrics: Limit[] }).metrics;
+  }
+
+  /** The connections that are open now, of a client or of all. */
+  async connections(clientId?: string): Promise<Connected[]> {
+    const headers = { authorization: `Bearer ${this.#controlSecret}`, "content-type": "application/json" };
+    const looking = new AbortController();
+    const response = await fetch(`${this.#url}/inspect`, { method: "POST", headers, body: JSON.stringify({ filter: clientId ?? "" }), signal: looking.signal });
+    if (!response.ok || !response.body) throw new Error(`the local Ably shows nothing: ${response.status} ${await response.text()}`);
+    let line = "";
+    // A line a second; the first says what there is.
+    for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+      line += text;
+      if (line.includes("\n")) break;
+    }
+    looking.abort();
+    const { app } = JSON.parse(line.slice(0, line.indexOf("\n"))) as { app: { connections: { shown: Seen[] } } };
+    const open = app.connections.shown.filter((seen) => !seen.page && seen.lost === null && (clientId === undefined || seen.clientId === clientId));
+    return open.map((seen) => ({ clientId: seen.clientId, channels: seen.attached.shown.map(({ channel }) => channel).sort() }));
   }
 
   /** Starts it again where it was. */

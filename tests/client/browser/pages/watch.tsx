@@ -1,0 +1,4 @@
+import { start, told } from "./start.ts";
+import { page } from "./watching.tsx";
+
+start(page(told()));
