@@ -1,5 +1,6 @@
 // What posts the queue: in order, one request at a time, and nothing leaves the queue before the service has answered for it.
 
+import { timer } from "../client/timer.ts";
 import type { Answer, Clock, Http } from "../client/types.ts";
 import type { PostAnswer } from "../wire.ts";
 import type { Queue } from "./queue.ts";
@@ -87,7 +88,7 @@ export function createSender({ http, clock, random, queue, run, user }: Needs, e
   let running = false;
   /** Something was asked for while a post was under way. */
   let again = false;
-  let cancelTimer = () => {};
+  const waking = timer(clock);
   let sending: Sending = { state: "idle" };
   let lastJob: string | undefined;
   /** Until when a job is left alone; under `ALL`, all of them. What has ended stays, for its count, until the service takes something. */
@@ -101,8 +102,7 @@ export function createSender({ http, clock, random, queue, run, user }: Needs, e
   }
 
   function wake(at: number) {
-    cancelTimer();
-    cancelTimer = clock.after(Math.max(0, at - clock.now()), () => poke());
+    waking(Math.max(0, at - clock.now()), () => poke());
   }
 
   function poke(urgent = false) {
@@ -234,14 +234,14 @@ export function createSender({ http, clock, random, queue, run, user }: Needs, e
 
   function stop() {
     stopped = true;
-    cancelTimer();
+    waking();
   }
 
   return {
     may(send) {
       allowed = send;
       if (send) return poke();
-      cancelTimer();
+      waking();
       if (!running) become({ state: "idle" });
     },
     poke,

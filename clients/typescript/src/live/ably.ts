@@ -1,5 +1,6 @@
 // A job by its channel of Ably's, and its first state where the channel may have left something out.
 
+import { timer } from "../client/timer.ts";
 import type { Core } from "../client/types.ts";
 import type { Feed } from "../view/types.ts";
 import { firstState, pollMs } from "./first.ts";
@@ -26,10 +27,10 @@ export function ablyFeed(core: Core): Feed {
     // The viewer may read, and has no channel: from when that is known until it is attached.
     let without = false;
     let standIn: (() => void) | undefined;
-    let cancelWait = () => {};
-    let cancelAsk = () => {};
-    let cancelCheck = () => {};
-    const soon = () => clock.after(SOON_MS * Math.random(), first.now);
+    const waiting = timer(clock);
+    // What was missed, and what a cut means.
+    const [asking, checking] = [timer(clock), timer(clock)];
+    const soon = (which: typeof asking) => which(SOON_MS * Math.random(), first.now);
     const miss = () => {
       missing = true;
       wait();
@@ -37,9 +38,8 @@ export function ablyFeed(core: Core): Feed {
     };
     /** Gives Ably its time, where nothing is known of the channel and somebody looks. */
     const wait = () => {
-      cancelWait();
-      if (attached || missing || !visible.get()) return;
-      cancelWait = clock.after(WITHIN_MS * (0.5 + Math.random() / 2), miss);
+      waiting();
+      if (!attached && !missing && visible.get()) waiting(WITHIN_MS * (0.5 + Math.random() / 2), miss);
     };
 
     const link = (up: boolean) => standIn || give({ is: "link", up, at: clock.now() });
@@ -86,18 +86,16 @@ export function ablyFeed(core: Core): Feed {
             missing = false;
             wait();
             link(true);
-            cancelCheck();
-            if (continuous && !standIn) return;
-            cancelAsk();
-            cancelAsk = soon();
+            checking();
+            if (!continuous || standIn) soon(asking);
           },
           detached() {
             attached = false;
             link(false);
             wait();
             // The network, or access has ended; not that, if it goes on.
-            cancelCheck();
-            if (visible.get()) cancelCheck = soon();
+            checking();
+            if (visible.get()) soon(checking);
           },
           refused() {
             attached = false;
@@ -114,9 +112,9 @@ export function ablyFeed(core: Core): Feed {
       }),
       visible.subscribe(wait),
       core.live({ refresh: first.now }),
-      () => cancelWait(),
-      () => cancelAsk(),
-      () => cancelCheck(),
+      waiting,
+      asking,
+      checking,
       first.stop,
       unneeded,
     ];

@@ -1,5 +1,6 @@
 // A presence set, as who is on duty.
 
+import { timer } from "../client/timer.ts";
 import type { Core } from "../client/types.ts";
 import type { OnDuty } from "../duty.ts";
 import type { Open } from "../heard.ts";
@@ -12,15 +13,15 @@ export function listDuty(core: Core, channel: string, set: (people: readonly OnD
   /** `left`: when they were seen to be gone. */
   const seen = new Map<string, OnDuty & { left?: number }>();
   let told = "[]";
-  let cancel = () => {};
+  const leaving = timer(clock);
   const tell = () => {
-    cancel();
+    leaving();
     let next = Number.POSITIVE_INFINITY;
     for (const [userId, { left = Number.POSITIVE_INFINITY }] of seen) {
       if (clock.now() - left >= ABSENT_MS) seen.delete(userId);
       else next = Math.min(next, left);
     }
-    if (next < Number.POSITIVE_INFINITY) cancel = clock.after(next + ABSENT_MS - clock.now(), tell);
+    if (next < Number.POSITIVE_INFINITY) leaving(next + ABSENT_MS - clock.now(), tell);
     const all = [...seen.values()].map(({ userId, role, duty, since }) => ({ userId, role, duty, since }));
     all.sort((a, b) => (a.userId < b.userId ? -1 : 1));
     const text = JSON.stringify(all);
@@ -47,7 +48,7 @@ export function listDuty(core: Core, channel: string, set: (people: readonly OnD
   });
   return {
     close() {
-      cancel();
+      leaving();
       close?.();
     },
     refresh() {},

@@ -1,6 +1,7 @@
 // Requests that are made again and again, one at a time.
 
 import { report } from "../client/store.ts";
+import { timer } from "../client/timer.ts";
 import type { Core } from "../client/types.ts";
 
 /** After how long to try again: 1 s to 30 s, half of it by chance, so that what failed together does not come back together. */
@@ -29,7 +30,7 @@ export function repeated(
   let thrown = 0;
   let due = false;
   let ms: number | undefined;
-  let cancel = () => {};
+  const later = timer(clock);
   const ask = async () => {
     // What was wanted while it waited for its turn is asked for by this.
     wanted = false;
@@ -47,12 +48,12 @@ export function repeated(
     if (busy) return;
     busy = true;
     while (wanted && !stopped) {
-      cancel();
+      later();
       due = false;
       await turn(ask);
     }
     busy = false;
-    if (ms !== undefined && !stopped) cancel = clock.after(ms, byItself);
+    if (ms !== undefined && !stopped) later(ms, byItself);
   };
   const byItself = () => {
     due = true;
@@ -63,7 +64,7 @@ export function repeated(
     now,
     stop() {
       stopped = true;
-      cancel();
+      later();
       leave();
     },
   };

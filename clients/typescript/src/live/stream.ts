@@ -1,5 +1,6 @@
 // A job by server-sent events: all that a channel tells, without Ably.
 
+import { timer } from "../client/timer.ts";
 import type { Core, EventSourceLike } from "../client/types.ts";
 import type { Feed, Input } from "../view/types.ts";
 import { firstState, pathOf, pollMs } from "./first.ts";
@@ -52,9 +53,7 @@ export function streamFeed(core: Core): Feed {
     let asleep = false;
     // The same user watches the job in five other places, each of which another stream would end.
     let replaced = false;
-    let cancelOpening = () => {};
-    let cancelSleep = () => {};
-    let cancelQuiet = () => {};
+    const [opening, asleepSoon, quiet] = [timer(clock), timer(clock), timer(clock)];
     // What a stream has told since a `state` of which the page cannot see whose it is, until an answer to this client's own user, asked for then.
     let held: { since: number; inputs: Input[] } | undefined;
 
@@ -65,8 +64,8 @@ export function streamFeed(core: Core): Feed {
     };
     const close = () => {
       turn++;
-      cancelOpening();
-      cancelQuiet();
+      opening();
+      quiet();
       held = undefined;
       if (source === undefined) return;
       streams--;
@@ -88,13 +87,12 @@ export function streamFeed(core: Core): Feed {
       // Each `state` was said at this moment or later. Nothing that comes before it says more: both may have waited together to be read.
       let asked = clock.now();
       let comesAgain = false;
-      cancelQuiet = clock.after(SILENT_MS, why);
+      quiet(SILENT_MS, why);
       const on = <T>(name: string, hear: (data: T, at: number) => void) =>
         opened.addEventListener(name, ({ data, lastEventId }) => {
           if (mine !== turn) return;
           last = lastEventId || last;
-          cancelQuiet();
-          cancelQuiet = clock.after(QUIET_MS, why);
+          quiet(QUIET_MS, why);
           hear(JSON.parse(String(data)), clock.now());
         });
       on<(Input & { is: "first" })["state"] & { subHash: string }>("state", ({ subHash, ...state }, at) => {
@@ -147,8 +145,7 @@ export function streamFeed(core: Core): Feed {
         if (source !== undefined) return undefined;
         const isFull = replaced || streams >= STREAMS;
         if (isFull) link(true);
-        cancelOpening();
-        cancelOpening = clock.after(isFull ? pollMs(core) : backoff(tries++), open);
+        opening(isFull ? pollMs(core) : backoff(tries++), open);
         return undefined;
       },
       () => source || link(false),
@@ -158,9 +155,9 @@ export function streamFeed(core: Core): Feed {
       open();
     };
     const seen = () => {
-      cancelSleep();
+      asleepSoon();
       if (!visible.get()) {
-        cancelSleep = clock.after(HIDDEN_MS, () => {
+        asleepSoon(HIDDEN_MS, () => {
           asleep = true;
           close();
           link(false);
@@ -177,7 +174,7 @@ export function streamFeed(core: Core): Feed {
       ask: first.now,
       stop() {
         close();
-        cancelSleep();
+        asleepSoon();
         first.stop();
         for (const call of leave) call();
       },

@@ -1,7 +1,8 @@
 // A job that somebody looks at: its inputs come as long as they do, its holes are filled, and whoever looks is told of each change.
 
 import { each } from "../client/store.ts";
-import type { Clock, Core, Store } from "../client/types.ts";
+import { timer } from "../client/timer.ts";
+import type { Core, Store } from "../client/types.ts";
 import type { FirstState, TrailPage } from "../wire.ts";
 import { ageMs, SEED_MS, STALE_AFTER_MS } from "./initial.ts";
 import { queue } from "./queue.ts";
@@ -52,15 +53,6 @@ interface Left {
   state: State;
   seeded: number;
 }
-
-/** One call at a time that is still to come: another one takes its place, and nothing none. */
-const timer = (clock: Clock) => {
-  let cancel: (() => void) | undefined;
-  return (ms = 0, call?: () => void): void => {
-    cancel?.();
-    cancel = call && clock.after(ms, call);
-  };
-};
 
 function make(core: Core, feed: Feed, jobId: string, random: () => number): LiveJob {
   const { clock } = core;
