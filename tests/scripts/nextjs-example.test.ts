@@ -2,12 +2,10 @@
 // of ours, only what the example uses stands in below.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { environment, ROOT } from "../../scripts/setup/environment.mjs";
+import { ROOT } from "../../scripts/setup/environment.mjs";
+import { compiled, filesOf, type SourceFile } from "./support/documents.ts";
 
 const STAND_INS = `
 declare module "react" {
@@ -82,28 +80,8 @@ const OPTIONS = {
   paths: { ably: [join(ROOT, "node_modules/ably")] },
 };
 
-/** The document's files: each block of code that is one begins with its path. */
-function files() {
-  const text = readFileSync(join(ROOT, "docs/nextjs.md"), "utf8");
-  return [...text.matchAll(/^```tsx?\n([^]*?)^```$/gm)].map(([, code = ""]) => {
-    const path = /^\/\/ (\S+)\n/.exec(code)?.[1];
-    assert(path !== undefined, `a block begins with no path:\n${code.slice(0, 200)}`);
-    return { path, code };
-  });
-}
-
-/** What the compiler says about files, in a folder of their own. */
-function check(t: TestContext, all: { path: string; code: string }[]) {
-  const folder = mkdtempSync(join(tmpdir(), "towline-nextjs-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const config = JSON.stringify({ compilerOptions: OPTIONS });
-  for (const { path, code } of [...all, { path: "stand-ins.d.ts", code: STAND_INS }, { path: "tsconfig.json", code: config }]) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), code);
-  }
-  const { status, stdout } = spawnSync("tsc", ["-p", folder], { env: environment(), encoding: "utf8" });
-  return { status, stdout };
-}
+const files = () => filesOf(join(ROOT, "docs/nextjs.md"));
+const check = (t: TestContext, all: SourceFile[]) => compiled(t, OPTIONS, [...all, { path: "stand-ins.d.ts", code: STAND_INS }]);
 
 test("the example for Next.js has no error of types", (t) => {
   const { status, stdout } = check(t, files());

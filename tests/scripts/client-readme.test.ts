@@ -1,14 +1,13 @@
-// The README's code, as the compiler sees it.
+// The code of the client's README, as the compiler sees it.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { ROOT } from "../../scripts/setup/environment.mjs";
+import { compiled, filesOf, type SourceFile } from "./support/documents.ts";
 
-const CLIENT = join(import.meta.dirname, "..");
-const MODULES = join(CLIENT, "..", "..", "node_modules");
+const CLIENT = join(ROOT, "clients/typescript");
+const MODULES = join(ROOT, "node_modules");
 
 /** What the README takes from Next.js, and from `docs/nextjs.md`. */
 const STAND_INS = {
@@ -41,29 +40,11 @@ const OPTIONS = {
   },
 };
 
-/** Its files: each block of code begins with its path. */
-function files() {
-  const text = readFileSync(join(CLIENT, "README.md"), "utf8");
-  return [...text.matchAll(/^```tsx?\n([^]*?)^```$/gm)].map(([, code = ""]) => {
-    const path = /^\/\/ (\S+)\n/.exec(code)?.[1];
-    assert(path !== undefined, `a block begins with no path:\n${code.slice(0, 200)}`);
-    return { path, code };
-  });
-}
+const STANDING_IN = Object.entries(STAND_INS).map(([path, code]) => ({ path, code }));
+const files = () => filesOf(join(CLIENT, "README.md"));
+const check = (t: TestContext, all: SourceFile[]) => compiled(t, OPTIONS, [...all, ...STANDING_IN]);
 
-/** What the compiler says of files, in a folder of their own. */
-function check(t: TestContext, all: { path: string; code: string }[]) {
-  const folder = mkdtempSync(join(tmpdir(), "towline-readme-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const others = Object.entries({ ...STAND_INS, "tsconfig.json": JSON.stringify({ compilerOptions: OPTIONS }) });
-  for (const { path, code } of [...all, ...others.map(([path, code]) => ({ path, code }))]) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), code);
-  }
-  return spawnSync(join(MODULES, ".bin/tsc"), ["-p", folder], { encoding: "utf8" });
-}
-
-test("the README's code has no error of types", (t) => {
+test("the code of the client's README has no error of types", (t) => {
   const { status, stdout } = check(t, files());
   assert.equal(status, 0, stdout);
 });
