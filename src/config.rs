@@ -33,6 +33,8 @@ pub struct Config {
     pub token_requests: bool,
     /// The pages that may call the service from another origin.
     pub pages: Pages,
+    /// Whether the log tells a developer why a request is refused, and what to do.
+    pub hints: bool,
 }
 
 /// The rate-limit binding in which each question about a job that is none of the asker's takes a place, where the registry alone decides.
@@ -70,6 +72,8 @@ pub struct JobConfig {
     pub pace: Pace,
     /// Where the objects are, if that is not left to the runtime.
     pub jurisdiction: Option<Jurisdiction>,
+    /// As [`Config::hints`].
+    pub hints: bool,
 }
 
 /// A setting that is missing or wrong. It names the variable and the rule, never the value.
@@ -88,6 +92,8 @@ pub struct Misconfigured {
     pub settings: Vec<BadSetting>,
     /// The pages, where their origins are right: they must be able to read that the service is misconfigured.
     pub pages: Pages,
+    /// As [`Config::hints`].
+    pub hints: bool,
 }
 
 /// Reads variables and keeps what is wrong with them. An empty variable counts as one that is not set.
@@ -130,6 +136,11 @@ impl<'a> Reader<'a> {
         self.optional(variable, parse).unwrap_or(default)
     }
 
+    /// Whether this is a development set-up, whose log may say more. Off where nobody says so.
+    fn hints(&mut self) -> bool {
+        self.optional("DEV_HINTS", on_or_off).unwrap_or_default()
+    }
+
     fn refuse(&mut self, variable: &'static str, rule: String) {
         self.bad.push(BadSetting { variable, rule });
     }
@@ -149,8 +160,9 @@ impl Config {
         let origins = reader.optional("CORS_ORIGINS", Origins::parse).unwrap_or_default();
         let headers = reader.optional("CORS_HEADERS", RequestHeaders::parse).unwrap_or_default();
         let pages = Pages { origins, headers };
+        let hints = reader.hints();
         let token_key = reader.required("ABLY_API_KEY", Key::parse);
-        let job = JobConfig::read(&mut reader, token_key.as_ref());
+        let job = JobConfig::read(&mut reader, token_key.as_ref(), hints);
         let secret = reader.required("SESSION_SECRET", any_secret);
         let previous_secret = reader.optional("SESSION_SECRET_PREVIOUS", any_secret);
         let issuer = reader.optional("SESSION_ISSUER", any_text);
@@ -191,8 +203,9 @@ impl Config {
                 jurisdiction: job.jurisdiction,
                 token_requests: job.token_requests,
                 pages,
+                hints,
             }),
-            _ => Err(Misconfigured { settings: reader.bad, pages }),
+            _ => Err(Misconfigured { settings: reader.bad, pages, hints }),
         }
     }
 }
@@ -204,15 +217,16 @@ impl JobConfig {
     /// Every one of them that does not hold.
     pub fn load(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<BadSetting>> {
         let mut reader = Reader::new(get);
+        let hints = reader.hints();
         let token_key = reader.required("ABLY_API_KEY", Key::parse);
-        match Self::read(&mut reader, token_key.as_ref()) {
+        match Self::read(&mut reader, token_key.as_ref(), hints) {
             Some(config) if reader.bad.is_empty() => Ok(config),
             _ => Err(reader.bad),
         }
     }
 
     /// Nothing where there is no key to publish with. The reader keeps what is wrong.
-    fn read(reader: &mut Reader<'_>, token_key: Option<&Key>) -> Option<Self> {
+    fn read(reader: &mut Reader<'_>, token_key: Option<&Key>, hints: bool) -> Option<Self> {
         let publish_key = reader.optional("ABLY_PUBLISH_KEY", Key::parse);
         let ably = reader.optional("ABLY_REST_URL", Endpoint::parse).map_or_else(Hosts::ably, Hosts::only);
         let max_fix_age_hours = reader.number("MAX_FIX_AGE_HOURS", 1..=24 * 365, 24);
@@ -263,6 +277,7 @@ impl JobConfig {
             publishing,
             pace,
             jurisdiction,
+            hints,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Towline: an edge service that issues Ably tokens and sequences drivers' locations.
 //!
+//! - [`hints`]: what a developer is told of a refusal.
 //! - [`http`]: the endpoints, and the steps from a request to its answer.
 //! - [`config`]: the settings, checked as a whole.
 //! - [`ids`]: the identifiers that every room shares, parsed once at the border.
@@ -19,6 +20,7 @@
 //! exists on wasm alone, so the compiler keeps the rest free of the runtime.
 
 pub mod config;
+pub mod hints;
 pub mod http;
 pub mod ids;
 pub mod inbox;

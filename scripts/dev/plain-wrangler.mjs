@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../setup/environment.mjs";
 import { ABLY_PORT, clone, writePrivate } from "./clone.mjs";
-import { DISCREET } from "./service.mjs";
+import { DEVELOPMENT, DISCREET } from "./service.mjs";
 
 const WRITTEN_BY = "# Written by set-up, for `npx wrangler dev` beside `npm run local-ably`. Delete this line to keep your own.";
 
@@ -13,12 +13,18 @@ const WRITTEN_BY = "# Written by set-up, for `npx wrangler dev` beside `npm run 
  * @param {import("./clone.mjs").Clone} secrets
  */
 export function devVarsText({ localAblyKey, sessionSecret }) {
-  return `${WRITTEN_BY}\nABLY_API_KEY=${localAblyKey}\nABLY_REST_URL=http://127.0.0.1:${ABLY_PORT}\nSESSION_SECRET=${sessionSecret}\n`;
+  const ABLY_REST_URL = `http://127.0.0.1:${ABLY_PORT}`;
+  return text({ ABLY_API_KEY: localAblyKey, ABLY_REST_URL, SESSION_SECRET: sessionSecret, ...DEVELOPMENT });
 }
 
 /** The settings of Wrangler itself, which it does not take from `.dev.vars` or wrangler.toml. */
 export function envLocalText() {
-  const lines = Object.entries(DISCREET).map(([name, value]) => `${name}=${value}\n`);
+  return text(DISCREET);
+}
+
+/** @param {Record<string, string>} settings */
+function text(settings) {
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
   return `${WRITTEN_BY}\n${lines.join("")}`;
 }
 

@@ -16,6 +16,7 @@ const OPTIONAL = [
   "SESSION_RENEWAL_SECONDS",
   "CORS_ORIGINS",
   "CORS_HEADERS",
+  "DEV_HINTS",
   "ABLY_PUBLISHERS",
   "ABLY_PUBLISHING",
   "ABLY_REQUESTS_PER_SECOND",
@@ -32,6 +33,9 @@ const OPTIONAL = [
   "TOKEN_REQUESTS",
   "TRAIL_RETENTION_DAYS",
 ];
+
+/** What the service has in a development set-up alone: its log says why a request is refused, and what to do. */
+export const DEVELOPMENT = { DEV_HINTS: "on" };
 
 /** What keeps Wrangler from writing down or showing what goes through it; `.env.local` has it for whoever runs Wrangler by hand. */
 export const DISCREET = {

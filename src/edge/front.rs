@@ -52,10 +52,10 @@ impl Front {
         let (loaded, bound) = match found {
             Ok((Ok(bound), config)) => (Ok(config), bound),
             // Told once, and not by an exception of each request.
-            Ok((Err(_), Config { pages, .. })) => {
+            Ok((Err(_), Config { pages, hints, .. })) => {
                 let rule = "is a jurisdiction that this runtime has; workerd by itself has none".to_owned();
                 let settings = vec![BadSetting { variable: OBJECT_JURISDICTION, rule }];
-                (Err(Misconfigured { settings, pages }), JsValue::UNDEFINED)
+                (Err(Misconfigured { settings, pages, hints }), JsValue::UNDEFINED)
             }
             Err(misconfigured) => (Err(misconfigured), JsValue::UNDEFINED),
         };
@@ -155,7 +155,7 @@ impl Course {
     pub fn streamed(&mut self, stream: &JsValue) -> JsValue {
         match self.step.take() {
             Some(Step::Stream { answer, .. }) => {
-                let (answer, line) = self.inner.finish(Ok(answer), &self.visit, &self.moment);
+                let (answer, line) = self.inner.finish(&self.request, Ok(answer), &self.visit, &self.moment);
                 response_of(&self.request, &answer, &line, stream)
             }
             _ => self.go_on(Err(Problem::Internal)),
@@ -263,12 +263,30 @@ impl Inner {
         visit: &Visit,
         moment: &Moment,
     ) -> JsValue {
-        let (answer, line) = self.finish(outcome, visit, moment);
+        let (answer, line) = self.finish(request, outcome, visit, moment);
         response(request, &answer, &line)
     }
 
+    /// Tells a developer what is amiss. The head of the request is read once more, which only a development set-up does.
+    fn hint(&self, request: &Request, outcome: &Result<Answer, Problem>, visit: &Visit, moment: &Moment) {
+        let (method, url, headers) = (request.method(), request.url(), request.headers());
+        let head = Head { method: &method, url: &url, header: &|name| headers.value(name) };
+        if let Some(line) = self.service.hint(outcome, &head, visit, moment.now_ms) {
+            log(Level::Info, &line);
+        }
+    }
+
     /// The answer, and the line of the log.
-    fn finish(&self, outcome: Result<Answer, Problem>, visit: &Visit, moment: &Moment) -> (Answer, String) {
+    fn finish(
+        &self,
+        request: &Request,
+        outcome: Result<Answer, Problem>,
+        visit: &Visit,
+        moment: &Moment,
+    ) -> (Answer, String) {
+        if self.service.has_hints() {
+            self.hint(request, &outcome, visit, moment);
+        }
         let answer = self.service.finish(outcome, visit);
         let line = self.service.log_line(&answer, visit, now_ms().saturating_sub(moment.now_ms));
         (answer, line)

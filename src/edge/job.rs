@@ -11,11 +11,12 @@ use worker::worker_sys::{DurableObjectState, DurableObjectStorage};
 
 use super::flights::{Flights, Route, tell_operators};
 use super::runtime::{
-    ObjectSql, Runtime, Timer, client, describe, fault, namespace, notify, now, set_alarm, settings, tell,
-    write,
+    ObjectSql, Runtime, Timer, client, describe, fault, log, namespace, notify, now, now_ms, set_alarm,
+    settings, tell, write,
 };
 use super::streams::Streams;
 use crate::config::OBJECT_JURISDICTION;
+use crate::hints::{Hint, Hints};
 use crate::inbox::Taken;
 use crate::jobs::JobRegistry;
 use crate::jobs::revocation::{Outcome as Revoked, Revocation};
@@ -25,7 +26,7 @@ use crate::locations::log::sql::SqlLog;
 use crate::locations::{
     Job as Core, JobAnswer, JobRequest, Need, Reply, Settings, StreamRequest, Telling, Ticket, UserNotice,
 };
-use crate::objects::lines::{Line, Lines};
+use crate::objects::lines::{Level, Line, Lines};
 use crate::objects::{Cause, Failure, Millis};
 use crate::operations::Report;
 
@@ -69,6 +70,8 @@ struct Awake {
     inboxes: JsValue,
     /// The namespace of the object that tells operators.
     operations: JsValue,
+    /// Nothing where this is no development set-up.
+    hints: Option<Hints>,
 }
 
 #[wasm_bindgen]
@@ -106,7 +109,12 @@ impl Job {
         let inner = &self.0;
         let request: JobRequest = serde_json::from_str(request)
             .map_err(|error| fault(inner.lines.fault("request_unreadable", Some(&error))))?;
-        let reply = inner.awake().map_err(fault)?.core.handle(request, now());
+        let mut awake = inner.awake().map_err(fault)?;
+        let reply = awake.core.handle(request, now());
+        if let Ok(reply) = &reply {
+            awake.hint(|core| core.hint(reply));
+        }
+        drop(awake);
         // Also where it has failed: what was written until then stays, and something has to come back to it.
         if let Err(line) = Inner::turn(inner) {
             write(&line);
@@ -144,7 +152,12 @@ impl Job {
         let inner = &self.0;
         let request: StreamRequest = serde_json::from_str(request)
             .map_err(|error| fault(inner.lines.fault("request_unreadable", Some(&error))))?;
-        let opened = inner.awake().map_err(fault)?.core.stream(request, now());
+        let mut awake = inner.awake().map_err(fault)?;
+        let opened = awake.core.stream(request, now());
+        if let Ok(Err(refusal)) = opened {
+            awake.hint(|core| core.hint(&Reply::Refusal(refusal)));
+        }
+        drop(awake);
         // Before the turn ends, which tells them the first.
         let said = opened.map(|opened| match opened {
             Ok(number) => Ok(inner.streams().open(number)),
@@ -155,6 +168,17 @@ impl Job {
         }
         let said = said.map_err(|error| fault(inner.storage_fault(&error)))?;
         said.map_err(|error| fault(inner.lines.fault("answer_failed", Some(&error))))
+    }
+}
+
+impl Awake {
+    /// Tells a developer what is amiss, if anything is.
+    fn hint(&self, hint: impl FnOnce(&Core<SqlLog<ObjectSql>>) -> Option<Hint>) {
+        let Some(hints) = &self.hints else { return };
+        let line = hint(&self.core).and_then(|hint| hints.line("a job", &hint, now_ms()));
+        if let Some(line) = line {
+            log(Level::Info, &line);
+        }
     }
 }
 
@@ -188,7 +212,8 @@ impl Inner {
             let sql = SqlLog::new(ObjectSql(self.storage.sql()));
             let core = Core::wake(sql, settings).map_err(|error| self.storage_fault(&error))?;
             let route = Route::of(config.publishing, &self.reference, ably, || objects("PUBLISHERS"))?;
-            *awake = Some(Awake { core, route, issuer, operations, indexes, inboxes });
+            let hints = Hints::of(config.hints);
+            *awake = Some(Awake { core, route, issuer, operations, indexes, inboxes, hints });
         }
         RefMut::filter_map(awake, Option::as_mut).map_err(|_| self.lines.fault("asleep", None))
     }
@@ -209,7 +234,10 @@ impl Inner {
         if armed.is_err() {
             awake.core.not_armed();
         }
-        awake.core.notices().into_iter().for_each(|notice| write(&notice.line(&this.lines)));
+        for notice in awake.core.notices() {
+            write(&notice.line(&this.lines));
+            awake.hint(|_| notice.hint());
+        }
         let report = awake.core.report(now).map(|report| (report, awake.operations.clone()));
         let revoking = awake.core.next_revocation(now).map_err(|error| this.storage_fault(&error));
         let tellings = awake.core.next_tellings(now).map_err(|error| this.storage_fault(&error));

@@ -24,7 +24,7 @@ pub(super) fn participant(asked: &Asked<'_>, job: &JobId) -> Result<Viewer, Prob
         Role::Dispatcher | Role::Admin | Role::Service => {}
         role @ (Role::Driver | Role::Customer) => {
             if !registry.alone_lets_in(role) && !session.jobs.contains(job) {
-                return Err(Problem::NotAParticipant);
+                return Err(Problem::NotListed);
             }
         }
     }

@@ -44,6 +44,11 @@ impl Cors {
         Self { origins: pages.origins.clone(), request_headers: names.join(", ") }
     }
 
+    /// Whether a page may send a request header, by its name in lower case, as preflights have it.
+    pub fn lets_in(&self, header: &str) -> bool {
+        self.request_headers.split(", ").any(|name| name == header)
+    }
+
     /// Adds to an answer what lets a listed page read it, and tells caches that it depends on the origin.
     pub fn share(&self, mut answer: Answer, origin: Option<&str>) -> Answer {
         if self.origins.as_slice().is_empty() {

@@ -7,7 +7,7 @@
 //! - `endpoints`: the table, and a file for each endpoint: its handlers, one a method
 //! - `access`: who may do what; `shape`: how a route tells a problem
 //! - [`step`]: what has to happen next, and what a handler is given
-//! - [`problem`]: all that can go wrong
+//! - [`problem`]: all that can go wrong; `hint`: what a developer is told of it
 //! - [`answer`], [`cors`], `if_match`, `if_none_match`, [`path`], [`query`], `target`: what these are made of
 //!
 //! A new endpoint is a file and an entry of the table. Where its path holds ids that no other does, `Handlers` and `Handler` beside
@@ -19,6 +19,7 @@ pub mod cors;
 #[cfg(test)]
 mod description;
 mod endpoints;
+mod hint;
 mod if_match;
 mod if_none_match;
 pub mod path;

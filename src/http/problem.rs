@@ -74,8 +74,10 @@ pub enum Problem {
     Session(SessionError),
     /// A session of another user than `Towline-User` names.
     SessionOfAnotherUser,
-    /// A job that is none of the session's: the same whether or not there is one.
+    /// A job that is none of the session's, by the word of its object: the same whether or not there is one.
     NotAParticipant,
+    /// A job that the session does not list. It is told in the same way.
+    NotListed,
     /// Too many of those in a short time.
     TooManyUnknownJobs,
     /// A role that posts no locations.
@@ -240,7 +242,7 @@ impl Problem {
                 let title = "The session belongs to another user than Towline-User names: load the page again, or sign in as that user";
                 Facts::new(403, "session_of_another_user", title)
             }
-            Self::NotAParticipant => {
+            Self::NotAParticipant | Self::NotListed => {
                 Facts::new(403, "not_a_participant", "The session does not take part in this job")
             }
             Self::TooManyUnknownJobs => {

@@ -13,12 +13,14 @@ use serde::Serialize;
 use super::answer::{Answer, REQUEST_ID};
 use super::cors::Cors;
 use super::endpoints::{self, Endpoint, Found, Handler};
+use super::hint::Clues;
 use super::path::PathError;
 use super::problem::Problem;
 use super::shape::Shape;
 use super::step::{Asked, Head, Moment, Next, Step};
 use super::target::Target;
 use crate::config::{Config, Misconfigured};
+use crate::hints::Hints;
 use crate::sessions::{Credentials, Session, SessionError, session_token};
 
 /// What a page may try where there is no route, or none with that method, so that it can read as much.
@@ -31,6 +33,13 @@ pub struct Visit {
     method: String,
     /// Nothing where the path leads nowhere.
     endpoint: Option<&'static Endpoint>,
+}
+
+impl Visit {
+    /// As much of the method as a log has.
+    fn method_cut(&self) -> &str {
+        self.method.get(..10.min(self.method.len())).unwrap_or_default()
+    }
 }
 
 #[derive(Serialize)]
@@ -50,6 +59,8 @@ struct LogLine<'a> {
 pub struct Service {
     config: Result<Rc<Config>, Misconfigured>,
     cors: Cors,
+    /// Nothing where this is no development set-up.
+    hints: Option<Hints>,
 }
 
 impl Service {
@@ -57,7 +68,8 @@ impl Service {
     pub fn new(config: Result<Config, Misconfigured>) -> Self {
         let pages = config.as_ref().map_or_else(|wrong| &wrong.pages, |config| &config.pages);
         let cors = Cors::new(pages);
-        Self { config: config.map(Rc::new), cors }
+        let hints = config.as_ref().map_or_else(|wrong| wrong.hints, |config| config.hints);
+        Self { config: config.map(Rc::new), cors, hints: Hints::of(hints) }
     }
 
     /// Takes a request as far as it gets without waiting.
@@ -97,13 +109,50 @@ impl Service {
         let line = LogLine {
             level: if answer.status >= 500 { "error" } else { "info" },
             request_id: &visit.request_id,
-            method: visit.method.get(..10.min(visit.method.len())).unwrap_or_default(),
+            method: visit.method_cut(),
             route: visit.endpoint.map_or("none", |endpoint| endpoint.path),
             status: answer.status,
             ms: duration_ms,
             code: answer.code,
         };
         serde_json::to_string(&line).unwrap_or_default()
+    }
+
+    /// Whether a developer is told what is amiss.
+    pub fn has_hints(&self) -> bool {
+        self.hints.is_some()
+    }
+
+    /// What a developer is told of how a request has ended, as a line of the log beside that of the request; nothing where there is
+    /// nothing to tell, or the same was told a moment ago.
+    #[cold]
+    pub fn hint(
+        &self,
+        outcome: &Result<Answer, Problem>,
+        head: &Head<'_>,
+        visit: &Visit,
+        now_ms: u64,
+    ) -> Option<String> {
+        let hints = self.hints.as_ref()?;
+        if visit.endpoint.is_some_and(Endpoint::is_open) {
+            return None;
+        }
+        let problem = outcome.as_ref().err();
+        let clues = Clues {
+            config: self.config.as_deref(),
+            head,
+            target: Target::of(head.url),
+            origin: visit.origin.as_deref(),
+            is_route: visit.endpoint.is_some(),
+        };
+        let hint = clues.hint(problem)?;
+        let route = visit.endpoint.map_or("an unknown path", |endpoint| endpoint.path);
+        let method = visit.method_cut();
+        let what = match problem.map(Problem::facts) {
+            Some(facts) => format!("{} {} at {method} {route}", facts.status, facts.name),
+            None => format!("{method} {route}"),
+        };
+        hints.line(&what, &hint, now_ms)
     }
 
     /// The settings that do not hold, for the log.

@@ -38,6 +38,7 @@ use crate::streams::Readers;
 
 mod forgetting;
 mod gates;
+mod hint;
 mod listing;
 mod notice;
 mod notifying;

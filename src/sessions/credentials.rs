@@ -84,10 +84,10 @@ fn looks_like_jwt(word: &str) -> bool {
 }
 
 /// What JavaScript, Python, Swift and their kin write for a value that is not there.
-const NOTHING: [&str; 5] = ["", "undefined", "null", "None", "nil"];
+pub(super) const NOTHING: [&str; 5] = ["", "undefined", "null", "None", "nil"];
 
 /// The token behind the scheme `Bearer`, if that is the scheme and there is one.
-fn bearer(authorization: &str) -> Option<&str> {
+pub fn bearer(authorization: &str) -> Option<&str> {
     let authorization = authorization.trim();
     let (scheme, token) = authorization.split_once([' ', '\t']).unwrap_or((authorization, ""));
     let token = token.trim();
@@ -97,12 +97,7 @@ fn bearer(authorization: &str) -> Option<&str> {
 /// The value of the session cookie, without quotes around it (RFC 6265, 4.1.1).
 fn session_cookie<'a>(header: &'a str, name: &str) -> Result<&'a str, SessionError> {
     let mut found = None;
-    for pair in header.split(';') {
-        let Some((this, value)) = pair.split_once('=') else { continue };
-        if this.trim() != name {
-            continue;
-        }
-        let value = value.trim();
+    for (_, value) in cookie_pairs(header).filter(|(this, _)| *this == name) {
         let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
         if found.is_some_and(|other| other != bare) {
             return Err(SessionError::AmbiguousCookie);
@@ -111,6 +106,12 @@ fn session_cookie<'a>(header: &'a str, name: &str) -> Result<&'a str, SessionErr
     }
     // Signing out often leaves an empty cookie behind.
     found.filter(|value| !NOTHING.contains(value)).ok_or(SessionError::Missing)
+}
+
+/// The cookies of a header, each a name and its value.
+pub(super) fn cookie_pairs(header: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = header.split(';').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (name.trim(), value.trim()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -20,15 +20,22 @@ const SETTINGS = {
   CORS_ORIGINS: "http://zq7Xpage.example:3000",
 };
 
+/** Runs `wrangler deploy --dry-run` in a folder beside this clone, with another wrangler.toml. */
+async function dryRun(clone: string, toml: string, ...args: string[]) {
+  writeFileSync(join(clone, "wrangler.toml"), toml);
+  for (const name of ["build", "scripts", "src"]) symlinkSync(join(ROOT, name), join(clone, name));
+  const env = { ...environment(), ...SETTINGS, WRANGLER_SEND_METRICS: "false", WRANGLER_WRITE_LOGS: "false" };
+  return promisify(execFile)(join(NPM_BIN, "wrangler"), ["deploy", "--dry-run", "--outdir", "out", ...args], { cwd: clone, env });
+}
+
+const TOML = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
+
 test("wrangler deploy --dry-run puts out no secret and no development value, with .dev.vars and .env beside it", async () => {
   const clone = mkdtempSync(join(tmpdir(), "towline-deploy-"));
   try {
-    copyFileSync(join(ROOT, "wrangler.toml"), join(clone, "wrangler.toml"));
-    for (const name of ["build", "scripts", "src"]) symlinkSync(join(ROOT, name), join(clone, name));
     const lines = Object.entries(SETTINGS).map(([name, value]) => `${name}="${value}"\n`).join("");
     for (const name of [".dev.vars", ".env"]) writeFileSync(join(clone, name), lines);
-    const env = { ...environment(), ...SETTINGS, WRANGLER_SEND_METRICS: "false", WRANGLER_WRITE_LOGS: "false" };
-    const { stdout, stderr } = await promisify(execFile)(join(NPM_BIN, "wrangler"), ["deploy", "--dry-run", "--outdir", "out"], { cwd: clone, env });
+    const { stdout, stderr } = await dryRun(clone, TOML);
     assert.match(stdout, /env\.JOBS/, "it has bundled the Worker");
 
     const names = readdirSync(join(clone, "out"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
@@ -43,8 +50,25 @@ test("wrangler deploy --dry-run puts out no secret and no development value, wit
   }
 });
 
+test("the staging environment of docs/deploy.md has all that production has, and its own variables", async () => {
+  const [, block = ""] = /^## Staging$.*?^```toml\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, "docs", "deploy.md"), "utf8")) ?? [];
+  const clone = mkdtempSync(join(tmpdir(), "towline-staging-"));
+  try {
+    const production = '[vars]\nCORS_ORIGINS = "https://production.example"\n';
+    const { stdout, stderr } = await dryRun(clone, `${TOML}\n${production}\n${block}`, "--env", "staging");
+    const names = [...TOML.matchAll(/^name = "([A-Z_]+)"$/gm)].map(([, name]) => name);
+    assert.ok(names.length >= 6);
+    for (const name of [...names, "SESSION_COOKIE", "CORS_ORIGINS"]) assert.match(stdout, new RegExp(`^env\\.${name} `, "m"));
+    assert.match(stdout, /"https:\/\/staging\.example\.com"/);
+    assert.doesNotMatch(stdout + stderr, /production\.example|WARNING/);
+    const limit = (toml: string) => /namespace_id = "(\d+)"/.exec(toml)?.[1];
+    assert.notEqual(limit(block), limit(TOML));
+  } finally {
+    rmSync(clone, { recursive: true });
+  }
+});
+
 test("wrangler.toml holds no variable and no development value, and leaves out the runtime's own log of requests", () => {
-  const text = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
-  assert.ok(!/^\s*\[.*vars|secret|127\.0\.0\.1|localhost|8787|8788/im.test(text));
-  assert.match(text, /^invocation_logs = false$/m);
+  assert.ok(!/^\s*\[.*vars|secret|DEV_HINTS|127\.0\.0\.1|localhost|8787|8788/im.test(TOML));
+  assert.match(TOML, /^invocation_logs = false$/m);
 });

@@ -40,9 +40,9 @@ test("a private file is so although it was there with other rights", (t) => {
   assert.equal(readFileSync(path, "utf8"), "new");
 });
 
-test(".dev.vars points Wrangler at the local Ably's usual port, by the clone's own secrets", () => {
+test(".dev.vars points Wrangler at the local Ably's usual port, by the clone's own secrets, and has the log give hints", () => {
   const vars = devVarsText({ jobId: "j", sessionSecret: "S", localAblyKey: "a.b:c" });
-  assert.match(vars, /^#.*\nABLY_API_KEY=a\.b:c\nABLY_REST_URL=http:\/\/127\.0\.0\.1:8788\nSESSION_SECRET=S\n$/);
+  assert.match(vars, /^#.*\nABLY_API_KEY=a\.b:c\nABLY_REST_URL=http:\/\/127\.0\.0\.1:8788\nSESSION_SECRET=S\nDEV_HINTS=on\n$/);
 });
 
 test(".env.local has Wrangler neither write down nor show what goes through it", () => {

@@ -83,9 +83,10 @@ describe("a development set-up", () => {
     assert.ok(all.some(({ what }) => what === "posted"));
   }
 
-  /** The same for what a run has said. */
+  /** The same for what a run has said, which is a good deal: in development it has a hint for each refusal. */
   function assertUnsaid(secrets: Secrets, { output }: Running) {
     const text = output.join("\n");
+    for (const hint of ["Hint, 400 session_in_query at GET /api/ably-token: ", "Hint, 400 invalid_fix at POST "]) assert.ok(text.includes(hint), hint);
     for (const [what, secret] of Object.entries({ ...secrets, ...own() })) assert.ok(!text.includes(secret), what);
   }
 

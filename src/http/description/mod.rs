@@ -120,15 +120,20 @@ fn the_events_are_those_that_are_committed() {
     committed("events.schema.json", &events::document());
 }
 
-#[test]
-fn every_problem_is_in_the_description() {
+/// All that any request may be told.
+pub(super) fn problems() -> Vec<Problem> {
     let mut schemas = Schemas::at("/components/schemas");
     let mut told: Vec<Problem> = operations::of_other_requests();
     for (endpoint, method) in endpoints::all() {
         let operation: Operation = operations::of(method, endpoint.path, &mut schemas);
         told.extend_from_slice(operation.all_problems());
     }
-    let names: Vec<String> = told.iter().map(|problem| format!("{problem:?}")).collect();
+    told
+}
+
+#[test]
+fn every_problem_is_in_the_description() {
+    let names: Vec<String> = problems().iter().map(|problem| format!("{problem:?}")).collect();
     for variant in <Problem as strum::VariantNames>::VARIANTS {
         let is_it = |name: &String| name.split(['(', ' ']).next() == Some(variant);
         assert!(names.iter().any(is_it), "no operation answers {variant}");

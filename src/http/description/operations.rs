@@ -200,14 +200,14 @@ fn operator(id: &'static str, summary: &'static str) -> Operation {
 }
 
 fn driver(id: &'static str, summary: &'static str) -> Operation {
-    let foreign = [Problem::NotAParticipant, Problem::TooManyUnknownJobs];
+    let foreign = [Problem::NotAParticipant, Problem::NotListed, Problem::TooManyUnknownJobs];
     Operation::new(id, summary).problems([Problem::NotADriver]).problems(foreign)
 }
 
-fn participant() -> [Problem; 4] {
+fn participant() -> [Problem; 5] {
     let over = [Problem::JobClosed { status: 403 }, Problem::JobForgotten];
     let [closed, forgotten] = over;
-    [Problem::NotAParticipant, Problem::TooManyUnknownJobs, closed, forgotten]
+    [Problem::NotAParticipant, Problem::NotListed, Problem::TooManyUnknownJobs, closed, forgotten]
 }
 
 /// What a change of a job may be refused for.

@@ -14,6 +14,7 @@ use jwt_compact::{AlgorithmExt, Claims, Header};
 
 mod admission;
 mod fuzz;
+mod hints;
 mod lists;
 mod required;
 mod streams;

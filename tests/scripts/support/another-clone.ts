@@ -18,7 +18,8 @@ import { within } from "../../e2e/support/wait.ts";
 /** A script knows its clone by where it is itself; and what Wrangler takes for the clone is where its configuration is. */
 const COPIED = ["package.json", "wrangler.toml"];
 const LINKED = [
-  "src", "crates", "build", "node_modules", ".tools", "Cargo.toml", "Cargo.lock", "build.rs", "package-lock.json", "policy.toml",
+  "src", "crates", "description", "build", "node_modules", ".cargo", ".tools", "Cargo.toml", "Cargo.lock", "build.rs", "package-lock.json",
+  "policy.toml",
 ];
 
 /** Ports that no system hands out by itself: what else runs at the same time takes none of them. */

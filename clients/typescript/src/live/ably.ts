@@ -4,6 +4,7 @@ import { timer } from "../client/timer.ts";
 import type { Core } from "../client/types.ts";
 import type { Feed } from "../view/types.ts";
 import { firstState, pollMs } from "./first.ts";
+import { hint, works } from "./hint.ts";
 import { streamFeed } from "./stream.ts";
 
 /** Within how long Ably has to bring a channel, half of it by chance. Access that ends meanwhile is told by nobody. */
@@ -33,6 +34,7 @@ export function ablyFeed(core: Core): Feed {
     const soon = (which: typeof asking) => which(SOON_MS * Math.random(), first.now);
     const miss = () => {
       missing = true;
+      if (connection.get().state !== "connected") hint("no ably");
       wait();
       first.now();
     };
@@ -82,6 +84,7 @@ export function ablyFeed(core: Core): Feed {
             if (name === "job.updated" && (data as { type?: unknown } | null)?.type === "registration") first.now();
           },
           attached(continuous) {
+            works("no ably");
             attached = true;
             missing = false;
             wait();

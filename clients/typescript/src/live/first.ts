@@ -1,5 +1,6 @@
 // The first state, asked for until there is an answer.
 
+import { hintOf } from "./hint.ts";
 import { backoff, type Repeated, repeated } from "./repeat.ts";
 import type { Core } from "../client/types.ts";
 import { queue } from "../view/queue.ts";
@@ -47,6 +48,7 @@ export function firstState(
     if (stopped || answer.is === "stopped") return undefined;
     const at = core.clock.now();
     if (answer.is === "again") {
+      hintOf(answer);
       failed();
       return backoff(tries++, answer.afterMs);
     }

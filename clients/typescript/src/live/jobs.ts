@@ -4,6 +4,7 @@ import type { Listing } from "../board.ts";
 import type { Core } from "../client/types.ts";
 import type { Open } from "../heard.ts";
 import type { JobList } from "../wire.ts";
+import { hintOf } from "./hint.ts";
 import { backoff, repeated } from "./repeat.ts";
 
 /** How often the list is asked for while the page is seen. */
@@ -31,6 +32,7 @@ export function listJobs(core: Core, dispatchId: string | undefined, tell: (list
       }
       const list = answer.is === "ok" ? (answer.body ?? kept?.list) : undefined;
       if (answer.is !== "ok" || list === undefined) {
+        hintOf(answer);
         set(told.jobs, "offline");
         return backoff(tries++, answer.is === "again" ? answer.afterMs : 0);
       }
