@@ -26,6 +26,9 @@ const EXPORTED = [
   "FixResult",
   "PostAnswer",
   "HeartbeatAnswer",
+  "Job",
+  "OwnJobs",
+  "NewJob",
 ];
 
 /** Lists of words to which a service that is newer may have added: a client takes any. */
@@ -62,7 +65,7 @@ export function wire(openapi, events) {
   const declarations = EXPORTED.map((name) => {
     const schema = schemas[name];
     if (schema === undefined) throw new Error(`the descriptions have no ${name}`);
-    const isInterface = schema.type === "object" && schema.properties !== undefined;
+    const isInterface = schema.type === "object" && schema.properties !== undefined && schema.anyOf === undefined;
     const type = typeOf(schema, schemas, "");
     return `\n${comment(schema, "")}export ${isInterface ? `interface ${name} ${type}` : `type ${name} = ${type};`}\n`;
   });
@@ -85,6 +88,11 @@ function typeOf(schema, schemas, indent) {
   if (schema === ABSENT) return "never";
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return union(schema.enum.map((/** @type {unknown} */ value) => JSON.stringify(value)));
+  if (schema.properties !== undefined && schema.anyOf !== undefined) {
+    const { anyOf, ...own } = schema;
+    const more = typeOf({ anyOf: anyOf.map((/** @type {Schema} */ option) => ({ type: "object", ...option })) }, schemas, indent);
+    return `${typeOf(own, schemas, indent)} & (${more})`;
+  }
   const options = schema.oneOf ?? schema.anyOf;
   if (options !== undefined) return union(told(options, schemas).map((option) => typeOf(option, schemas, indent)));
   if (Array.isArray(schema.type)) {
@@ -106,8 +114,10 @@ function typeOf(schema, schemas, indent) {
       const items = schema.prefixItems.map((/** @type {Schema} */ item) => `${item.title}: ${typeOf(item, schemas, indent)}`);
       return `[${items.join(", ")}, ...more: unknown[]]`;
     }
-    case "object":
-      return members(schema, schemas, indent);
+    case "object": {
+      const any = schema.properties === undefined && (Object.values(schema.patternProperties ?? {})[0] ?? schema.additionalProperties);
+      return any ? `Record<string, ${typeOf(any, schemas, indent)}>` : members(schema, schemas, indent);
+    }
     default:
       return "unknown";
   }

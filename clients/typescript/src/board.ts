@@ -5,8 +5,9 @@ import { whileHeard } from "./heard.ts";
 import type { JobSnapshot } from "./view/types.ts";
 import type { OpenJob } from "./wire.ts";
 
-/** How often a board is told anew, at most, where jobs in view have changed. */
+/** How often a board is told anew, at most, where jobs in view have changed; and one of over 100 jobs, which costs more. */
 const GATHER_MS = 250;
+const MANY_MS = 500;
 
 /** How many jobs are in view at most: Ably lets a connection have so many channels. */
 const IN_VIEW = 200;
@@ -62,7 +63,7 @@ export function board(core: Core, jobOf: (jobId: string) => Store<JobSnapshot>, 
         changed();
       };
       const soon = () => {
-        gather ??= core.clock.after(GATHER_MS, tell);
+        gather ??= core.clock.after(watched.size > 100 ? MANY_MS : GATHER_MS, tell);
       };
       const follow = () => {
         // Erased: who has it still asks by themselves whether it may be shown, and once the list is there it is known who stays.

@@ -354,6 +354,120 @@ export interface HeartbeatAnswer {
   status: "heard" | "reassigned" | "job_closed";
 }
 
+/** A job as somebody is told it. To a customer no one is named but themselves, and no place; to a driver no customer. */
+export type Job = {
+  /** The job. */
+  jobId: string;
+  /** Whether it goes on. */
+  state: "open" | "closed";
+  /** Counts its changes. */
+  version: number;
+  /** When it ends by itself, Unix milliseconds. */
+  endsAt: number;
+  /** When it has, Unix milliseconds. */
+  closedAt?: number;
+  /** For whom. */
+  customers?: string[];
+  /** By which dispatch. */
+  dispatchId?: string;
+  /** Who drives; `null` where nobody does. */
+  driver?: string | null;
+  /** Which life of its sequence is the present one; not told to whom a gate holds back. */
+  epoch?: number | null;
+  /** What has become of each driver's fixes. */
+  figures?: Record<string, {
+    /** Live ones. */
+    accepted: number;
+    /** Kept, but of before the last live one. */
+    late: number;
+    /** Accepted before. */
+    duplicate: number;
+    /** Not kept, by the stable code of the reason. */
+    rejected: Record<string, number>;
+    /** Of those that are kept, those whose time was repaired. */
+    repaired: number;
+    /** And those whose clock was ahead. */
+    ahead: number;
+  }>;
+  /** Since when there is no position, though it is heard of, and does not say that the vehicle stands. */
+  fixMissingSince?: number;
+  /** What it has said since its last position. */
+  heartbeat?: PhoneState;
+  /** When the driver's last fix was accepted, Unix milliseconds. */
+  lastFixAt?: number;
+  /** When it was heard of last. */
+  lastHeard?: number;
+  /** Where the vehicle is needed. */
+  place?: {
+    /** North, −90 to 90. */
+    lat: number;
+    /** East, −180 to 180. */
+    lng: number;
+  };
+  /** Why it has ended, once it has. */
+  reason?: string;
+  /** Since when all of their fixes are refused, Unix milliseconds. */
+  refusedSince?: number;
+  /** Since when nothing was heard of it, once that is too long. */
+  silentSince?: number;
+  /** When it is planned to begin, Unix milliseconds. */
+  startsAt?: number;
+} & ({
+  /** Always true. */
+  withheld: true;
+  /** By which part. */
+  gate: "from" | "within";
+  /** When it opens, at the earliest; nothing where that is for the vehicle to say. Unix milliseconds. */
+  opensAt?: number;
+} | {
+  /** By role. */
+  gate: {
+    /** The gate for customers. */
+    customer: {
+      /** Until then, Unix milliseconds. */
+      from?: number;
+      /** Since when customers see the driver, once they do, Unix milliseconds. */
+      openedAt?: number;
+      /** Until the vehicle is so near the place, in metres. */
+      within?: number;
+    };
+  };
+  withheld?: never;
+} | {
+  withheld?: never;
+});
+
+export interface OwnJobs {
+  jobs: Job[];
+  /** `null` on the last page. */
+  next: string | null;
+}
+
+/** A job, all of it. Other members are ignored. */
+export interface NewJob {
+  /** `null` where it waits for one. */
+  driver: string | null;
+  customers: string[];
+  dispatchId?: string | null;
+  endsAt?: string | number | null;
+  /** What keeps customers from seeing the driver. */
+  gate?: {
+    /** At least one of both: `within` needs a `place`. */
+    customer: {
+      from?: string | number | null;
+      /** Metres from `place`. */
+      within?: number | null;
+    };
+  } | null;
+  place?: {
+    /** North, −90 to 90. */
+    lat: number;
+    /** East, −180 to 180. */
+    lng: number;
+  } | null;
+  startsAt?: string | number | null;
+}
+
 /** A position as it was measured, without when. */
 export type Measured = Pick<TrailFix, "lat" | "lng" | "speed" | "heading" | "accuracy" | "altitude" | "clock">;
 

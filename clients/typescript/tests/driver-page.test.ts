@@ -86,9 +86,24 @@ test("a vehicle that stands is heard of with the truth", async () => {
   driver.stop();
   await time.pass(65_000);
   const said = service.heartbeats.map(({ state }) => state).slice(4);
-  assert.deepEqual([said.slice(0, -3).every((state) => state === "no_permission"), said.slice(-3)], [true, ["off_duty", "off_duty", "off_duty"]]);
+  assert.deepEqual([said.slice(0, -1).every((state) => state === "no_permission"), said.at(-1)], [true, "off_duty"]);
   const gaps = service.heartbeats.slice(1).map(({ at }, index) => at - service.heartbeats[index]!.at);
   assert.ok(gaps.every((gap) => gap <= 41_000), `${gaps}`);
+});
+
+test("off duty is said until it was heard, and then the phone says nothing", async () => {
+  const { driver, time, service, played } = page();
+  driver.start("job-1");
+  await time.pass(6_000);
+  moody(service, { is: "lost" });
+  driver.stop();
+  await time.pass(65_000);
+  moody(service, { is: "fine" });
+  await time.pass(30_000);
+  assert.equal(service.heartbeats.at(-1)?.state, "off_duty");
+  const asked = played.asked.length;
+  await time.pass(300_000);
+  assert.equal(played.asked.length, asked);
 });
 
 test("who drives sends no heartbeats, and a heartbeat tells that the job has ended, too", async () => {

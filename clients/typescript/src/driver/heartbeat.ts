@@ -13,7 +13,7 @@ export interface Heartbeat {
   job(): string | undefined;
   /** The driver is on duty for this job. */
   begin(job: string): void;
-  /** The driver is off duty, which is said now, after what is being said, and from now on. It resolves once there is an answer, or none comes. */
+  /** The driver is off duty, which is said now, after what is being said, and until it was heard. It resolves once there is an answer, or none comes. */
   off(): Promise<void>;
   /** Nothing more is said. */
   end(): void;
@@ -32,23 +32,26 @@ export function createHeartbeat(
   phone: () => PhoneState,
   ended: (job: string, why: "reassigned" | "job_closed") => void,
 ): Heartbeat {
-  let duty: { job: string; off: boolean } | undefined;
+  let duty: { job: string; off: boolean; heard?: boolean } | undefined;
   let saidAt = -Infinity;
   /** One at a time: what is said last is heard last. */
   let saying: Promise<void> | undefined;
 
   /** Where there is no answer, the next one says it again. */
-  async function post({ job, off }: NonNullable<typeof duty>): Promise<void> {
+  async function post(said: NonNullable<typeof duty>): Promise<void> {
+    const { job, off } = said;
     saidAt = clock.now();
     const state = off ? "off_duty" : phone();
     // Who is off duty may close the page before there is an answer.
     const answer = await http<HeartbeatAnswer>({ method: "POST", path: `/api/jobs/${job}/heartbeat`, body: { state }, keepalive: off });
+    // Of who is off duty, this is the last.
+    said.heard = off && answer.is !== "again";
     const status = answer.is === "ok" ? answer.body?.status : undefined;
     if (status === "reassigned" || status === "job_closed") ended(job, status);
   }
 
   async function say(): Promise<void> {
-    if (duty !== undefined) await (saying ??= post(duty).finally(() => (saying = undefined)));
+    if (duty !== undefined && !duty.heard) await (saying ??= post(duty).finally(() => (saying = undefined)));
   }
 
   return {

@@ -44,7 +44,7 @@ export interface Driver {
    * Throws a `RangeError` where it is no job id.
    */
   start(jobId: string): void;
-  /** Shares no more, and says so: the service hears `off_duty`, as long as the page is open. What waits is still sent. */
+  /** Shares no more, and says so until the service has heard `off_duty`, and then nothing. What waits is still sent. */
   stop(): void;
   /** A position from somewhere else than `navigator.geolocation`: a native shell, React Native. It counts while the driver shares. */
   take(position: PhonePosition): void;

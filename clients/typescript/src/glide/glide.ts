@@ -80,7 +80,7 @@ const browser: Screen = {
 
 /**
  * Markers that glide between the positions that they are given. `show` is called where one is to be drawn elsewhere, and without a place where
- * it is gone: at most 20 times a second, 5 where there are over 50. It jumps where there is no way to show: to its first position, to
+ * it is gone: at most 20 times a second, 5 where there are over 50, 2 where there are over 150. It jumps where there is no way to show: to its first position, to
  * another epoch's, after 30 s without one, further than a vehicle drives, on a hidden page, and for people who want less motion.
  */
 export function glide(show: (id: string, place: Gliding | undefined) => void, screen: Screen = browser): Glide {
@@ -97,7 +97,7 @@ export function glide(show: (id: string, place: Gliding | undefined) => void, sc
   }
 
   function next(): void {
-    if (moving.size > 0) cancel ??= screen.frame(markers.size > 50 ? 200 : 50, frame);
+    if (moving.size > 0) cancel ??= screen.frame(markers.size > 150 ? 500 : markers.size > 50 ? 200 : 50, frame);
   }
 
   function draw(id: string, marker: Marker, now: number): void {
