@@ -1,4 +1,4 @@
-// Starts the parts of `npm start`, waits until they answer, and then says and writes down what a developer needs.
+// Starts the service and its Ably, waits until they answer, and then writes down what a developer and other programs need.
 
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -6,10 +6,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { environment } from "../setup/environment.mjs";
 import { Failure, log } from "../setup/steps.mjs";
 import { ABLY_PORT, clone, STATE, writePrivate } from "./clone.mjs";
-import { ablyAddress, text } from "./facts.mjs";
+import { ablyAddress } from "./facts.mjs";
 import { forward } from "./forward.mjs";
 import { freePort, LOOPBACK } from "./ports.mjs";
-import { wranglerArguments, wranglerEnvironment } from "./service.mjs";
+import { DEVELOPMENT, wranglerArguments, wranglerEnvironment } from "./service.mjs";
 import { sessions } from "./session.mjs";
 
 /** How long a part may take until it answers. */
@@ -22,11 +22,18 @@ const READY_MS = 60_000;
  * @property {string | undefined} key of Ably itself
  * @property {string | undefined} localAbly the local Ably's binary, where that is what runs
  * @property {Record<string, string>} settings the service's optional ones
+ *
+ * @typedef {object} Up
+ * @property {import("./facts.mjs").Facts} facts what is written down
+ * @property {string[]} reachable the service's URLs in the network, where it listens to that
+ * @property {string} [page] the URL of the local Ably's page
+ * @property {(which?: (line: string) => boolean) => void} show passes on what the two say from now, or those lines of it
  */
 
 /**
  * @param {import("./parts.mjs").Parts} parts
  * @param {Options} options
+ * @returns {Promise<Up>}
  */
 export async function bringUp(parts, { host, port: wanted, key, localAbly, settings }) {
   const { jobId, sessionSecret, localAblyKey } = clone();
@@ -41,6 +48,7 @@ export async function bringUp(parts, { host, port: wanted, key, localAbly, setti
     "wrangler",
     wranglerArguments(wranglerPort),
     wranglerEnvironment({
+      ...DEVELOPMENT,
       ...settings,
       ...(ably && { ABLY_REST_URL: ably.url }),
       ABLY_API_KEY: key ?? localAblyKey,
@@ -61,10 +69,11 @@ export async function bringUp(parts, { host, port: wanted, key, localAbly, setti
   const devJson = join(STATE, "dev.json");
   parts.removeAtEnd(devJson);
   writePrivate(devJson, JSON.stringify(facts, undefined, 2));
-  log(text(facts, inNetwork ? networkUrls(host, port) : [], ably?.page));
-  // The person has read the facts before the log begins.
-  service.show();
-  ably?.show();
+  const show = (/** @type {((line: string) => boolean) | undefined} */ which) => {
+    service.show(which);
+    ably?.show(which);
+  };
+  return { facts, reachable: inNetwork ? networkUrls(host, port) : [], ...(ably?.page !== undefined && { page: ably.page }), show };
 }
 
 /**

@@ -1,4 +1,4 @@
-// One `npm start` at a time in a clone: two would share the Job objects' storage and the file that describes them.
+// One `npm start` or `npm run demo` at a time in a clone: two would share the Job objects' storage and the file that describes them.
 
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
@@ -7,6 +7,9 @@ import { runs } from "./processes.mjs";
 
 /** How long the janitor of one that was killed may be at work. */
 const WAIT_MS = 10_000;
+
+/** What claims a clone, by its script. */
+const CLAIMANTS = { "start.mjs": "npm start", "demo.mjs": "npm run demo" };
 
 /**
  * Claims the clone by a file that the janitor removes at the end.
@@ -22,8 +25,9 @@ export async function claim(path, janitor) {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST") throw error;
     }
     const other = read(path);
-    if (other.pid !== process.pid && runs(other.pid, "start.mjs")) {
-      throw new Failure(`npm start already runs in this clone (process ${other.pid}).\nWhat to do: stop it by Ctrl-C where it runs.`);
+    const [, name] = Object.entries(CLAIMANTS).find(([script]) => other.pid !== process.pid && runs(other.pid, script)) ?? [];
+    if (name !== undefined) {
+      throw new Failure(`${name} already runs in this clone (process ${other.pid}).\nWhat to do: stop it by Ctrl-C where it runs.`);
     }
     for (const end = Date.now() + WAIT_MS; runs(other.janitor, "janitor.mjs") && Date.now() < end; ) await delay(50);
     rmSync(path, { force: true });

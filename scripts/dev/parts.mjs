@@ -1,4 +1,4 @@
-// The processes of `npm start`: all of them run, or none.
+// The processes of `npm start` and `npm run demo`: all of them run, or none.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -54,7 +54,8 @@ export class Parts {
    * @param {string[]} args
    * @param {NodeJS.ProcessEnv} env
    * @param {(line: string) => void} [heard] told each line of its output
-   * @returns {{ pid: number | undefined, show: () => void }} its process id; `show` passes its output on from now
+   * @returns {{ pid: number | undefined, show: (which?: (line: string) => boolean) => void }} its process id; `show` passes its output on from now, or
+   *   those lines of it
    */
   start(name, command, args, env, heard) {
     // A group of its own: the janitor reaches a part's children too, and the terminal's Ctrl-C reaches only us.
@@ -62,20 +63,21 @@ export class Parts {
     if (child.pid !== undefined) this.#janitor.stdin.write(`group ${child.pid}\n`);
     /** @type {string[]} */
     let tail = [];
-    let shown = false;
+    let shown = (/** @type {string} */ _) => false;
+    let said = false;
     for (const [input, print] of /** @type {const} */ ([[child.stdout, console.log], [child.stderr, console.error]])) {
       createInterface({ input }).on("line", (line) => {
         heard?.(line);
         const fit = withoutSessions(line);
-        if (shown) print(fit);
+        if (shown(fit)) print(fit);
         tail = [...tail, fit].slice(-TAIL_LINES);
       });
     }
     /** @param {string} why */
     const failed = (why) => {
       if (this.stopping.aborted) return;
-      const said = shown ? "" : tail.map((line) => `\n  | ${line}`).join("");
-      this.#fail(new Failure(`${name} ${why}, so everything is stopped.${said}`));
+      const last = said ? "" : tail.map((line) => `\n  | ${line}`).join("");
+      this.#fail(new Failure(`${name} ${why}, so everything is stopped.${last}`));
     };
     child.on("error", (error) => failed(`did not start (${error.message})`));
     child.on("exit", async (code, signal) => {
@@ -83,7 +85,12 @@ export class Parts {
       await Promise.race([once(child, "close"), delay(LAST_WORDS_MS)]);
       failed(`ended by itself (${code === null ? signal : `exit code ${code}`})`);
     });
-    return { pid: child.pid, show: () => void (shown = true) };
+    const show = (/** @type {((line: string) => boolean) | undefined} */ which) => {
+      shown = which ?? (() => true);
+      // Of a part that shows some lines only, the last ones are still to be told.
+      said = which === undefined;
+    };
+    return { pid: child.pid, show };
   }
 
   /** Ends all parts, and returns when they are gone. */

@@ -1,9 +1,9 @@
 // The Worker, built.
 
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NPM_BIN, output, ROOT, TOOLS, wasmEnvironment } from "./environment.mjs";
+import { hashOf } from "./inputs.mjs";
 import { oneAtATime } from "./one-at-a-time.mjs";
 import { npmPackages } from "./packages.mjs";
 import { cargoTools, rust } from "./rust.mjs";
@@ -55,27 +55,10 @@ function upToDate(inputs) {
 }
 
 /**
- * A hash over what a build is made from: the files' names and contents, and facts about the tools.
+ * A hash over what the Worker is made from.
  * @param {string} root
- * @param {string[]} facts
+ * @param {string[]} facts about the tools
  */
 export function fingerprint(root, facts) {
-  const hash = createHash("sha256").update(JSON.stringify(facts));
-  for (const path of INPUTS.flatMap((input) => files(root, input)).sort()) {
-    hash.update(`${path}\0${createHash("sha256").update(readFileSync(join(root, path))).digest("hex")}\0`);
-  }
-  return hash.digest("hex");
-}
-
-/**
- * The files at a path, and in its folders.
- * @param {string} root
- * @param {string} path relative to the root
- * @returns {string[]}
- */
-function files(root, path) {
-  const found = statSync(join(root, path), { throwIfNoEntry: false });
-  if (found === undefined || NOT_INPUTS.includes(path)) return [];
-  if (!found.isDirectory()) return [path];
-  return readdirSync(join(root, path)).flatMap((name) => files(root, `${path}/${name}`));
+  return hashOf(root, INPUTS, { except: NOT_INPUTS, facts });
 }

@@ -1,0 +1,20 @@
+// What an open page asks of `/session`.
+
+let isEnding = false;
+
+/** Asks for another session with Towline, where the one that it was asked with is over. Where nobody is signed in any more, the page goes to where one does. */
+export async function renewSession() {
+  const { status } = await fetch("/session", { method: "POST" });
+  // Whoever signs out here is on their way there.
+  if (status === 401 && !isEnding) location.reload();
+}
+
+export async function endSession() {
+  isEnding = true;
+  try {
+    await fetch("/session/sign-out", { method: "POST", redirect: "manual" });
+  } catch (error) {
+    isEnding = false;
+    throw error;
+  }
+}
