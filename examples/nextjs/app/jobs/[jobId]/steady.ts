@@ -1,0 +1,24 @@
+"use client";
+
+import type { JobSnapshot, Status } from "@towline/client";
+import { useEffect, useState } from "react";
+
+/** A connection that is back within so many milliseconds is none that anybody has to be told of. */
+const BRIEF_MS = 2_000;
+
+/** A job, without connections that are lost for a moment only: while it may be one, it has the state that it had before. Whatever is erased is erased. */
+export function useSteady(job: JobSnapshot): JobSnapshot {
+  const isOffline = job.status === "offline";
+  const [before, setBefore] = useState<Status>(job.status);
+  if (!isOffline && job.status !== before) setBefore(job.status);
+  const [isLong, setLong] = useState(false);
+  useEffect(() => {
+    if (!isOffline) return;
+    const timer = setTimeout(() => setLong(true), BRIEF_MS);
+    return () => {
+      clearTimeout(timer);
+      setLong(false);
+    };
+  }, [isOffline]);
+  return isOffline && !isLong ? { ...job, status: before } : job;
+}

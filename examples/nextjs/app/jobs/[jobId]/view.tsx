@@ -1,0 +1,64 @@
+"use client";
+
+import type { FirstState } from "@towline/client";
+import { useAge, useJob, useTrail } from "@towline/client/react";
+import Link from "next/link";
+import { useEffect, useMemo } from "react";
+import { VehicleMap } from "@/map/map";
+import { clockTime, useMounted } from "@/ui/time";
+import { seenAs, span } from "@/ui/status";
+import { JobCard } from "./card";
+import { distance, type Fact, facts, metresBetween } from "./facts";
+import { UseOwnPosition, useOwnPosition } from "./own-position";
+import { useSteady } from "./steady";
+import { words } from "./words";
+
+export interface JobViewProps {
+  jobId: string;
+  /** Nothing where it was refused, or Towline could not be asked. */
+  initial: FirstState | null;
+  /** Why it was refused, until the page has asked by itself. */
+  refused?: "ended" | "not_yours" | undefined;
+  /** Whether somebody has come by a link, and has no other page to go to. */
+  isGuest: boolean;
+  /** How many other open jobs they have. */
+  others: number;
+}
+
+export function JobView({ jobId, initial, refused, isGuest, others }: JobViewProps) {
+  const known = useJob(jobId, { initial });
+  const steady = useSteady(known);
+  const job = refused && known.status === "waiting" ? { ...known, status: refused } : steady;
+  const age = useAge(known);
+  const trail = useTrail(jobId);
+  const own = useOwnPosition();
+  const isMounted = useMounted();
+
+  const { short } = words(job);
+  useEffect(() => {
+    document.title = `${short} · Towline`;
+  }, [short]);
+
+  const { position, opensAt } = known;
+  const status = seenAs(steady);
+  const vehicles = useMemo(() => [{ jobId, status, position, label: `Your vehicle: ${short}` }], [jobId, status, position, short]);
+
+  const all: Fact[] = facts(job, age);
+  if (opensAt !== undefined) {
+    all.push(["Shown from", isMounted ? clockTime(opensAt) : initial ? `in ${span(opensAt - initial.now)}` : ""]);
+  }
+  const isOver = job.status === "ended" || job.status === "not_yours";
+  if (position && own.spot) all.push(["From you", `${distance(metresBetween(own.spot, position))} as the crow flies`]);
+
+  const map = position && <VehicleMap vehicles={vehicles} trail={trail} follow={jobId} you={own.spot} />;
+  return (
+    <JobCard job={job} facts={all} isGuest={isGuest} map={map}>
+      {position && isMounted && <UseOwnPosition own={own} />}
+      {!isGuest && (others > 0 || isOver) && (
+        <Link href="/jobs" prefetch={false}>
+          {others > 0 ? `Your other jobs (${others})` : "Your jobs"}
+        </Link>
+      )}
+    </JobCard>
+  );
+}
