@@ -1,0 +1,39 @@
+// What has become of what a dispatcher wants of a job, and how it is said.
+
+import type { Answer } from "@/towline/api";
+import type { Registration } from "@/towline/registration";
+
+export type Outcome =
+  | { is: "nothing" }
+  | { is: "done"; text: string }
+  | { is: "refused"; text: string; field: string | undefined }
+  /** Somebody else was first. */
+  | { is: "conflict"; before: Registration; now: Registration; wanted: Registration };
+
+export const NOTHING: Outcome = { is: "nothing" };
+
+const ID = "An id is at most 128 letters, digits and signs, without blanks and : * , / [ ]";
+
+const FIELDS: Record<string, string> = {
+  driver: ID,
+  customers: ID,
+  place: "A place is a latitude from −90 to 90 with a longitude from −180 to 180. One that customers wait for cannot be left out.",
+  endsAt: "The end is a time to come, within a year, and after the beginning.",
+};
+
+type Refusal = Extract<Answer<unknown>, { ok: false }>;
+
+export function refused({ status, name, problem }: Refusal): Outcome {
+  const field = problem?.field;
+  return { is: "refused", text: why(), field };
+
+  function why(): string {
+    if (name === "job_closed") return "The job was closed meanwhile, for ever.";
+    if (problem?.reason === "too_many") return "The job has 50 customers and links, and no room for more. Remove one first.";
+    if (name === "invalid_id") return `${ID}.`;
+    if (field !== undefined && field in FIELDS) return `${FIELDS[field]}`;
+    if (status === 401 || status === 403) return "Your session is over. Load the page again.";
+    if (status === 404) return "There is no such job any more.";
+    return "Towline cannot be reached just now. Try again in a moment.";
+  }
+}

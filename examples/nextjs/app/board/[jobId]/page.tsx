@@ -1,0 +1,71 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { notFound } from "next/navigation";
+import { Fresh } from "@/app/jobs/fresh";
+import { isLink, madeAt } from "@/session/link-id";
+import { PEOPLE } from "@/session/people";
+import { signedIn } from "@/session/session";
+import { firstState, job as jobOf } from "@/towline/api";
+import { registration } from "@/towline/registration";
+import { jobName } from "@/ui/job-name";
+import { NamesProvider } from "@/ui/names";
+import { Page } from "@/ui/page";
+import { Change } from "./change";
+import { Close } from "./close";
+import { Customers } from "./customers";
+import { Facts } from "./facts";
+import styles from "./job.module.css";
+import { Links } from "./links";
+import { Past } from "./past";
+
+type Params = Promise<{ jobId: string }>;
+
+export async function generateMetadata({ params }: { params: Params }): Promise<Metadata> {
+  return { title: `Job ${jobName((await params).jobId)}` };
+}
+
+/** One job for a dispatcher. */
+export default async function BoardJobPage({ params }: { params: Params }) {
+  const { jobId } = await params;
+  const session = await signedIn(`/board/${jobId}`, "dispatcher");
+  const [answer, first] = await Promise.all([jobOf(session.token, jobId), firstState(session.token, jobId)]);
+  if (!answer.ok && (answer.status === 404 || answer.status === 400)) notFound();
+  const title = `Job ${jobName(jobId)}`;
+  if (!answer.ok) {
+    return (
+      <Page session={session} title={title}>
+        <p className="notice" role="alert">
+          Towline cannot be reached just now. <a href={`/board/${jobId}`}>Try again</a>
+        </p>
+      </Page>
+    );
+  }
+  const job = answer.body;
+  const initial = first.ok ? first.body : null;
+  const present = registration(job);
+  const links = present.customers.filter(isLink).map((link) => ({ link, madeAt: madeAt(link) }));
+  return (
+    <Page session={session} title={title} wide>
+      {job.state === "open" && <Fresh />}
+      <p className={styles.back}>
+        <Link href="/board" prefetch={false}>← All open jobs</Link>
+      </p>
+      <NamesProvider people={PEOPLE}>
+        <div className={styles.page}>
+          <Past key={job.state} jobId={jobId} isOpen={job.state === "open"} epoch={job.epoch ?? null} initial={initial} place={present.place ?? undefined} />
+          <div className="stack">
+            <Facts job={job} initial={initial} />
+            {job.state === "open" && (
+              <>
+                <Change jobId={jobId} job={present} />
+                <Customers jobId={jobId} job={present} customers={present.customers.filter((id) => !isLink(id))} />
+                <Links jobId={jobId} links={links} />
+                <Close jobId={jobId} />
+              </>
+            )}
+          </div>
+        </div>
+      </NamesProvider>
+    </Page>
+  );
+}

@@ -1,0 +1,6 @@
+import { kmh } from "@/app/jobs/[jobId]/facts";
+
+/** @param speed metres a second */
+export const pace = (speed: number) => (speed < 0.8 ? "standing" : kmh(speed));
+
+export const degrees = ({ lat, lng }: { lat: number; lng: number }) => `${lat.toFixed(5)}, ${lng.toFixed(5)}`;

@@ -1,0 +1,59 @@
+"use client";
+
+import { goOnDuty } from "@towline/client";
+import { useOnDuty, useTowline } from "@towline/client/react";
+import { memo, useEffect, useState } from "react";
+import { useNames } from "@/ui/names";
+import { span } from "@/ui/status";
+import styles from "./duty.module.css";
+import type { Row } from "./rows";
+import { Ticking, type Times } from "./ticking";
+import { jobName } from "@/ui/job-name";
+import { ago } from "./words";
+
+/** Whether whoever looks is on duty: as long as the page is open, unless they have said otherwise. */
+export function DutySwitch() {
+  const towline = useTowline();
+  const [isOn, setOn] = useState(true);
+  useEffect(() => (towline && isOn ? goOnDuty(towline, { role: "dispatcher", duty: "board" }) : undefined), [towline, isOn]);
+  return (
+    <button type="button" role="switch" aria-checked={isOn} className={styles.switch} onClick={() => setOn(!isOn)}>
+      <span className={styles.track} aria-hidden="true" />
+      On duty
+    </button>
+  );
+}
+
+/** When a driver was heard of last, by what is known of their jobs; of others, since when they are there. */
+const heard = (jobs: readonly Row[], since: number) =>
+  ({ now, view }: Times) => {
+    const last = Math.max(...jobs.map(({ jobId }) => view(jobId)?.lastHeard ?? 0));
+    return last > 0 ? `heard of ${ago(now - last)}` : `since ${span(now - since)}`;
+  };
+
+export const OnDuty = memo(function OnDuty({ rows }: { rows: readonly Row[] }) {
+  const people = useOnDuty();
+  const nameOf = useNames();
+  return (
+    <section className={`card ${styles.people}`} aria-labelledby="duty" tabIndex={0}>
+      <h2 id="duty">On duty</h2>
+      {people.length === 0 && <p className="muted">Nobody.</p>}
+      <ul>
+        {people.map(({ userId, role, duty, since }) => {
+          const jobs = rows.filter(({ driver }) => driver === userId);
+          return (
+            <li key={userId}>
+              <strong>{nameOf(userId)}</strong>
+              <span className={styles.since}>
+                <Ticking tell={heard(jobs, since)} />
+              </span>
+              <span className={styles.what}>
+                {role}, {jobs.length > 0 ? jobs.map(({ jobId }) => jobName(jobId)).join(", ") : duty}
+              </span>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+});

@@ -1,0 +1,39 @@
+"use client";
+
+import styles from "./job-filter.module.css";
+import { type Filter, FILTERS, isFilter } from "./rows";
+
+export interface JobFilterProps {
+  /** How many jobs are found, of how many. */
+  count: number;
+  all: number;
+  /** Whether the positions of all jobs are known. */
+  hasViews: boolean;
+  text: string;
+  filter: Filter;
+  onText: (text: string) => void;
+  onFilter: (filter: Filter) => void;
+}
+
+/** Looks for jobs as somebody types; without a script it is sent to the server. */
+export function JobFilter({ count, all, hasViews, text, filter, onText, onFilter }: JobFilterProps) {
+  const filters = Object.entries(FILTERS).filter(([name, { needsViews }]) => hasViews || !needsViews || name === filter);
+  return (
+    <form className={styles.filter} role="search" action="/board" onSubmit={(event) => event.preventDefault()}>
+      <h2 id="jobs">
+        Open jobs <span className={styles.count}>{count === all ? all : `${count} of ${all}`}</span>
+      </h2>
+      <input type="search" name="q" aria-label="Find a job or driver" placeholder="Job or driver" autoComplete="off" value={text} onChange={(event) => onText(event.target.value)} />
+      <select name="show" aria-label="Which jobs" value={filter} onChange={({ target: { value } }) => isFilter(value) && onFilter(value)}>
+        {filters.map(([name, { label }]) => (
+          <option key={name} value={name}>
+            {label}
+          </option>
+        ))}
+      </select>
+      <noscript>
+        <button>Show</button>
+      </noscript>
+    </form>
+  );
+}
