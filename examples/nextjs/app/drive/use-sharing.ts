@@ -1,0 +1,82 @@
+"use client";
+
+import { goOnDuty, type Job } from "@towline/client";
+import { useTowline } from "@towline/client/react";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { useDuty } from "./use-duty";
+import { useJobs } from "./use-jobs";
+import { usePhone } from "./use-phone";
+import type { GONE } from "./words";
+
+/** A job that is planned for later is not shared for by itself. */
+const hasBegun = ({ startsAt = 0 }: Job) => startsAt <= Date.now();
+
+/**
+ * A driver on duty: which jobs there are, and which one this device shares its position for. One at a time; where there are several the driver
+ * chooses, and a new one never takes the place of the one that is under way.
+ */
+export function useSharing(user: string, initial: readonly Job[] | undefined) {
+  const towline = useTowline();
+  const { phone, state, reception } = usePhone();
+  const [duty, say] = useDuty(user);
+  const isOn = duty.on;
+  const job = isOn ? duty.job : undefined;
+  const { jobs, isAsked, drop } = useJobs(initial, isOn);
+  const [gone, setGone] = useState<{ job: string; why: keyof typeof GONE }>();
+  const news = useNews(jobs).filter((jobId) => jobId !== job);
+
+  const choose = useCallback((jobId: string) => say({ on: true, job: jobId }), [say]);
+  const leave = useCallback(
+    (jobId: string, why: keyof typeof GONE) => {
+      setGone({ job: jobId, why });
+      say({ on: true, job: undefined });
+      drop(jobId);
+    },
+    [drop, say],
+  );
+  const turn = (on: boolean) => {
+    setGone(undefined);
+    say({ on, job: undefined });
+  };
+
+  // Who comes back is not on duty by themselves.
+  useEffect(
+    () => towline?.live({ stop: () => towline.connection.get().reason === "signed_out" && say({ on: false, job: undefined }) }),
+    [towline, say],
+  );
+
+  useEffect(() => {
+    if (towline && isOn) return goOnDuty(towline, { role: "driver", duty: job ?? "free" });
+  }, [towline, isOn, job]);
+
+  useEffect(() => {
+    if (phone === undefined || job === undefined) return;
+    phone.receiver.begin();
+    phone.driver.start(job);
+    return () => phone.driver.stop();
+  }, [phone, job]);
+
+  const ended = state?.job === job ? state?.ended : undefined;
+  const isNotListed = isAsked && !jobs?.some(({ jobId }) => jobId === job);
+  useEffect(() => {
+    if (job === undefined) return;
+    if (ended) leave(job, ended);
+    else if (isNotListed) leave(job, "not_yours");
+  }, [job, ended, isNotListed, leave]);
+
+  // By what there is now: what was known before this turn may be another's.
+  useEffect(() => {
+    const [only, another] = jobs?.filter(hasBegun) ?? [];
+    if (isOn && isAsked && job === undefined && only && !another) choose(only.jobId);
+  }, [isOn, isAsked, job, jobs, choose]);
+
+  return { isOn, job, jobs, isAsked, gone, news, choose, turn, state, reception };
+}
+
+/** The jobs that were not there at first. */
+function useNews(jobs: readonly Job[] | undefined): string[] {
+  const first = useRef<Set<string>>(undefined);
+  const ids = jobs?.map(({ jobId }) => jobId);
+  first.current ??= ids && new Set(ids);
+  return ids?.filter((jobId) => !first.current?.has(jobId)) ?? [];
+}
