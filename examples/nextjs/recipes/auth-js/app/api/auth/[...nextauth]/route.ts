@@ -1,0 +1,6 @@
+import NextAuth from "next-auth";
+import { options } from "@/session/auth";
+
+const handler = NextAuth(options);
+
+export { handler as GET, handler as POST };
