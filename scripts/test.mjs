@@ -1,6 +1,7 @@
 // `npm test`: sets up what is missing, runs every suite, and ends with the counts of all of them.
 
 import { setup } from "./setup/all.mjs";
+import { buildApp } from "./setup/app.mjs";
 import { chromium } from "./setup/chromium.mjs";
 import { environment } from "./setup/environment.mjs";
 import { buildLocalAbly } from "./setup/local-ably.mjs";
@@ -22,6 +23,7 @@ await script(async () => {
     "node --test": async () => {
       await perform([chromium]);
       await buildWorker();
+      await buildApp();
       const built = { LOCAL_ABLY_BIN: await buildLocalAbly(), WORKER_BUNDLE: await bundleWorker() };
       return nodeTests(["tests/**/*.test.ts", "clients/*/tests/*.test.ts", "crates/*/tests/*.test.mjs"], { ...environment(), ...built });
     },

@@ -10,8 +10,8 @@ export function launchBrowser(...args: string[]): Promise<Browser> {
 }
 
 /** One that keeps the pages that are left, for whoever goes back to them, as people's browsers do. */
-export function launchKeeper(): Promise<Browser> {
-  return launch([], ["--disable-back-forward-cache"]);
+export function launchKeeper(...args: string[]): Promise<Browser> {
+  return launch(args, ["--disable-back-forward-cache"]);
 }
 
 function launch(args: string[], ignoreDefaultArgs: string[] = []): Promise<Browser> {

@@ -10,7 +10,7 @@ import { freePort, LOOPBACK } from "../../../scripts/dev/ports.mjs";
 import { environment, ROOT } from "../../../scripts/setup/environment.mjs";
 import { installPackages } from "../../../scripts/setup/folder-packages.mjs";
 import { eventually } from "../../e2e/support/wait.ts";
-import { pack, Project } from "./project.ts";
+import { linkApp, NEXT, pack, Project } from "./project.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "towline-packed-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -84,19 +84,17 @@ test("Vite builds it, and a page gets neither React nor the driver unless it use
 });
 
 test("Next.js builds and serves it: pages of the server may import it, and its hooks are the client's", async (t) => {
-  const next = join(ROOT, "tests/nextjs");
-  await installPackages(next);
-  const app = project(t, "next", next);
+  const app = project(t, "next", import.meta.dirname);
+  await linkApp(app);
   const page = readFileSync(join(import.meta.dirname, "plain/page.tsx"), "utf8");
   app.write("app/job.tsx", `"use client";\n\n${page}`);
-  const bin = join(next, "node_modules/next/dist/bin/next");
-  const { status, said } = app.run("node", [bin, "build"], { NEXT_TELEMETRY_DISABLED: "1" });
+  const { status, said } = app.run("node", [NEXT, "build"], { NEXT_TELEMETRY_DISABLED: "1" });
   assert.equal(status, 0, said);
   const parts = new Parts();
   t.after(() => parts.stop());
   const port = await freePort(13_100, LOOPBACK);
   const log: string[] = [];
-  parts.start("Next.js", "node", [bin, "start", app.folder, "--hostname", LOOPBACK, "--port", String(port)], { ...environment(), NODE_ENV: "production" }, (line) => log.push(line));
+  parts.start("Next.js", "node", [NEXT, "start", app.folder, "--hostname", LOOPBACK, "--port", String(port)], { ...environment(), NODE_ENV: "production" }, (line) => log.push(line));
   const html = (path: string) =>
     eventually(`Next.js to answer ${path}\n${said}`, async () => {
       const answer = await fetch(`http://${LOOPBACK}:${port}${path}`).catch(() => undefined);

@@ -3,8 +3,10 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { APP, NEXT } from "../../../scripts/setup/app.mjs";
 import { environment, ROOT } from "../../../scripts/setup/environment.mjs";
+import { installPackages } from "../../../scripts/setup/folder-packages.mjs";
 
 /** Packs the client, built anew, into a folder, and returns the path of the archive. */
 export function pack(folder: string): { archive: string; files: string[] } {
@@ -14,14 +16,20 @@ export function pack(folder: string): { archive: string; files: string[] } {
   return { archive: join(folder, filename), files: files.map(({ path }) => path) };
 }
 
-/** A project that is new: the files of a folder beside this one, and nothing installed but the package. */
+/** What a folder may have beside its sources. */
+const NOT_SOURCES = ["node_modules", "package-lock.json", ".next", "next-env.d.ts", "tsconfig.tsbuildinfo"];
+
+/** A project that is new: the sources of a folder, and nothing installed but the package. */
 export class Project {
   readonly folder: string;
 
-  /** @param within the folder whose packages it also sees, if any */
+  /**
+   * @param files the folder, beside this file where it is not absolute
+   * @param within the folder whose packages it also sees, if any
+   */
   constructor(archive: string, files: string, within = tmpdir()) {
     this.folder = mkdtempSync(join(within, "packed-"));
-    cpSync(join(import.meta.dirname, files), this.folder, { recursive: true, filter: (path) => !path.includes("node_modules") });
+    cpSync(resolve(import.meta.dirname, files), this.folder, { recursive: true, filter: (path) => !NOT_SOURCES.includes(basename(path)) });
     this.write("package.json", { private: true, type: "module", dependencies: { "@towline/client": archive } });
     execFileSync("npm", ["install", "--offline", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: this.folder, env: environment(), stdio: "inherit" });
   }
@@ -48,4 +56,12 @@ export class Project {
   remove() {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+export { NEXT };
+
+/** Gives a project the packages of `examples/nextjs`. It has to be in the repository: Next.js follows no link out of the folder that it is told. */
+export async function linkApp(project: Project) {
+  await installPackages(APP);
+  project.link(APP, "next", "react", "react-dom", "jose", "ably", "maplibre-gl", "typescript", "@types/react", "@types/react-dom", "@types/node");
 }

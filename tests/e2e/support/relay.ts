@@ -14,14 +14,14 @@ export class Relay {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(port: number) {
+  private constructor(port: number, host: string) {
     this.#server = createServer((near) => {
       if (this.#mode === "cut") {
         this.broken += 1;
         near.destroy();
         return;
       }
-      const far = connect(port, "127.0.0.1");
+      const far = connect(port, host);
       near.on("data", (data) => far.write(data));
       far.on("data", (data) => {
         if (this.#mode === "open") near.write(data);
@@ -42,8 +42,8 @@ export class Relay {
   }
 
   /** Starts one that leads to a port of this machine. */
-  static async to(port: number): Promise<Relay> {
-    const relay = new Relay(port);
+  static async to(port: number, host = "127.0.0.1"): Promise<Relay> {
+    const relay = new Relay(port, host);
     relay.#server.listen(0, "127.0.0.1");
     await once(relay.#server, "listening");
     return relay;

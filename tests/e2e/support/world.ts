@@ -35,13 +35,14 @@ export class World {
   readonly ably: Ably;
   readonly url: string;
   readonly log: string[];
-  readonly #secret: string;
+  /** What the service's sessions are signed with. */
+  readonly secret: string;
 
   private constructor(ably: Ably, url: string, secret: string, log: string[]) {
     this.ably = ably;
     this.url = url;
     this.log = log;
-    this.#secret = secret;
+    this.secret = secret;
   }
 
   /**
@@ -73,7 +74,7 @@ export class World {
   /** A session token, as the platform's back end issues it at sign-in. */
   session({ role, sub = unique(role), jobs, seconds = 3600 }: Person): string {
     const exp = Math.floor(Date.now() / 1000) + seconds;
-    return sign({ sub, role, exp, ...(jobs && { jobs }) }, this.#secret);
+    return sign({ sub, role, exp, ...(jobs && { jobs }) }, this.secret);
   }
 
   get authUrl() {

@@ -7,7 +7,7 @@ import type { Site } from "./site.ts";
 import { Phone, type Tab } from "./visit.ts";
 
 /** Before any script of the page: a receiver that gives what the test says, by the page's own clock. */
-const RECEIVER = () => {
+export const RECEIVER = () => {
   const watches = new Map<number, PositionCallback>();
   let last = 0;
   const receiver = {

@@ -19,7 +19,7 @@ export interface How {
 }
 
 /** Before any script of the page: tells each text that is to be read in it, and lets the test hide the tab. */
-const ON_LOOKER = () => {
+export const ON_LOOKER = () => {
   let hidden = false;
   Object.defineProperties(Document.prototype, {
     hidden: { get: () => hidden },

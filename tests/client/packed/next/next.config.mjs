@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
 export default {
-  // Where `ably` and the types are.
-  turbopack: { root: join(import.meta.dirname, "../../..") },
+  // Where the packages are that are linked here.
+  turbopack: { root: join(import.meta.dirname, "../../../..") },
 };

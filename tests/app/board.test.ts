@@ -1,0 +1,200 @@
+// A dispatcher's board: what is amiss is seen and told once, a row and a marker are one, and a job is made without hurting another.
+
+import assert from "node:assert/strict";
+import { describe, test, type TestContext } from "node:test";
+import type { Job } from "@towline/client";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { eventually } from "../e2e/support/wait.ts";
+import { unique } from "../e2e/support/world.ts";
+import { App } from "./support/app.ts";
+import { Platform } from "./support/platform.ts";
+
+const DISPATCHER = "dora";
+
+const app = await App.start({ settings: { SILENT_AFTER_SECONDS: "2" } });
+const platform = new Platform(app.world);
+
+/** A page that is left while it says who is on duty. */
+const LEFT = /Ably: .* failing \d+ queued messages, err = \[e: Connection closed/;
+
+describe("the board", () => {
+  const visits = async (t: TestContext, options: BrowserContextOptions = {}) => {
+    const visit = await app.visit(t, options);
+    visit.announce(LEFT);
+    return visit;
+  };
+
+  const row = (page: Page, jobId: string) => page.locator(`[data-row="${jobId}"]`);
+  const alarm = (page: Page, jobId: string) => page.locator("li[data-kind]", { has: page.locator(`a[href="/board/${jobId}"]`) });
+  const order = (page: Page) => page.locator("[data-row]").evaluateAll((rows) => rows.map((one) => (one as HTMLElement).dataset.row));
+
+  test("shows the open jobs, what is amiss with them, and makes one, where no script runs", async (t) => {
+    const [waiting, mine] = [unique("job"), unique("made")];
+    await platform.register(waiting, null, { startsAt: Date.now() - 60_000 });
+    const visit = await visits(t, { javaScriptEnabled: false });
+    visit.announce(/\.js: csp$/);
+    await visit.signIn(DISPATCHER);
+    const { page } = await visit.open("/board");
+    assert.match(await row(page, waiting).innerText(), /Needs a driver/);
+    assert.match(await alarm(page, waiting).innerText(), /has begun, and has no driver/);
+    assert.match(await page.locator("section[aria-labelledby=map]").innerText(), /A map needs scripts\.\s+Each job’s page says where/);
+    assert.equal(await page.getByRole("switch").isVisible(), false, "nobody is on duty whose page cannot say so");
+
+    await page.goto(`/board?q=${waiting.slice(0, -1)}&show=live`);
+    assert.deepEqual(await order(page), []);
+    await page.goto(`/board?q=${waiting}&show=no_driver`);
+    assert.deepEqual(await order(page), [waiting]);
+
+    await page.locator("summary").click();
+    await page.getByLabel("Name").fill(mine);
+    await page.getByLabel("Latitude").fill("91");
+    await page.getByRole("button", { name: "Make the job" }).click();
+    assert.match(await page.locator("#new-lat-error").innerText(), /−90 to 90/);
+    assert.equal(await page.getByLabel("Name").inputValue(), mine, "nothing that was typed is lost");
+    await page.getByLabel("Latitude").fill("");
+    await page.getByRole("button", { name: "Make the job" }).click();
+    await page.getByText(`${mine} is on the board`).waitFor();
+    assert.equal((await platform.ask<Job>("GET", `/api/jobs/${mine}`)).driver, null);
+  });
+
+  test("makes a job that is in the list at once, and leaves one that exists as it is", async (t) => {
+    const [there, mine] = [unique("there"), unique("mine")];
+    await platform.register(there, "driver-01", { customers: ["eva"], dispatchId: "west" });
+    const visit = await visits(t);
+    await visit.signIn(DISPATCHER);
+    const tab = await visit.open("/board");
+    const { page } = tab;
+    await page.locator(".maplibregl-canvas").waitFor();
+    await page.locator("summary").click();
+    const make = () => page.getByRole("button", { name: "Make the job" }).click();
+
+    await page.getByLabel("Name").fill(there);
+    await page.getByLabel("Driver", { exact: true }).selectOption({ label: "Chidi" });
+    await page.getByLabel("Customers").fill("Ann, not an id");
+    await make();
+    await tab.reads("#new-job-error", /was, a job of this name/);
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "new-job", "whoever types goes on where it is wrong");
+    const kept = await platform.ask<Job>("GET", `/api/jobs/${there}`);
+    assert.deepEqual([kept.version, kept.driver, kept.customers, kept.dispatchId], [1, "driver-01", ["eva"], "west"]);
+
+    await page.getByLabel("Name").fill(mine);
+    await make();
+    await tab.reads("#new-customers-error", /blank/);
+    assert.equal(await page.getByLabel("Driver", { exact: true }).inputValue(), "driver-03");
+    await page.getByLabel("Customers").fill("Ann, auth0|7");
+    // Sooner than the list is asked for by itself.
+    const asked = page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/board"));
+    const said = await page.locator("details [role=status]").elementHandle();
+    await make();
+    await asked;
+    await row(page, mine).waitFor({ timeout: 4_000 });
+    const made = await platform.ask<Job>("GET", `/api/jobs/${mine}`);
+    assert.deepEqual([made.driver, made.customers], ["driver-03", ["ann", "auth0|7"]]);
+    assert.notEqual(await page.getByLabel("Name").inputValue(), mine, "the next one is another");
+    assert.equal(await page.getByLabel("Driver", { exact: true }).inputValue(), "");
+    assert.equal(await page.evaluate(() => document.activeElement?.tagName), "SUMMARY", "whoever has made it goes on from there");
+    assert.equal(await said!.evaluate((one) => one.isConnected && one.textContent), `${mine} is on the board.`, "said where a reader listens already");
+  });
+
+  test("tells a silence once, has it first, and forgets it once the driver is heard of", async (t) => {
+    const [mute, other] = [unique("z-mute"), unique("a-other")];
+    await Promise.all([platform.register(mute, "driver-04"), platform.register(other, null)]);
+    await platform.fix(mute, "driver-04");
+    const visit = await visits(t);
+    await visit.signIn(DISPATCHER);
+    const tab = await visit.open("/board");
+    const { page } = tab;
+    const status = page.locator("section[aria-labelledby=alarms] [role=status]");
+    await tab.reads(row(page, mute), /Dalia, Not heard of/);
+    const ids = await order(page);
+    assert.ok(ids.indexOf(mute) < ids.indexOf(other), "what is amiss stands first");
+    await tab.reads(status, `${mute}: Dalia is not heard of`);
+    assert.equal(await alarm(page, mute).count(), 1);
+
+    await alarm(page, mute).getByRole("button", { name: /Dismiss/ }).click();
+    await eventually("the alarm to go", async () => ((await alarm(page, mute).count()) === 0 ? true : undefined));
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "alarms", "whoever has dismissed it goes on from there");
+
+    await platform.fix(mute, "driver-04");
+    await tab.reads(row(page, mute), /Dalia, Live/);
+    await tab.reads(row(page, mute), /Dalia, Not heard of/);
+    await alarm(page, mute).waitFor();
+    assert.equal(await alarm(page, mute).count(), 1, "another silence is another alarm");
+    await alarm(page, mute).getByRole("link").click();
+    await page.waitForURL(`**/board/${mute}`);
+  });
+
+  test("has the others on the map where one job is not answered", async (t) => {
+    const [stuck, there] = [unique("stuck"), unique("there")];
+    await Promise.all([stuck, there].map((jobId) => platform.register(jobId, "driver-07")));
+    await platform.fix(there, "driver-07");
+    const visit = await visits(t);
+    await visit.signIn(DISPATCHER);
+    await visit.context.route(`**/api/jobs/${stuck}/location`, () => {});
+    const { page } = await visit.open("/board");
+    await page.locator(`[role="img"][data-job="${there}"]`).waitFor();
+    assert.match(await row(page, stuck).innerText(), /Loading|Not heard of/);
+  });
+
+  test("a row brings its vehicle to the middle of the map, and a marker its row into view", async (t) => {
+    const jobs = await Promise.all(
+      Array.from({ length: 30 }, async (_, n) => {
+        const jobId = unique(`m${String(n).padStart(2, "0")}`);
+        await platform.register(jobId, "driver-05");
+        await platform.fix(jobId, "driver-05", 10 + n / 10);
+        return jobId;
+      }),
+    );
+    t.after(() => Promise.all(jobs.map((jobId) => platform.ask("POST", `/api/jobs/${jobId}/close`, { reason: "done" }))));
+    const [first, last] = [jobs[0]!, jobs.at(-1)!];
+    const visit = await visits(t);
+    await visit.signIn(DISPATCHER);
+    const tab = await visit.open("/board");
+    const { page } = tab;
+    // So that only these are in the list and on the map.
+    await page.getByRole("searchbox").fill("Emil");
+    const marker = (jobId: string) => page.locator(`[role="img"][data-job="${jobId}"]`);
+    await marker(last).waitFor();
+
+    const selected = async (jobId: string) => {
+      await eventually(`${jobId} to be chosen`, async () => ((await row(page, jobId).getAttribute("data-selected")) === "true" ? true : undefined));
+      assert.equal(await page.locator('[data-selected="true"][data-row]').count(), 1);
+      assert.equal(await row(page, jobId).getByRole("button").getAttribute("aria-pressed"), "true");
+      await page.locator(`[data-job="${jobId}"][data-selected="true"]`).waitFor();
+    };
+    await row(page, first).getByRole("button").focus();
+    for (const key of ["End", "Home", "ArrowDown", "ArrowDown", "ArrowUp", "Enter"]) await page.keyboard.press(key);
+    const chosen = (await order(page))[1]!;
+    await selected(chosen);
+    const middle = 10 + jobs.indexOf(chosen) / 10;
+    await eventually("the map to have it in the middle", async () => {
+      const [, lat] = (await page.locator("[data-view]").getAttribute("data-view"))!.split(",").map(Number);
+      return Math.abs(lat! - middle) < 0.01 ? true : undefined;
+    });
+
+    await page.getByRole("button", { name: "Show all" }).click();
+    const far = (await order(page)).at(-1)!;
+    await marker(far).dispatchEvent("click");
+    await selected(far);
+    await eventually("its row to be in view", () => row(page, far).evaluate((one) => {
+      const { top, bottom } = one.getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight ? true : undefined;
+    }));
+  });
+
+  test("has whoever is on duty, and what they are notified of leads to its job", async (t) => {
+    const job = unique("note");
+    await platform.register(job, "driver-06");
+    const [visit, other] = await Promise.all([visits(t), visits(t)]);
+    await Promise.all([visit.signIn(DISPATCHER), other.signIn("dmitri")]);
+    const [tab] = await Promise.all([visit.open("/board"), other.open("/board")]);
+    const { page } = tab;
+    await tab.reads("section[aria-labelledby=duty]", /Dmitri[^]*Dora/);
+    await page.getByRole("switch", { name: "On duty", checked: true }).click();
+    await tab.reads("section[aria-labelledby=duty]", /^(?![^]*Dora)/);
+    await page.getByRole("switch", { name: "On duty", checked: false }).click();
+    await tab.reads("section[aria-labelledby=duty]", /Dora/);
+    await platform.ask("POST", `/api/users/${DISPATCHER}/notifications`, { id: unique("n"), type: "job.assigned", entityId: job, version: 1 });
+    await tab.reads(page.locator("li[data-kind=notification]"), new RegExp(`${job}[^]*You take part in it`));
+  });
+});
