@@ -17,8 +17,11 @@ import { ABLY_API_KEY, SESSION_SECRET } from "../workerd.mjs";
 
 const FIRST_PORT = 18_900;
 
-/** @param {Pick<Options, "towline" | "mode" | "limits"> & Partial<Options>} options */
-export async function setStage({ towline, mode, publishers, requestsPerSecond, limits }) {
+/**
+ * @param {Pick<Options, "towline" | "mode" | "limits"> & Partial<Options>} options
+ * @param {Record<string, string>} [more] settings of the service
+ */
+export async function setStage({ towline, mode, publishers, requestsPerSecond, limits }, more = {}) {
   const binary = await buildLocalAbly();
   const bundle = towline ?? (await bundleWorker());
   if (mode === "batched" && !classesIn(bundle).includes("Publisher")) throw new Failure("This build has no publishers, so no batched mode.");
@@ -41,6 +44,7 @@ export async function setStage({ towline, mode, publishers, requestsPerSecond, l
     ABLY_PUBLISHING: mode,
     ...(publishers && { ABLY_PUBLISHERS: publishers }),
     ...(requestsPerSecond && { ABLY_REQUESTS_PER_SECOND: requestsPerSecond }),
+    ...more,
   };
   cpSync(bundle, join(dir, "worker"), { recursive: true });
   const port = await freePort(FIRST_PORT, LOOPBACK, [ablyPort]);
