@@ -70,7 +70,7 @@ const isInView = (page: Page, job: string) =>
 const brightness = async (page: Page) => (await commonestColour(page.locator("[data-view]"))).green;
 
 test("a trail goes on across 180°, and not back round the world", async () => {
-  const { onFrom } = await loadModules<{ onFrom(from: number, lng: number): number }>('export { onFrom } from "./map/ground";');
+  const { onFrom } = await loadModules<{ onFrom(from: number, lng: number): number }>('export { onFrom } from "./map/spot";');
   const lngs = [[179.9, -179.9], [-179.9, 179.9], [16, 17], [-100, 75], [541, -179]] as const;
   assert.deepEqual(lngs.map(([from, lng]) => onFrom(from, lng).toFixed(1)), ["180.1", "-180.1", "17.0", "75.0", "541.0"]);
 });

@@ -4,10 +4,11 @@ import { glide } from "@towline/client";
 import { LngLatBounds, Map as MapLibre, Marker, NavigationControl, ScaleControl, setWorkerUrl } from "maplibre-gl";
 import "maplibre-gl/dist/maplibre-gl.css";
 import { follow } from "./follow";
-import { ground, onFrom } from "./ground";
+import { ground } from "./ground";
 import { flag, here, type Mark, mark, METRE, pixelsAMetre } from "./marks";
 import { plain, TILES } from "./style";
-import type { Drawing, Spot, Told, Vehicle } from "./types";
+import { onFrom, type Spot } from "./spot";
+import type { Drawing, Told, Vehicle } from "./types";
 
 setWorkerUrl(new URL("maplibre-gl/dist/maplibre-gl-worker.mjs", import.meta.url).href);
 
@@ -126,9 +127,11 @@ export function draw(container: HTMLElement, told: Told): Drawing {
         marks.get(vehicle.jobId)?.mark.show(vehicle, vehicle.jobId === selected);
         gliding.move(vehicle.jobId, vehicle.position);
       }
-      const before = placed;
-      placed = vehicles.flatMap(({ jobId, position }) => (position ? [jobId] : [])).sort().join();
-      if (fitsEach && fitted && !isMoved && placed !== before) fit();
+      if (fitsEach) {
+        const before = placed;
+        placed = vehicles.flatMap(({ jobId, position }) => (position ? [jobId] : [])).sort().join();
+        if (fitted && !isMoved && placed !== before) fit();
+      }
       firstFit();
     },
     trail(points) {

@@ -1,7 +1,7 @@
 // A vehicle that is kept in view, until somebody moves the map by themselves.
 
 import type { Map as MapLibre } from "maplibre-gl";
-import type { Spot } from "./types";
+import type { Spot } from "./spot";
 
 export interface Follow {
   /** Whom to follow from now on, and where that is, if it is known. */

@@ -4,10 +4,8 @@
 import type { TrailPoint } from "@towline/client";
 import type { LineString } from "geojson";
 import type { GeoJSONSource, Map as MapLibre } from "maplibre-gl";
+import { onFrom } from "./spot";
 import { colour, COLOURS, GRID, grid, TILES, TRAIL, trailLayers } from "./style";
-
-/** A longitude as it is counted on from another: from 179° on to 181°, and not back round the world to -179°. */
-export const onFrom = (from: number, lng: number) => lng + 360 * Math.round((from - lng) / 360);
 
 export interface Ground {
   /** The trail, as it is drawn. */

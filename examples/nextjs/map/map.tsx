@@ -4,7 +4,8 @@ import type { TrailPoint } from "@towline/client";
 import { useEffect, useRef, useState } from "react";
 import { idle } from "./idle";
 import styles from "./map.module.css";
-import type { Drawing, Spot, Vehicle } from "./types";
+import type { Spot } from "./spot";
+import type { Drawing, Vehicle } from "./types";
 
 export interface MapProps {
   vehicles: readonly Vehicle[];

@@ -1,10 +1,5 @@
 import type { Position, Status, TrailPoint } from "@towline/client";
-
-/** A place on earth, WGS 84, in degrees. */
-export interface Spot {
-  lat: number;
-  lng: number;
-}
+import type { Spot } from "./spot";
 
 /** What is drawn of a job. The same object is the same vehicle at the same place. */
 export interface Vehicle {

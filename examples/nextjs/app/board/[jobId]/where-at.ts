@@ -1,6 +1,7 @@
 // Where a vehicle was at a time, as far as its trail tells.
 
 import type { TrailPoint } from "@towline/client";
+import { onFrom } from "@/map/spot";
 
 export interface WhereAt {
   lat: number;
@@ -37,13 +38,14 @@ export function whereAt(points: readonly TrailPoint[], time: number): WhereAt | 
   const { lat, lng, capturedAt } = from;
   if (a === undefined || b === undefined || b.capturedAt - a.capturedAt > GAP || time > b.capturedAt) return { lat, lng, capturedAt };
   const seconds = (b.capturedAt - a.capturedAt) / 1_000;
+  const along = onFrom(a.lng, b.lng) - a.lng;
   const north = (b.lat - a.lat) * METRES_A_DEGREE;
-  const east = ((((b.lng - a.lng + 540) % 360) - 180) * Math.cos((a.lat * Math.PI) / 180)) * METRES_A_DEGREE;
+  const east = along * Math.cos((a.lat * Math.PI) / 180) * METRES_A_DEGREE;
   const metres = Math.hypot(north, east);
   const part = seconds > 0 ? (time - a.capturedAt) / 1_000 / seconds : 1;
   return {
     lat: a.lat + (b.lat - a.lat) * part,
-    lng: a.lng + (((b.lng - a.lng + 540) % 360) - 180) * part,
+    lng: a.lng + along * part,
     ...(metres > 1 && { heading: ((Math.atan2(east, north) * 180) / Math.PI + 360) % 360 }),
     ...(seconds > 0 && { speed: metres / seconds }),
     capturedAt: time,

@@ -1,4 +1,4 @@
-import { kmh } from "@/app/jobs/[jobId]/facts";
+import { kmh } from "@/ui/measures";
 
 /** @param speed metres a second */
 export const pace = (speed: number) => (speed < 0.8 ? "standing" : kmh(speed));

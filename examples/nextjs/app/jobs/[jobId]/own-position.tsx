@@ -1,7 +1,7 @@
 "use client";
 
 import { useCallback, useEffect, useState } from "react";
-import type { Spot } from "@/map/types";
+import type { Spot } from "@/map/spot";
 import styles from "./card.module.css";
 
 /** Where whoever looks is: once they have asked for it, in this page alone. It is sent nowhere and kept nowhere. */
