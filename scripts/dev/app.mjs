@@ -2,10 +2,9 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { APP, NEXT, RUNNING } from "../setup/app.mjs";
 import { environment } from "../setup/environment.mjs";
-import { Failure } from "../setup/steps.mjs";
+import { answers } from "./answers.mjs";
 
 /** How long it may take until it answers. */
 const READY_MS = 30_000;
@@ -39,9 +38,6 @@ export async function startApp(parts, { port, towline, sessionSecret, ably }) {
   const part = parts.start("The app", "node", [NEXT, "start", APP, "--hostname", "localhost", "--port", String(port)], env, () => {});
   // By its name: at 127.0.0.1 a browser would keep other cookies.
   const url = `http://localhost:${port}`;
-  for (const end = Date.now() + READY_MS; Date.now() < end && !parts.stopping.aborted; await delay(100)) {
-    const status = await fetch(`${url}/sign-in`, { signal: AbortSignal.timeout(5_000) }).then((answer) => answer.status, () => undefined);
-    if (status === 200) return { ...part, url };
-  }
-  throw new Failure(`The app did not answer within ${READY_MS / 1000} s at ${url}.`);
+  await answers(`${url}/sign-in`, "The app", parts.stopping, READY_MS);
+  return { ...part, url };
 }

@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { environment } from "../setup/environment.mjs";
 import { Failure, log } from "../setup/steps.mjs";
+import { answers } from "./answers.mjs";
 import { ABLY_PORT, clone, STATE, writePrivate } from "./clone.mjs";
 import { ablyAddress } from "./facts.mjs";
 import { forward } from "./forward.mjs";
 import { freePort, LOOPBACK } from "./ports.mjs";
 import { DEVELOPMENT, wranglerArguments, wranglerEnvironment } from "./service.mjs";
 import { sessions } from "./session.mjs";
+
 
 /** How long a part may take until it answers. */
 const READY_MS = 60_000;
@@ -57,7 +59,7 @@ export async function bringUp(parts, { host, port: wanted, key, localAbly, setti
   );
   if (inNetwork) await forward({ host, port }, wranglerPort, parts.stopping);
   const url = `http://${host === "0.0.0.0" ? LOOPBACK : host}:${port}`;
-  await answers(`${url}/healthz`, "The service", parts.stopping);
+  await answers(`${url}/healthz`, "The service", parts.stopping, READY_MS);
 
   const facts = {
     url,
@@ -124,22 +126,6 @@ export function listening(line) {
   } catch {
     return undefined;
   }
-}
-
-/**
- * Waits until a URL answers 200.
- * @param {string} url
- * @param {string} who
- * @param {AbortSignal} stopping
- */
-async function answers(url, who, stopping) {
-  for (const end = Date.now() + READY_MS; Date.now() < end && !stopping.aborted; ) {
-    const signal = AbortSignal.any([stopping, AbortSignal.timeout(5_000)]);
-    const status = await fetch(url, { signal }).then((response) => response.status, () => undefined);
-    if (status === 200) return;
-    await delay(200, undefined, { signal: stopping });
-  }
-  throw new Failure(`${who} did not answer within ${READY_MS / 1000} s at ${url}.`);
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runs } from "../dev/processes.mjs";
 import { buildClient } from "./client.mjs";
 import { environment, ROOT } from "./environment.mjs";
 import { installPackages } from "./folder-packages.mjs";
@@ -13,24 +14,17 @@ export const APP = join(ROOT, "examples", "nextjs");
 export const NEXT = join(APP, "node_modules", "next", "dist", "bin", "next");
 
 const INPUTS = ["examples/nextjs", "clients/typescript/src", "clients/typescript/package.json", "clients/typescript/tsconfig.build.json"];
-/** What building makes, and what Next.js writes beside its sources. */
-const NOT_INPUTS = ["node_modules", ".next", "next-env.d.ts", "tsconfig.tsbuildinfo"].map((name) => `examples/nextjs/${name}`);
+/** What building makes, what Next.js writes beside its sources, and what is there to be read. */
+const NOT_INPUTS = ["node_modules", ".next", "next-env.d.ts", "tsconfig.tsbuildinfo", "recipes", "README.md", ".env.example"].map((name) => `examples/nextjs/${name}`);
 /** Says what the build was made from. */
 const STAMP = join(APP, ".next", "towline-inputs");
 
 /** A file for each process that has started the app as it is built: by its process id. */
 export const RUNNING = join(ROOT, "out", "app-running");
 
-/** Whether somebody runs it. Files of those that have been killed do not count. */
+/** Whether somebody else runs it. Files of those that have been killed do not count. */
 function isRunning() {
-  if (!existsSync(RUNNING)) return false;
-  return readdirSync(RUNNING).some((pid) => {
-    try {
-      return Number(pid) !== process.pid && process.kill(Number(pid), 0);
-    } catch {
-      return false;
-    }
-  });
+  return existsSync(RUNNING) && readdirSync(RUNNING).some((pid) => Number(pid) !== process.pid && runs(Number(pid), "node"));
 }
 
 /** Builds it where it is not up to date. */
