@@ -1,9 +1,9 @@
 // A dispatcher's board: what is amiss is seen and told once, a row and a marker are one, and a job is made without hurting another.
 
 import assert from "node:assert/strict";
-import { describe, test, type TestContext } from "node:test";
+import { describe, test } from "node:test";
 import type { Job } from "@towline/client";
-import type { BrowserContextOptions, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { eventually } from "../e2e/support/wait.ts";
 import { unique } from "../e2e/support/world.ts";
 import { App } from "./support/app.ts";
@@ -14,16 +14,7 @@ const DISPATCHER = "dora";
 const app = await App.start({ settings: { SILENT_AFTER_SECONDS: "2" } });
 const platform = new Platform(app.world);
 
-/** A page that is left while it says who is on duty. */
-const LEFT = /Ably: .* failing \d+ queued messages, err = \[e: Connection closed/;
-
 describe("the board", () => {
-  const visits = async (t: TestContext, options: BrowserContextOptions = {}) => {
-    const visit = await app.visit(t, options);
-    visit.announce(LEFT);
-    return visit;
-  };
-
   const row = (page: Page, jobId: string) => page.locator(`[data-row="${jobId}"]`);
   const alarm = (page: Page, jobId: string) => page.locator("li[data-kind]", { has: page.locator(`a[href="/board/${jobId}"]`) });
   const order = (page: Page) => page.locator("[data-row]").evaluateAll((rows) => rows.map((one) => (one as HTMLElement).dataset.row));
@@ -31,7 +22,7 @@ describe("the board", () => {
   test("shows the open jobs, what is amiss with them, and makes one, where no script runs", async (t) => {
     const [waiting, mine] = [unique("job"), unique("made")];
     await platform.register(waiting, null, { startsAt: Date.now() - 60_000 });
-    const visit = await visits(t, { javaScriptEnabled: false });
+    const visit = await app.visit(t, { javaScriptEnabled: false });
     visit.announce(/\.js: csp$/);
     await visit.signIn(DISPATCHER);
     const { page } = await visit.open("/board");
@@ -60,7 +51,7 @@ describe("the board", () => {
   test("makes a job that is in the list at once, and leaves one that exists as it is", async (t) => {
     const [there, mine] = [unique("there"), unique("mine")];
     await platform.register(there, "driver-01", { customers: ["eva"], dispatchId: "west" });
-    const visit = await visits(t);
+    const visit = await app.visit(t);
     await visit.signIn(DISPATCHER);
     const tab = await visit.open("/board");
     const { page } = tab;
@@ -100,7 +91,7 @@ describe("the board", () => {
     const [mute, other] = [unique("z-mute"), unique("a-other")];
     await Promise.all([platform.register(mute, "driver-04"), platform.register(other, null)]);
     await platform.fix(mute, "driver-04");
-    const visit = await visits(t);
+    const visit = await app.visit(t);
     await visit.signIn(DISPATCHER);
     const tab = await visit.open("/board");
     const { page } = tab;
@@ -128,7 +119,7 @@ describe("the board", () => {
     const [stuck, there] = [unique("stuck"), unique("there")];
     await Promise.all([stuck, there].map((jobId) => platform.register(jobId, "driver-07")));
     await platform.fix(there, "driver-07");
-    const visit = await visits(t);
+    const visit = await app.visit(t);
     await visit.signIn(DISPATCHER);
     await visit.context.route(`**/api/jobs/${stuck}/location`, () => {});
     const { page } = await visit.open("/board");
@@ -147,7 +138,7 @@ describe("the board", () => {
     );
     t.after(() => Promise.all(jobs.map((jobId) => platform.ask("POST", `/api/jobs/${jobId}/close`, { reason: "done" }))));
     const [first, last] = [jobs[0]!, jobs.at(-1)!];
-    const visit = await visits(t);
+    const visit = await app.visit(t);
     await visit.signIn(DISPATCHER);
     const tab = await visit.open("/board");
     const { page } = tab;
@@ -185,7 +176,7 @@ describe("the board", () => {
   test("has whoever is on duty, and what they are notified of leads to its job", async (t) => {
     const job = unique("note");
     await platform.register(job, "driver-06");
-    const [visit, other] = await Promise.all([visits(t), visits(t)]);
+    const [visit, other] = await Promise.all([app.visit(t), app.visit(t)]);
     await Promise.all([visit.signIn(DISPATCHER), other.signIn("dmitri")]);
     const [tab] = await Promise.all([visit.open("/board"), other.open("/board")]);
     const { page } = tab;

@@ -34,9 +34,6 @@ const ON_DEVICE = () => {
 
 declare const device: { watches: Set<number>; locks: number };
 
-/** What Ably's client says on a page that is closed while it tells that its driver is on duty. */
-const LEAVING = /Ably: ConnectionManager\.failQueuedMessages\(\): .* code=80017/;
-
 /** What a receiver says. */
 interface Received {
   latitude: number;
@@ -59,7 +56,6 @@ export class Phone {
   /** One whose owner allows the page everything, unless they do not. */
   static async of(t: TestContext, app: App, permissions = ["geolocation", "screen-wake-lock"]): Promise<Phone> {
     const visit = await app.visit(t, { permissions, viewport: { width: 390, height: 844 } });
-    visit.announce(LEAVING);
     await visit.context.addInitScript(ON_DEVICE);
     const phone = new Phone(visit, app);
     t.after(() => phone.open());
