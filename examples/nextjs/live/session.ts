@@ -1,10 +1,12 @@
 // What an open page asks of `/session`.
 
+import { post } from "./post";
+
 let isEnding = false;
 
 /** Asks for another session with Towline, where the one that it was asked with is over. Where nobody is signed in any more, the page goes to where one does. */
 export async function renewSession() {
-  const { status } = await fetch("/session", { method: "POST" });
+  const { status } = await post("/session");
   // Whoever signs out here is on their way there.
   if (status === 401 && !isEnding) location.reload();
 }
@@ -12,7 +14,7 @@ export async function renewSession() {
 export async function endSession() {
   isEnding = true;
   try {
-    await fetch("/session/sign-out", { method: "POST", redirect: "manual" });
+    await post("/session/sign-out");
   } catch (error) {
     isEnding = false;
     throw error;

@@ -4,7 +4,7 @@ import "server-only";
 import { auth, clerkClient } from "@clerk/nextjs/server";
 import { cookies } from "next/headers";
 import { type Guest, guest } from "./guest";
-import type { Role, User } from "./people";
+import type { Role, User } from "./user";
 
 declare global {
   /** What Clerk's dashboard puts into session tokens. `metadata` is `user.public_metadata`, which users cannot edit. */
