@@ -4,7 +4,7 @@
 import "server-only";
 import { cookies } from "next/headers";
 import { cookieOptions } from "./cookie";
-import type { User } from "./people";
+import type { User } from "./user";
 
 const COOKIE = "driver";
 

@@ -6,7 +6,8 @@ import { cookies } from "next/headers";
 import { cookieOptions } from "./cookie";
 import { type Guest, guest } from "./guest";
 import { claims, sign } from "./jwt";
-import { person, type User } from "./people";
+import { person } from "./people";
+import type { User } from "./user";
 
 const COOKIE = "signed-in";
 

@@ -5,8 +5,6 @@ import "server-only";
 import people from "./people.json";
 import type { Role, User } from "./user";
 
-export type { Role, User };
-
 const byId = new Map(Object.entries(people).map(([id, { role, name }]) => [id, { id, role: role as Role, name }]));
 
 export const PEOPLE: readonly User[] = [...byId.values()];

@@ -9,7 +9,7 @@ import { nameDriver } from "./driver-cookie";
 import { forgetGuest, type Guest, rememberGuest } from "./guest";
 import { forget, identify } from "./identity";
 import { claims, sign } from "./jwt";
-import type { Role, User } from "./people";
+import type { Role, User } from "./user";
 
 /** Towline's `SESSION_COOKIE`. */
 export const COOKIE = "session";

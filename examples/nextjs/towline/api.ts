@@ -1,7 +1,8 @@
 // Towline, asked by this server for whoever is signed in.
 
 import "server-only";
-import type { FirstState, Job, JobList, OpenJob, Problem } from "@towline/client";
+import type { FirstState, Job, OpenJob, Problem } from "@towline/client";
+import { towlineUrl } from "./url";
 
 /** What Towline has answered; `problem.type` ends in its name. `next`: of a trail, the place after which its next page begins. */
 export type Answer<T> = { ok: true; body: T; etag: string | null; next: string | undefined } | { ok: false; status: number; name: string; problem: Problem | undefined; body: unknown };
@@ -15,15 +16,14 @@ export interface Ask {
 
 /** Asks Towline. Where it cannot be reached the answer has `status` 503 and the name `unreachable`: a page says so, and stays up. */
 export async function ask<T>(token: string, path: `/api/${string}`, { method = "GET", body, ifMatch }: Ask = {}): Promise<Answer<T>> {
-  const { TOWLINE_URL } = process.env;
-  if (!TOWLINE_URL) throw new Error("TOWLINE_URL is not set: where Towline is, such as http://127.0.0.1:8787");
+  const url = towlineUrl() + path;
   const headers: Record<string, string> = { authorization: `Bearer ${token}` };
   if (ifMatch !== undefined) headers["if-match"] = ifMatch;
   let answer: Response;
   let value: unknown;
   try {
     const sent = body === undefined ? null : JSON.stringify(body);
-    answer = await fetch(TOWLINE_URL + path, { method, headers, body: sent, cache: "no-store", signal: AbortSignal.timeout(10_000) });
+    answer = await fetch(url, { method, headers, body: sent, cache: "no-store", signal: AbortSignal.timeout(10_000) });
     const text = await answer.text();
     value = /json/.test(answer.headers.get("content-type") ?? "") ? JSON.parse(text) : text;
   } catch {
@@ -43,17 +43,20 @@ export const firstState = (token: string, jobId: string) => ask<FirstState>(toke
 
 export const job = (token: string, jobId: string) => ask<Job>(token, `/api/jobs/${segment(jobId)}`);
 
-/** The jobs of a driver or a customer. */
-export const myJobs = (token: string) => ask<{ jobs: Job[]; next: string | null }>(token, "/api/jobs?mine");
-
-/** Every open job, page by page; what is known of them where a page fails. */
-export async function openJobs(token: string): Promise<{ jobs: OpenJob[]; isWhole: boolean }> {
-  const jobs: OpenJob[] = [];
+/** A list of jobs, page by page; what is known of it where a page fails. */
+async function all<T>(token: string, path: `/api/jobs?${string}`): Promise<{ jobs: T[]; isWhole: boolean }> {
+  const jobs: T[] = [];
   for (let next: string | null = ""; next !== null; ) {
-    const answer: Answer<JobList> = await ask<JobList>(token, `/api/jobs?state=open&limit=100${next && `&after=${encodeURIComponent(next)}`}`);
+    const answer: Answer<{ jobs: T[]; next: string | null }> = await ask(token, `${path}${next && `&after=${encodeURIComponent(next)}`}`);
     if (!answer.ok) return { jobs, isWhole: false };
     jobs.push(...answer.body.jobs);
     next = answer.body.next;
   }
   return { jobs, isWhole: true };
 }
+
+/** The open jobs of a driver or a customer. */
+export const ownJobs = (token: string) => all<Job>(token, "/api/jobs?mine");
+
+/** Every open job. */
+export const openJobs = (token: string) => all<OpenJob>(token, "/api/jobs?state=open&limit=100");

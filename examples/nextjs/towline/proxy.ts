@@ -2,18 +2,17 @@
 
 import { decodeJwt } from "jose";
 import { type NextRequest, NextResponse } from "next/server";
+import { towlineUrl } from "./url";
 
 /** Leads a request below `/api` to Towline. */
 export function toTowline(request: NextRequest): NextResponse {
-  const { TOWLINE_URL } = process.env;
-  if (!TOWLINE_URL) throw new Error("TOWLINE_URL is not set: where Towline is, such as http://127.0.0.1:8787");
   const headers = new Headers(request.headers);
   // Of this site's cookies Towline gets its own, and a session only by that.
   const session = lasting(request.cookies.get("session")?.value);
   headers.delete("authorization");
   headers.delete("cookie");
   if (session !== undefined) headers.set("cookie", `session=${session}`);
-  return NextResponse.rewrite(new URL(request.nextUrl.pathname + request.nextUrl.search, TOWLINE_URL), { request: { headers } });
+  return NextResponse.rewrite(new URL(request.nextUrl.pathname + request.nextUrl.search, towlineUrl()), { request: { headers } });
 }
 
 /**

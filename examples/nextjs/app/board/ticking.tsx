@@ -5,22 +5,7 @@
 import { type JobSnapshot, ageMs } from "@towline/client";
 import { useTowline } from "@towline/client/react";
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-
-const ticks = new Set<() => void>();
-let timer: ReturnType<typeof setInterval> | undefined;
-
-function eachSecond(tick: () => void) {
-  ticks.add(tick);
-  timer ??= setInterval(() => {
-    for (const call of [...ticks]) call();
-  }, 1_000);
-  return () => {
-    ticks.delete(tick);
-    if (ticks.size > 0) return;
-    clearInterval(timer);
-    timer = undefined;
-  };
-}
+import { eachSecond } from "@/ui/time";
 
 export interface Times {
   /** The service's clock, Unix milliseconds. */

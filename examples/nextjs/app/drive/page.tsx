@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
 import { signedIn } from "@/session/session";
-import { myJobs } from "@/towline/api";
+import { ownJobs } from "@/towline/api";
 import { Page } from "@/ui/page";
 import { Drive } from "./drive";
 
@@ -8,13 +8,13 @@ export const metadata: Metadata = { title: "Drive" };
 
 export default async function DrivePage() {
   const session = await signedIn("/drive", "driver");
-  const answer = await myJobs(session.token);
+  const { jobs, isWhole } = await ownJobs(session.token);
   return (
     <Page session={session} title="Drive">
       <noscript>
         <p className="notice">This page needs JavaScript: without it, it cannot know where you are.</p>
       </noscript>
-      <Drive user={session.user.id} initial={answer.ok ? answer.body.jobs : undefined} />
+      <Drive user={session.user.id} initial={isWhole ? jobs : undefined} />
     </Page>
   );
 }

@@ -2,6 +2,7 @@
 
 import type { DriverState } from "@towline/client/driver";
 import { useState, useSyncExternalStore } from "react";
+import { eachSecond } from "@/ui/time";
 import styles from "./drive.module.css";
 import { Allowing } from "./limits";
 import type { Reception } from "./receiver";
@@ -10,14 +11,9 @@ import { isRough, position, queue, type Said, SCREEN } from "./words";
 
 const SIGNS: Record<Said["tone"], string> = { good: "✓", muted: "…", warn: "!", bad: "✕" };
 
-function everySecond(tick: () => void) {
-  const timer = setInterval(tick, 1_000);
-  return () => clearInterval(timer);
-}
-
 /** By the device's clock, as all that a phone says of itself; in whole seconds. */
 function useNow(): number {
-  return useSyncExternalStore(everySecond, () => Math.floor(Date.now() / 1_000) * 1_000, () => 0);
+  return useSyncExternalStore(eachSecond, () => Math.floor(Date.now() / 1_000) * 1_000, () => 0);
 }
 
 interface PhoneCardProps {

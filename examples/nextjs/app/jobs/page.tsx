@@ -3,12 +3,12 @@ import type { Metadata } from "next";
 import Link from "next/link";
 import { redirect } from "next/navigation";
 import { signedIn } from "@/session/session";
-import { ownJobs } from "@/towline/own-jobs";
+import { ownJobs } from "@/towline/api";
 import { jobName } from "@/ui/job-name";
 import { Page } from "@/ui/page";
 import { SHORT, SIGNS, listed } from "@/ui/status";
 import styles from "./jobs.module.css";
-import { Fresh } from "./fresh";
+import { Fresh } from "@/live/fresh";
 
 export const metadata: Metadata = { title: "Your jobs" };
 

@@ -1,7 +1,7 @@
 import type { Metadata } from "next";
 import Link from "next/link";
 import { notFound } from "next/navigation";
-import { Fresh } from "@/app/jobs/fresh";
+import { Fresh } from "@/live/fresh";
 import { isLink, madeAt } from "@/session/link-id";
 import { PEOPLE } from "@/session/people";
 import { signedIn } from "@/session/session";

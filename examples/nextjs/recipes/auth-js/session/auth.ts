@@ -2,7 +2,8 @@
 
 import "server-only";
 import type { NextAuthOptions } from "next-auth";
-import { person, type User } from "./people";
+import { person } from "./people";
+import type { User } from "./user";
 
 declare module "next-auth" {
   interface Session {

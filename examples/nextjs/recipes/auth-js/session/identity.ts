@@ -5,7 +5,7 @@ import { getServerSession } from "next-auth";
 import { cookies } from "next/headers";
 import { options } from "./auth";
 import { type Guest, guest } from "./guest";
-import type { User } from "./people";
+import type { User } from "./user";
 
 /** Who has signed in in this browser, or has opened a link. */
 export async function identify(): Promise<User | Guest | undefined> {

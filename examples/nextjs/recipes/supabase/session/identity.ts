@@ -3,7 +3,7 @@
 import "server-only";
 import { cookies } from "next/headers";
 import { type Guest, guest } from "./guest";
-import type { Role, User } from "./people";
+import type { Role, User } from "./user";
 import { supabase } from "./supabase";
 
 /** Supabase, for the request that is being answered. */

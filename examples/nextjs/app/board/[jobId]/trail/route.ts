@@ -1,7 +1,7 @@
 // A job's whole trail as a file: all assignments, of which Towline tells a page at a time.
 
 import { signedIn } from "@/session/session";
-import { type Answer, ask } from "@/towline/api";
+import { type Answer, ask, segment } from "@/towline/api";
 import { FORMATS, isFormat } from "./formats";
 
 export async function GET(request: Request, { params }: { params: Promise<{ jobId: string }> }) {
@@ -11,7 +11,7 @@ export async function GET(request: Request, { params }: { params: Promise<{ jobI
   const { token } = await signedIn(`/board/${jobId}/trail?format=${format}`, "dispatcher");
   const { type, begin, inner, end } = FORMATS[format];
 
-  const page = (after: string) => ask<unknown>(token, `/api/jobs/${encodeURIComponent(jobId)}/locations?format=${format}${after && `&after=${after}`}`);
+  const page = (after: string) => ask<unknown>(token, `/api/jobs/${segment(jobId)}/locations?format=${format}${after && `&after=${after}`}`);
   const first = await page("");
   if (!first.ok) return new Response("The trail cannot be had just now.", { status: first.status });
 
