@@ -103,7 +103,10 @@ for (const kept of [false, true]) {
         await route.fulfill({ response, headers: { ...response.headers(), "cache-control": "private" } });
       });
       await page.reload();
+      await visit.context.unrouteAll({ behavior: "ignoreErrors" });
       await live(tab, journey);
+      // One that is left while it asks is not kept.
+      await page.waitForLoadState("networkidle");
     }
     await page.evaluate(() => Object.assign(window, { sameDocument: true }));
     await page.goto("/sign-in");

@@ -144,8 +144,12 @@ for (const [how, { isClosed, leave }] of Object.entries(WAYS_OUT)) {
       await route.fulfill({ response, headers: { ...response.headers(), "cache-control": "private" } });
     });
     const tab = await visit.open(`/board/${journey.job}`);
+    await visit.context.unrouteAll({ behavior: "ignoreErrors" });
     const { page } = tab;
     await tab.sees(isClosed ? "Closed" : "Version");
+    // A page that is left while it connects, or asks, is not kept.
+    if (!isClosed) await tab.sees(String(await journey.drive()));
+    await page.waitForLoadState("networkidle");
     const secrets = [String(HERS), "Ada", "Ann"];
     for (const secret of secrets) assert.ok((await page.innerText("body")).includes(secret), `${secret} is there at first`);
     await page.evaluate(() => addEventListener("pageshow", ({ persisted }) => persisted && sessionStorage.setItem("atFirst", document.body.innerText)));
