@@ -3,10 +3,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::ids::{FixId, UserId};
+use crate::locations::Fix;
 use crate::locations::limits::PUBLISHES;
-use crate::locations::log::SetAside;
 use crate::locations::log::memory::MemoryLog;
 use crate::locations::log::sql::SqlLog;
+use crate::locations::log::{Content, SetAside};
 use crate::locations::post::Sender;
 use crate::objects::sql::sqlite::Sqlite;
 use crate::objects::{Cause, Class};
