@@ -133,14 +133,14 @@ pub enum Outcome {
     Failed(Cause),
 }
 
-/// Ably's code for a key whose tokens are not revocable.
-const NOT_REVOCABLE: u32 = 40163;
+/// Ably's codes for a key, or an app, whose tokens are not revocable (ably.com/docs/platform/errors/codes).
+const NOT_REVOCABLE: [u32; 3] = [40121, 40163, 40164];
 
 impl Outcome {
     /// What Ably's answer comes to.
     pub fn of(answer: &Result<Vec<Option<RevocationResult>>, PublishError>) -> Self {
         let of_error = |error: &PublishError| match error.code {
-            Some(NOT_REVOCABLE) => Self::NotRevocable,
+            Some(code) if NOT_REVOCABLE.contains(&code) => Self::NotRevocable,
             _ => Self::Failed(Cause::of(error)),
         };
         let results = match answer {
@@ -226,7 +226,9 @@ mod tests {
         assert_eq!(outcome(vec![Some(Ok(())), Some(Ok(()))]), Outcome::Revoked);
         assert_eq!(outcome(vec![Some(Ok(())), None]), Outcome::Failed(Cause::UNANSWERED));
         assert_eq!(outcome(vec![Some(Err(error(40163))), Some(Ok(()))]), Outcome::NotRevocable);
-        assert_eq!(Outcome::of(&Err(error(40163))), Outcome::NotRevocable);
+        for code in [40121, 40163, 40164] {
+            assert_eq!(Outcome::of(&Err(error(code))), Outcome::NotRevocable);
+        }
         assert!(matches!(Outcome::of(&Err(error(40003))), Outcome::Failed(_)));
     }
 }

@@ -48,8 +48,8 @@ impl Notice {
                 _ => None,
             },
             Self::NotRevocable => Some(Hint::new(
-                "Ably answered 40163: the key in ABLY_API_KEY has no revocable tokens, so whoever leaves a job keeps theirs for up to 15 minutes",
-                "switch revocable tokens on for that key in Ably's dashboard: it counts for what is signed from then on",
+                "Ably revokes no tokens of the key in ABLY_API_KEY, or none of its app: whoever leaves a job keeps theirs for up to 15 minutes",
+                "switch revocable tokens on for that key in Ably's dashboard, which counts for what is signed from then on; where they are, ask Ably why the app has none",
             )),
             Self::Resumed { .. }
             | Self::DriverSilent { .. }
@@ -118,7 +118,7 @@ mod tests {
         assert!(waits(Class::Access, None).unwrap().cause.ends_with("its status is 401"));
         assert_eq!(Notice::Waits { n: 1, cause: Cause::WITHDRAWN, retry_at: 0 }.hint(), None);
         let hint = Notice::NotRevocable.hint().unwrap();
-        assert!(hint.cause.contains("40163") && hint.cure.contains("revocable tokens on"));
+        assert!(hint.cause.contains("ABLY_API_KEY") && hint.cure.contains("revocable tokens on"));
         for class in [Class::Transient, Class::Throttled, Class::Unknown, Class::Message] {
             assert!(waits(class, None).is_some(), "{class:?}");
         }

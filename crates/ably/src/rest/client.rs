@@ -118,7 +118,7 @@ impl<S: Surroundings> RestClient<S> {
     ///
     /// # Errors
     /// [`PublishError`], where the request failed as a whole. One that blames the message blames the revocation: its time is over an
-    /// hour ago, say. 40163 is a key whose tokens cannot be revoked.
+    /// hour ago, say. 40163 and 40164 are a key whose tokens cannot be revoked, 40121 an app.
     pub async fn revoke(
         &self,
         revocation: &Revocation,
