@@ -92,6 +92,7 @@ pub(super) fn refused(refusal: JobRefusal) -> Problem {
         JobRefusal::NotSetAside => Problem::NotSetAside,
         JobRefusal::NotAParticipant => Problem::NotAParticipant,
         JobRefusal::Closed => Problem::JobClosed { status: 403 },
+        JobRefusal::Ended { reason } => Problem::JobEnded { reason },
         JobRefusal::Forgotten => Problem::JobForgotten,
         JobRefusal::NotRegistered => Problem::NotRegistered,
         JobRefusal::EndNeeded => Problem::Job(JobError::END_NEEDED),

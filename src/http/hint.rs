@@ -96,17 +96,18 @@ fn cure(problem: &Problem) -> &'static str {
         Problem::Unavailable => {
             "look for the line of level `error` beside this one; if there is none, send the request again"
         }
-        Problem::JobClosed { .. } | Problem::JobForgotten => {
+        Problem::JobClosed { .. } | Problem::JobEnded { .. } | Problem::JobForgotten => {
             "nothing opens a job again: give the next piece of work an id of its own"
         }
         Problem::NotRegistered => {
             "register it first: PUT /api/jobs/{jobId} with `driver` and `customers`, as dispatcher, admin or service"
         }
         Problem::OtherVersion { .. } => {
-            "read the job, make your change to what it is now, and send it with that answer's `ETag` as If-Match"
+            "read the job: to change it, send your change to what it is now with that answer's `ETag` as If-Match; to make another one, take another id"
         }
         Problem::Job(_) => "mend the body of the PUT: docs/jobs.md, Registering a job, has its members",
         Problem::IfMatch => "send the `ETag` of the job as it came, with its quotes",
+        Problem::IfNoneMatch => "send `If-None-Match: *`, or none",
         Problem::NotADispatcher => {
             "ask with a session whose `role` is `dispatcher`, `admin` or `service`: a back end signs itself one with `service`"
         }

@@ -8,7 +8,7 @@
 //! - `access`: who may do what; `shape`: how a route tells a problem
 //! - [`step`]: what has to happen next, and what a handler is given
 //! - [`problem`]: all that can go wrong; `hint`: what a developer is told of it
-//! - [`answer`], [`cors`], `if_match`, `if_none_match`, [`path`], [`query`], `target`: what these are made of
+//! - [`answer`], [`cors`], `if_none_match`, [`path`], `precondition`, [`query`], `target`: what these are made of
 //!
 //! A new endpoint is a file and an entry of the table. Where its path holds ids that no other does, `Handlers` and `Handler` beside
 //! the table name them.
@@ -20,9 +20,9 @@ pub mod cors;
 mod description;
 mod endpoints;
 mod hint;
-mod if_match;
 mod if_none_match;
 pub mod path;
+mod precondition;
 pub mod problem;
 pub mod query;
 pub mod service;

@@ -11,6 +11,7 @@ use super::path::PathError;
 use super::query::QueryError;
 use crate::ids::IdError;
 use crate::jobs::JobError;
+use crate::jobs::registration::EndReason;
 use crate::locations::post::PostError;
 use crate::members::MembersError;
 use crate::sessions::SessionError;
@@ -51,6 +52,11 @@ pub enum Problem {
         /// The HTTP status.
         status: u16,
     },
+    /// The same, where whoever took part in it may know why.
+    JobEnded {
+        /// Why.
+        reason: EndReason,
+    },
     /// A job that has ended, and of which nothing is kept.
     JobForgotten,
     /// A job that the platform has not told us about.
@@ -64,6 +70,8 @@ pub enum Problem {
     Job(JobError),
     /// An `If-Match` that is none.
     IfMatch,
+    /// An `If-None-Match` of a change that asks for anything but that there is nothing yet.
+    IfNoneMatch,
     /// A role that hands no jobs out.
     NotADispatcher,
     /// A role that sees no jobs but its own, and asks for all.
@@ -195,7 +203,8 @@ impl Problem {
                 let title = "It cannot be reached just now: try again, a retry repeats nothing";
                 Facts::new(503, "unavailable", title).header("retry-after", RETRY_AFTER_SECONDS.to_string())
             }
-            Self::JobClosed { status } => Facts::new(*status, "job_closed", "The job is closed, for good"),
+            Self::JobClosed { status } => job_closed(*status),
+            Self::JobEnded { reason } => job_closed(403).reason(reason.name()),
             Self::JobForgotten => {
                 let title = "The job is closed, for good, and nothing is kept of it: it was deleted, or its retention is over";
                 Facts::new(404, "job_forgotten", title)
@@ -204,7 +213,7 @@ impl Problem {
                 Facts::new(404, "not_registered", "The job is not registered: a PUT does that")
             }
             Self::OtherVersion { current } => {
-                let title = "The job has changed since, or is not registered: read it, then change it";
+                let title = "The job is not as the request asks for: it has another version, is not registered, or is already";
                 let etag = current.as_ref().map(|(version, _)| ("etag", format!("\"{version}\"").into()));
                 Facts { header: etag, ..Facts::new(412, "version_mismatch", title) }
             }
@@ -215,6 +224,11 @@ impl Problem {
             Self::IfMatch => Facts::new(400, "invalid_if_match", "The If-Match header is not valid")
                 .reason("not_an_etag")
                 .detail("`If-Match` is `*`, or ETags of this job: \"1\", \"2\""),
+            Self::IfNoneMatch => {
+                Facts::new(400, "invalid_if_none_match", "The If-None-Match header is not valid")
+                    .reason("not_a_star")
+                    .detail("`If-None-Match` of a PUT is `*`: only where the job is not registered yet; and it stands without `If-Match`")
+            }
             Self::NotADispatcher => {
                 let title =
                     "Only a dispatcher, an admin or the back end hands jobs out, or tells people something";
@@ -317,6 +331,10 @@ impl Problem {
 
 /// What is wrong with an id, as a name and as a reason.
 const INVALID_ID: &str = "invalid_id";
+
+fn job_closed(status: u16) -> Facts {
+    Facts::new(status, "job_closed", "The job is closed, for good")
+}
 
 fn post(error: &PostError) -> Facts {
     let facts = match error {

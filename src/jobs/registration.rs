@@ -73,7 +73,7 @@ pub struct Ended {
 /// Why a job has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema, strum::EnumIter))]
 pub enum EndReason {
     /// The work is done.
     Done,
@@ -83,6 +83,18 @@ pub enum EndReason {
     Failed,
     /// Its time was over, and nobody had closed it.
     Expired,
+}
+
+impl EndReason {
+    /// As it is written down, and told.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 impl From<CloseReason> for EndReason {

@@ -2,7 +2,7 @@
 
 use super::gate::Withheld;
 use super::joined::{Joined, Start};
-use super::registration::Registration;
+use super::registration::{EndReason, Registration};
 use super::viewer::Viewer;
 use crate::objects::Millis;
 use crate::sessions::Role;
@@ -30,8 +30,8 @@ pub enum Sight {
 pub enum Blind {
     /// They take no part: the same whether or not there is such a job.
     NotAParticipant,
-    /// They took part until it has ended.
-    Closed,
+    /// They took part until it has ended, for this reason.
+    Ended(EndReason),
 }
 
 impl Registration {
@@ -54,6 +54,6 @@ impl Registration {
             }
             Role::Driver | Role::Customer => return Err(Blind::NotAParticipant),
         };
-        if self.ended.is_some() { Err(Blind::Closed) } else { Ok(sight) }
+        self.ended.map_or(Ok(sight), |ended| Err(Blind::Ended(ended.reason)))
     }
 }

@@ -52,7 +52,7 @@ impl Registration {
         let is_gated = viewer.role == Role::Customer && self.wanted.gate.is_some();
         let standing = match self.sight(viewer, None, now) {
             Err(Blind::NotAParticipant) => Standing::Foreign,
-            Err(Blind::Closed) => Standing::Refused,
+            Err(Blind::Ended(_)) => Standing::Refused,
             Ok(_) if self.ended.is_some() || self.is_overdue(now) => Standing::Refused,
             Ok(_) if is_gated => Standing::Gated,
             Ok(_) => match self.joined(&viewer.user) {

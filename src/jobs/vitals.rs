@@ -107,6 +107,9 @@ pub struct Pulse {
     /// Since when there is no position, though it is heard of, and does not say that the vehicle stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix_missing_since: Option<Millis>,
+    /// When the vehicle has arrived, once that is told: when that was measured, or since whoever asks may know of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrived_at: Option<Millis>,
 }
 
 /// What the list of open jobs tells of the driver's phone; times are Unix milliseconds.
@@ -326,6 +329,7 @@ impl Vitals {
             heartbeat: pulse.heartbeat.filter(|_| self.heartbeat.is_some_and(|beat| beat.at >= from)),
             silent_since: later(pulse.silent_since),
             fix_missing_since: later(pulse.fix_missing_since),
+            ..pulse
         }
     }
 
@@ -341,6 +345,7 @@ impl Vitals {
             heartbeat,
             silent_since: self.silent_since,
             fix_missing_since: missing.filter(|since| is_heard && !is_excused && now - *since > limit),
+            arrived_at: None,
         }
     }
 }

@@ -264,11 +264,11 @@ impl<L: Log> Job<L> {
         let live = alive.and_then(|alive| Some((alive, alive.live.as_ref()?)));
         let Some((alive, live)) = live.filter(|(_, live)| live.is_within(sight)) else {
             let epoch = self.sequence.epoch();
-            let pulse = self.pulse_to(viewer, now);
+            let pulse = self.pulse_to(viewer, sight, now);
             return Ok(Ok(JobAnswer::NoState(NoState { job_id: job, epoch, seq: 0, now, pulse })));
         };
         let epoch = alive.life.epoch;
         let updated = Updated::of(&job, epoch, live.seq, &live.fix, live.measured, live.ts);
-        Ok(Ok(JobAnswer::State(Box::new(updated.told_at(now, self.pulse_to(viewer, now))))))
+        Ok(Ok(JobAnswer::State(Box::new(updated.told_at(now, self.pulse_to(viewer, sight, now))))))
     }
 }

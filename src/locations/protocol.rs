@@ -19,6 +19,7 @@ use super::post::Post;
 #[cfg(doc)]
 use super::trail::Wanted;
 use crate::ids::{JobId, UserId};
+use crate::jobs::registration::EndReason;
 use crate::jobs::{self, CloseReason, Heartbeat, Update, Viewer};
 use crate::streams::Mark;
 
@@ -174,6 +175,8 @@ pub enum Begin {
 pub enum Only {
     /// Whatever it is, as long as it is registered.
     Registered,
+    /// Not registered.
+    Absent,
     /// In one of these versions.
     Versions(Vec<u64>),
 }
@@ -225,6 +228,11 @@ pub enum JobRefusal {
     NotAParticipant,
     /// The job has ended.
     Closed,
+    /// The job has ended, in which whoever asks took part.
+    Ended {
+        /// Why.
+        reason: EndReason,
+    },
     /// The job has ended, and nothing is kept of it.
     Forgotten,
     /// The job is not registered.
@@ -277,6 +285,8 @@ impl Reply {
 
 #[cfg(test)]
 mod tests {
+    use strum::IntoEnumIterator;
+
     use super::*;
 
     #[test]
@@ -286,6 +296,19 @@ mod tests {
         assert_eq!(Reply::from_text(answer), Ok(Reply::Answer(r#"{"jobId":"a"}"#.to_owned())));
         let refusal = Reply::<JobAnswer>::Refusal(JobRefusal::Unknown);
         assert_eq!(Reply::from_text(refusal.into_text().unwrap()), Ok(Reply::Refusal(JobRefusal::Unknown)));
+    }
+
+    /// An object of a build that said no reason.
+    #[test]
+    fn an_end_is_read_with_its_reason_and_without() {
+        assert_eq!(Reply::from_text("!\"closed\"".to_owned()), Ok(Reply::Refusal(JobRefusal::Closed)));
+        let ended = JobRefusal::Ended { reason: EndReason::Done };
+        let told = Reply::<JobAnswer>::Refusal(ended).into_text().unwrap();
+        assert_eq!(told, r#"!{"ended":{"reason":"done"}}"#);
+        assert_eq!(Reply::from_text(told), Ok(Reply::Refusal(ended)));
+        for reason in EndReason::iter() {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+        }
     }
 
     #[test]

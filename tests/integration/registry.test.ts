@@ -53,7 +53,13 @@ describe("registered jobs", () => {
     const conflict = await put(id, other, { ...as("admin"), "if-match": '"9", "8"' });
     assert.deepEqual([conflict.status, conflict.header("etag"), conflict.json.type], [412, '"1"', "urn:towline:problem:version_mismatch"]);
     assert.deepEqual([conflict.json.version, conflict.json.customers], [1, ["customer-1"]], "with what there is instead");
+    const taken = await put(id, other, { ...as("admin"), "if-none-match": "*" });
+    assert.deepEqual([taken.status, taken.header("etag"), taken.json.customers], [412, '"1"', ["customer-1"]], "it is there already");
     tagged(await put(id, other, { ...as("admin"), "if-match": 'W/"1"' }), 200, 2);
+    tagged(await put(newJob(), other, { ...as("admin"), "if-none-match": "*" }), 201, 1);
+    for (const wrong of [{ "if-none-match": '"1"' }, { "if-none-match": "*", "if-match": "*" }]) {
+      assert.equal(assertProblem(await put(id, body, { ...as("admin"), ...wrong }), 400, "invalid_if_none_match").reason, "not_a_star");
+    }
     assertProblem(await put(newJob(), other, { ...as("admin"), "if-match": "*" }), 412, "version_mismatch");
     assert.equal(assertProblem(await put(id, other, { ...as("admin"), "if-match": "1" }), 400, "invalid_if_match").reason, "not_an_etag");
   });
@@ -167,7 +173,7 @@ describe("registered jobs", () => {
       assert.deepEqual(results.map(({ status, reason }) => reason ?? status), ["job_closed", "duplicate"]);
       for (const headers of [driver(id), customer(id)]) {
         for (const request of [get(id, headers), service.state(id, headers), trail(id, headers)]) {
-          assertProblem(await request, 403, "job_closed");
+          assert.equal(assertProblem(await request, 403, "job_closed").reason, "done");
         }
       }
       assertProblem(await put(id, { driver: "driver-2", customers: [] }), 409, "job_closed");

@@ -49,6 +49,19 @@ describe("sessions", () => {
     }
   });
 
+  test("whoever has nothing else to ask is told whose session it is", async () => {
+    const whoami = (headers: Headers) => service.send("GET", "/api/whoami", { headers });
+    const exp = seconds() + 600;
+    for (const role of ["driver", "customer", "dispatcher", "admin", "service"]) {
+      const answer = await whoami({ authorization: `Bearer ${session({ role, sub: "auth0|ann", exp })}`, "towline-user": "auth0|ann" });
+      assert.deepEqual([answer.status, answer.json], [200, { userId: "auth0|ann", role, endsAt: exp * 1_000 }]);
+    }
+    assert.equal((await whoami({ cookie: `__Host-session=${mine}` })).status, 200);
+    assertProblem(await whoami({}), 401, "session_missing");
+    assertProblem(await whoami({ cookie: `__Host-session=${mine}`, "towline-user": "eve" }), 403, "session_of_another_user");
+    assertProblem(await service.send("POST", "/api/whoami", { headers: { authorization: `Bearer ${mine}` } }), 405, "method_not_allowed");
+  });
+
   test("a session in the configured cookie opens what reads", async () => {
     const cookie = `theme=dark; __Host-session=${mine}; lang=de`;
     assert.equal((await token({ cookie })).status, 200);

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import type { Answer } from "../src/client/types.ts";
 import { streamFeed } from "../src/live/stream.ts";
-import { again, FakeCore, listened, ok, refused, until } from "./support/fake-core.ts";
+import { again, FakeCore, listened, ok, refused, settled, until } from "./support/fake-core.ts";
 
 const subHash = createHash("sha256").update("ann").digest("hex");
 const state = (seq: number) => ({ jobId: "job-1", epoch: 5, seq, fromSeq: seq, lat: 1, lng: 2, ts: 9, capturedAt: 9, now: 10, ageMs: 1, subHash });
@@ -86,16 +86,37 @@ test("an end that is none: it comes again by itself, and nobody was cut off", as
   }
 });
 
-test("closed is ended, for good", async () => {
-  const { core, opens, take } = await opened();
+test("closed is ended, for good, whatever is answered to who asks why", async () => {
+  const closed: Answer<never> = { is: "refused", status: 403, type: "job_closed", reason: "cancelled" };
+  // Staff read on after the end.
+  const answers = [[closed, "cancelled"], [ok(state(3)), undefined], [again(), undefined]] as const;
+  for (const [answer, reason] of answers) {
+    const { core, inputs, opens, take } = await opened();
+    const source = await opens(1);
+    source.tell("state", state(3), "5.3");
+    take();
+    core.answer = () => answer;
+    source.tell("end", { reason: "closed" }, "5.3");
+    assert.deepEqual([take(), source.readyState], [["erase"], 2], "nothing is shown any more");
+    await settled();
+    const at = core.clock.now();
+    assert.deepEqual(inputs, [{ is: "refused", why: "ended", reason, asked: at, at }]);
+    core.page("refresh");
+    await core.clock.pass(200_000);
+    assert.deepEqual([core.sources.length, core.asks.length], [1, 1]);
+    core.assertQuiet();
+  }
+});
+
+test("who goes before it is known why a job has ended hears no more", async () => {
+  const { core, inputs, stop, opens, take } = await opened();
   const source = await opens(1);
-  source.tell("state", state(3), "5.3");
-  take();
+  core.answer = () => refused("job_closed");
   source.tell("end", { reason: "closed" }, "5.3");
-  assert.deepEqual([take(), source.readyState], [["ended"], 2]);
-  core.page("refresh");
-  await core.clock.pass(200_000);
-  assert.deepEqual([core.sources.length, core.asks.length], [1, 0]);
+  take();
+  stop();
+  await settled();
+  assert.deepEqual(inputs, []);
   core.assertQuiet();
 });
 

@@ -112,6 +112,21 @@ test("silence is told by the newest word, in any order", () => {
   assert.equal(status(run(firstAt(5, { now: T + 80_000, silentSince: T + 70_000 }), silent, heard)), "silent");
 });
 
+test("that the vehicle has arrived is told by the newest word, in any order", () => {
+  const arrived = event("driver.arrived", { afterSeq: 5, ts: T + 60_000 });
+  const arrivedAt = (...inputs: Input[]) => show(run(...inputs), 0).arrivedAt;
+  const known = firstAt(5, { now: T + 70_000, arrivedAt: T + 59_000 });
+  const before = firstAt(5, { now: T + 50_000 });
+  const together = firstAt(5, { now: T + 60_000 });
+  // Of somebody who was away, and may not know of it any more.
+  const gone = firstAt(5, { now: T + 70_000 });
+  for (const [input, at] of [[known, T + 59_000], [before, T + 60_000], [together, T + 60_000], [gone, undefined]] as const) {
+    assert.equal(arrivedAt(firstAt(5), arrived, input), at);
+    assert.equal(arrivedAt(firstAt(5), input, arrived), at);
+  }
+  assert.equal(arrivedAt(firstAt(5), known, event("driver.arrived", { afterSeq: 5, ts: T + 60_000 }), event("job.reassigned", { epoch: E + 1 })), undefined);
+});
+
 test("what a phone said of itself is over with its next fix", () => {
   const state = run(firstAt(5, { heartbeat: "parked", fixMissingSince: T, lastHeard: T + 5_010 }));
   assert.deepEqual([show(state, 0).heartbeat, show(state, 0).fixMissingSince, show(state, 0).lastHeard], ["parked", T, T + 5_010]);
@@ -285,7 +300,7 @@ test("what a server has rendered needs no clock", () => {
 test("what a server has rendered is what the reducer makes of it", () => {
   const some = <T>(what: fc.Arbitrary<T>) => fc.option(what, { nil: undefined });
   const past = some(fc.integer({ min: 0, max: 200_000 }).map((ago) => T - ago));
-  const vitals = fc.record({ lastHeard: past, silentSince: past, fixMissingSince: past, heartbeat: some(fc.constantFrom("parked", "no_fix")) });
+  const vitals = fc.record({ lastHeard: past, silentSince: past, fixMissingSince: past, arrivedAt: past, heartbeat: some(fc.constantFrom("parked", "no_fix")) });
   const fixed = fc.record({ seq: fc.integer({ min: 1, max: 9 }), ts: fc.integer({ min: T - 90_000, max: T - 1 }), speed: some(fc.nat()), clock: some(fc.constant("ahead")) });
   const shown = fc.tuple(vitals, some(fixed), some(fc.constant(E))).map(([vitals, own, epoch]) => {
     const state = own ? { ...fix(own.seq), ...own, capturedAt: own.ts - 50, ageMs: 1, ...vitals } : { jobId: JOB, epoch: epoch ?? null, seq: 0, ...vitals };

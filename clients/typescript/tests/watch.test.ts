@@ -16,7 +16,7 @@ test("of a first state it shows what the reducer would", () => {
   // Whoever has posted in this millisecond is not silent.
   const time = fc.integer({ min: NOW - 100_000, max: NOW - 1 });
   const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
-  const vitals = { lastHeard: maybe(time), heartbeat: maybe(fc.constantFrom("parked", "no_fix")), silentSince: maybe(time), fixMissingSince: maybe(time) };
+  const vitals = { lastHeard: maybe(time), arrivedAt: maybe(time), heartbeat: maybe(fc.constantFrom("parked", "no_fix")), silentSince: maybe(time), fixMissingSince: maybe(time) };
   const measured = { lat: fc.double({ min: -90, max: 90, noNaN: true }), lng: fc.double({ min: -180, max: 180, noNaN: true }), speed: maybe(fc.nat()), heading: maybe(fc.nat()), accuracy: maybe(fc.nat()), altitude: maybe(fc.integer()), clock: maybe(fc.constantFrom("ahead", "repaired")) };
   const jobId = fc.constantFrom("job-1", "job-1", "job-2");
   const now = fc.constant(NOW);

@@ -2,13 +2,15 @@
 
 use ably::ErrorInfo;
 use serde_json::{Value, json};
+use strum::IntoEnumIterator;
 
 use super::operation::Operation;
 use super::schemas::{Schemas, reference};
-use super::shapes::{close, closed, health, heartbeat, token_form, token_parameters};
+use super::shapes::{close, closed, health, heartbeat, token_form, token_parameters, whoami};
 use crate::http::path::PathError;
 use crate::http::problem::{Problem, samples};
 use crate::ids::{DispatchId, FixId, IdError, JobId};
+use crate::jobs::registration::EndReason;
 use crate::jobs::told::Told;
 use crate::jobs::{Update, Wanted, update::Announced};
 use crate::locations::Post;
@@ -48,6 +50,12 @@ pub(super) fn of(method: &str, path: &str, schemas: &mut Schemas) -> Operation {
             .problems([Problem::NotRegistered, without_registry()]),
         ("PUT", "/api/jobs/{jobId}") => manager("putJob", "Registers a job, or changes who takes part")
             .header("If-Match", IF_MATCH, if_match())
+            .header(
+                "If-None-Match",
+                "`*`: only where it is not registered yet, and never with `If-Match`.",
+                json!({"type": "string", "pattern": r"^\*?$"}),
+            )
+            .problems([Problem::IfNoneMatch])
             .json_body::<Wanted>(schemas)
             .json(200, "As it is registered, now or already.", schemas.of::<Told>())
             .answers_with(200, "ETag")
@@ -153,6 +161,8 @@ pub(super) fn of(method: &str, path: &str, schemas: &mut Schemas) -> Operation {
                 .problems(samples::notifications())
                 .problems([Problem::NotificationTooLarge, Problem::IdReused, Problem::NotificationBacklog])
         }
+        ("GET", "/api/whoami") => Operation::new("getWhoami", "Whose session it is, as the service reads it")
+            .json(200, "The user, and until when the session lasts.", whoami(schemas)),
         _ => panic!("nobody has described {method} {path}"),
     };
     let operation = if path.contains('{') {
@@ -204,10 +214,10 @@ fn driver(id: &'static str, summary: &'static str) -> Operation {
     Operation::new(id, summary).problems([Problem::NotADriver]).problems(foreign)
 }
 
-fn participant() -> [Problem; 5] {
-    let over = [Problem::JobClosed { status: 403 }, Problem::JobForgotten];
-    let [closed, forgotten] = over;
-    [Problem::NotAParticipant, Problem::NotListed, Problem::TooManyUnknownJobs, closed, forgotten]
+fn participant() -> impl Iterator<Item = Problem> {
+    let foreign = [Problem::NotAParticipant, Problem::NotListed, Problem::TooManyUnknownJobs];
+    let ended = EndReason::iter().map(|reason| Problem::JobEnded { reason });
+    foreign.into_iter().chain(ended).chain([Problem::JobClosed { status: 403 }, Problem::JobForgotten])
 }
 
 /// What a change of a job may be refused for.

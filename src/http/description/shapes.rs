@@ -78,6 +78,18 @@ pub(super) fn heartbeat(schemas: &mut Schemas) -> Value {
     })
 }
 
+pub(super) fn whoami(schemas: &mut Schemas) -> Value {
+    json!({
+        "type": "object",
+        "required": ["userId", "role", "endsAt"],
+        "properties": {
+            "userId": schemas.of::<UserId>(),
+            "role": {"enum": ["driver", "dispatcher", "customer", "admin", "service"]},
+            "endsAt": {"type": "integer", "description": "Unix milliseconds."},
+        },
+    })
+}
+
 pub(super) fn health() -> Value {
     json!({
         "type": "object",

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::http::access;
 use crate::http::answer::Answer;
-use crate::http::if_match;
 use crate::http::path::PathError;
+use crate::http::precondition;
 use crate::http::problem::Problem;
 use crate::http::step::{Asked, Next, Object, Step, Unreachable};
 use crate::ids::{JobId, UserId};
@@ -20,7 +20,7 @@ pub(super) fn put(asked: Asked<'_>, job: JobId) -> Next {
     is_there(&asked)?;
     access::manager(&asked.session)?;
     asked.head.unencoded()?;
-    let only = if_match::read(asked.head)?;
+    let only = precondition::of_put(asked.head)?;
     let now = asked.moment.now_ms as Millis;
     Ok(Step::read_body(move |body| {
         let wanted = Wanted::parse(body?, now).map_err(Problem::Job)?;
@@ -83,7 +83,7 @@ pub(super) fn delete_customer(asked: Asked<'_>, job: JobId, user: UserId) -> Nex
 fn customer(asked: &Asked<'_>, job: JobId, user: UserId, takes_part: bool) -> Next {
     is_there(asked)?;
     access::manager(&asked.session)?;
-    let only = if_match::read(asked.head)?;
+    let only = precondition::of_change(asked.head)?;
     let request = JobRequest::Customer { job: job.clone(), user, takes_part, only };
     Step::call(Object::Job(job), &request, changed)
 }

@@ -14,6 +14,7 @@ mod notifications;
 mod outbox;
 mod refs;
 mod stream;
+mod whoami;
 
 #[cfg(test)]
 mod tests;
@@ -115,6 +116,11 @@ static ENDPOINTS: &[Endpoint] = &[
         path: "/api/users/{userId}/notifications",
         problems: Shape::Details,
         handlers: Handlers::User(&[("POST", notifications::post)]),
+    },
+    Endpoint {
+        path: "/api/whoami",
+        problems: Shape::Details,
+        handlers: Handlers::Plain(&[("GET", whoami::get)]),
     },
 ];
 

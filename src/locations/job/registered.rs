@@ -34,7 +34,7 @@ impl<L: Log> Job<L> {
         if self.registration.is_some() {
             return self.change(job, only, now, |registration, past| registration.put(wanted, past, now));
         }
-        if only.is_some() {
+        if !matches!(only, None | Some(Only::Absent)) {
             return Ok(Err(JobRefusal::NotRegistered));
         }
         let (next, change) = Registration::new(wanted, self.past(), now, self.settings.longest);
@@ -113,7 +113,7 @@ impl<L: Log> Job<L> {
             self.count_rows()?;
         }
         let Some(registration) = &self.registration else { return Ok(Err(JobRefusal::NotRegistered)) };
-        let vitals = (&self.vitals, self.pulse_to(Some(viewer), now));
+        let vitals = (&self.vitals, self.pulse_to(Some(viewer), sight, now));
         let told = Told::to(viewer, job, self.sequence.epoch(), registration, vitals);
         let from = self.told_from(viewer);
         let told =
@@ -154,7 +154,7 @@ impl<L: Log> Job<L> {
         let viewer = viewer.ok_or(JobRefusal::NotAParticipant)?;
         registration.sight(viewer, self.sequence.epoch(), now).map_err(|blind| match blind {
             Blind::NotAParticipant => JobRefusal::NotAParticipant,
-            Blind::Closed => JobRefusal::Closed,
+            Blind::Ended(reason) => JobRefusal::Ended { reason },
         })
     }
 
@@ -239,6 +239,7 @@ impl<L: Log> Job<L> {
         }
         let holds = match only {
             None | Some(Only::Registered) => true,
+            Some(Only::Absent) => false,
             Some(Only::Versions(versions)) => versions.contains(&registration.version),
         };
         // What is so already is nobody's conflict.

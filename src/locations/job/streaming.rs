@@ -325,7 +325,7 @@ impl<L: Log> Job<L> {
             return Err((End::Closed, self.closing(reader)));
         }
         let sight = self.sight(Some(&reader.viewer), now).map_err(|refusal| match refusal {
-            JobRefusal::Closed => (End::Closed, self.closing(reader)),
+            JobRefusal::Ended { .. } => (End::Closed, self.closing(reader)),
             _ if reader.viewer.role == Role::Driver => (End::Reassigned, String::new()),
             _ => (End::Removed, String::new()),
         })?;

@@ -13,7 +13,8 @@ use super::{Job, JobAnswer, Log, LogError, Millis, Notice};
 use crate::ids::{JobId, UserId};
 use crate::jobs::figures::{AllFigures, Figures};
 use crate::jobs::registration::{Event, Registration};
-use crate::jobs::vitals::{Owed, Pulse, Vitals};
+use crate::jobs::sight::Sight;
+use crate::jobs::vitals::{Arrival, Owed, Pulse, Vitals};
 use crate::jobs::{Heartbeat, Viewer};
 use crate::locations::protocol::{Heard, HeardAs};
 use crate::sessions::Role;
@@ -175,10 +176,23 @@ impl<L: Log> Job<L> {
         self.vitals.pulse(since, self.settings.silent_after.unwrap_or(MISSING_AFTER), now)
     }
 
-    /// The same as somebody is told it.
-    pub(super) fn pulse_to(&self, viewer: Option<&Viewer>, now: Millis) -> Pulse {
+    /// The same as somebody is told it who sees so much.
+    pub(super) fn pulse_to(&self, viewer: Option<&Viewer>, sight: Sight, now: Millis) -> Pulse {
         let (pulse, from) = (self.pulse(now), viewer.and_then(|viewer| self.told_from(viewer)));
-        from.map_or(pulse, |from| self.vitals.pulse_from(pulse, from))
+        let pulse = from.map_or(pulse, |from| self.vitals.pulse_from(pulse, from));
+        Pulse { arrived_at: self.arrived_at(sight, from), ..pulse }
+    }
+
+    /// When the vehicle has arrived, to somebody who sees so much: they know of it where its event was theirs, and of no time before they saw
+    /// anything.
+    fn arrived_at(&self, sight: Sight, told_from: Option<Millis>) -> Option<Millis> {
+        let Arrival { n, at, .. } = self.vitals.arrival(self.sequence.epoch()?)?;
+        let at = at.filter(|at| told_from.is_none_or(|from| *at >= from))?;
+        match sight {
+            Sight::All | Sight::Own => Some(at),
+            Sight::Present { after, since } => Some(at.max(since)).filter(|_| n > after),
+            Sight::Withheld(_) => None,
+        }
     }
 
     /// Nothing of the driver that is of before is told to somebody who sees the job through a gate that has opened, or did until that was

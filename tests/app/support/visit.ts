@@ -23,9 +23,6 @@ const SLOW = [/\.ably-realtime\.com\//, /\/comet\/connect/, /Ably: Request\.oner
 const OF_THE_PROXY = /status of 500 .*\/api\//;
 const OF_THE_SERVICE = /"status":500\b/;
 
-/** How the client asks whose session the cookie is now: by a request that is wrong, as one that is right would cost more. */
-const ASKS_WHOSE = /status of 400 .*\/api\/jobs\/-\/locations\?limit=0/;
-
 /** What they say of access that has ended, which the page asks for once more. */
 export const REFUSED = [/status of 403 .*\/api\//, /Ably: .*"?(statusCode"?[:=]403|code"?[:=]40160)\b/];
 
@@ -36,7 +33,7 @@ export class Visit {
   /** Every text that could be read, in every page, in order, and when: epoch milliseconds. */
   readonly read: { page: string; text: string; at: number }[] = [];
   readonly #wrong: string[] = [];
-  readonly #announced: RegExp[] = [OF_THE_GPU, ...LEFT, ...SLOW, ASKS_WHOSE];
+  readonly #announced: RegExp[] = [OF_THE_GPU, ...LEFT, ...SLOW];
 
   private constructor(app: App, context: BrowserContext) {
     this.app = app;

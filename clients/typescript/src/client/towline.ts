@@ -116,8 +116,8 @@ function make(options: TowlineOptions, on: Platform): Towline {
     },
   };
   const { http, send } = asking(url, session, on);
-  /** Answers everybody, reads nothing, and says of a session of another user that it is. */
-  const check = () => http({ path: "/api/jobs/-/locations?limit=0" });
+  /** Says of a session of another user that it is. */
+  const check = () => http({ path: "/api/whoami" });
   const life = lives(page, clock, options.cookies && check);
   const channels =
     page &&

@@ -16,7 +16,7 @@ import { createWatch } from "./watch.ts";
 /** How often it is looked after everything that is due. */
 const TICK_MS = 5_000;
 /** Asks for nothing, but gets a session, and that says whose client this is. */
-const WHOSE = "/api/jobs/-/locations?limit=0";
+const WHOSE = "/api/whoami";
 /** How often it is looked whether all has left. */
 const LOOK_MS = 100;
 /** How much longer than it may take something is waited for, where storage or service do not answer. */

@@ -57,7 +57,7 @@ export function firstState(
       give({ is: "first", state: answer.body, asked, at });
       return allowed(answer.body);
     }
-    give({ is: "refused", why: ENDED.has(answer.type) ? "ended" : "not_yours", asked, at });
+    give({ is: "refused", why: ENDED.has(answer.type) ? "ended" : "not_yours", reason: answer.reason, asked, at });
     return NOT_YOURS_MS;
   }, shared.turn);
   return {

@@ -113,7 +113,7 @@ export function streamFeed(core: Core): Feed {
         comesAgain = reason === "expired" || reason === "slow";
         if (comesAgain) return;
         close();
-        if (reason === "closed") return give({ is: "refused", why: "ended", asked: at, at });
+        if (reason === "closed") return ended(at);
         replaced = reason !== "removed" && reason !== "reassigned";
         if (!replaced) give({ is: "refused", why: "not_yours", asked: at, at });
         first.now();
@@ -124,6 +124,13 @@ export function streamFeed(core: Core): Feed {
         if (opened.readyState === CLOSED) why();
         else if (!comesAgain) link(false);
       });
+    };
+    /** To whom a gate was closed, a stream does not say why the job has ended: an answer does. Without one it has ended all the same. */
+    const ended = async (asked: number) => {
+      const mine = turn;
+      give({ is: "erase", at: asked });
+      const answer = await core.http({ path: pathOf(jobId, "location") });
+      if (mine === turn) give({ is: "refused", why: "ended", reason: answer.is === "refused" ? answer.reason : undefined, asked, at: clock.now() });
     };
     /** An `EventSource` does not say why it was refused. */
     const why = () => {

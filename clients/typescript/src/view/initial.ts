@@ -48,7 +48,7 @@ export function initialSnapshot(jobId: string, initial?: FirstState, staleAfterM
     gate: known?.withheld && known.gate,
     opensAt: known?.withheld && known.opensAt,
     reason: undefined,
-    arrivedAt: undefined,
+    arrivedAt: seen?.arrivedAt,
     update: undefined,
   };
 }

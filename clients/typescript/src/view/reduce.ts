@@ -4,6 +4,7 @@
 import type { FirstState, JobEvent, LocationUpdated, Measured, Place, TrailPage } from "../wire.ts";
 import {
   accepts,
+  arrives,
   askAll,
   asksFrom,
   begin,
@@ -130,7 +131,7 @@ function happens(n: Draft, name: string, { ts, since, type, version }: JobEvent)
   } else if (name === "driver.heard") {
     says(n, ts + HEARD);
     hears(n, ts);
-  } else if (name === "driver.arrived") n.arrivedAt ??= ts;
+  } else if (name === "driver.arrived") arrives(n, ts + HEARD, ts);
   else if (name === "job.reassigned") n.again = true;
   else if (name === "job.updated" && typeof type === "string" && isNumber(version)) {
     const last = n.update;
@@ -181,6 +182,7 @@ function first(n: Draft, state: FirstState, asked: number, at: number): void {
   n.heartbeat = state.heartbeat;
   n.fixMissingSince = state.fixMissingSince;
   hears(n, state.lastHeard);
+  arrives(n, now, state.arrivedAt);
   says(n, state.silentSince ? now : now + FIRST_HEARD, state.silentSince);
   // It is the last fix that moves the marker: nothing that was known when it was asked for hides a newer one.
   if (!n.wanted) knows(n, 0, asked);

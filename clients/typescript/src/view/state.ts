@@ -34,6 +34,8 @@ interface Life {
   readonly fixAt: number;
   readonly lastHeard: number | undefined;
   readonly update: JobSnapshot["update"];
+  /** When the newest word on the arrival was said, as with `word`. */
+  readonly arrivalWord: number;
   readonly arrivedAt: number | undefined;
 }
 
@@ -81,6 +83,7 @@ export const NOTHING: Life = {
   fixAt: -Infinity,
   lastHeard: undefined,
   update: undefined,
+  arrivalWord: -Infinity,
   arrivedAt: undefined,
 };
 
@@ -182,6 +185,13 @@ export function says(n: Draft, word: number, silentSince?: number): void {
   if (word <= n.word) return;
   n.word = word;
   n.silentSince = silentSince;
+}
+
+/** The newest word on the arrival: an event has when it was told, a first state when it was measured, and nothing where that is not for this viewer. */
+export function arrives(n: Draft, word: number, arrivedAt?: number): void {
+  if (word <= n.arrivalWord) return;
+  n.arrivalWord = word;
+  n.arrivedAt = arrivedAt;
 }
 
 export function hears(n: Draft, at: number | undefined): void {

@@ -60,6 +60,7 @@ export interface JobSnapshot {
   readonly opensAt: number | undefined;
   /** `ended` only: the reason, where it was told. */
   readonly reason: string | undefined;
+  /** When the vehicle has arrived, Unix milliseconds: when that was told, until it is known when it was measured. */
   readonly arrivedAt: number | undefined;
   /** The last `job.updated`: whoever shows more of the job fetches it again. */
   readonly update: { readonly type: string; readonly version: number; readonly ts: number } | undefined;
@@ -79,7 +80,7 @@ export type Input =
   /** Whether this device reaches the service. */
   | { is: "link"; up: boolean; at: number }
   /** Access has ended, or there was none; `asked` as with a first state: where a newer one lets the viewer look, it is of before. */
-  | { is: "refused"; why: "ended" | "not_yours"; reason?: string; asked: number; at: number }
+  | { is: "refused"; why: "ended" | "not_yours"; reason?: string | undefined; asked: number; at: number }
   /** A gate has opened: a first state follows. */
   | { is: "opened"; at: number }
   /** Forget what is shown, and show nothing until a first state that is asked for from now on. */

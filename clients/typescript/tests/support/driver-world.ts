@@ -96,7 +96,7 @@ export class ModelService {
     const nothing = { is: "again", status: undefined, type: undefined, reason: undefined, afterMs: undefined } as const;
     await this.time.wait(this.latency());
     if (mood.is === "lost") return nothing;
-    if (what === "locations") return { is: "refused", status: 400, type: "invalid_parameter", reason: undefined };
+    if (path === "/api/whoami") return { is: "ok", status: 200, body: { userId: user }, etag: undefined };
     const ok = (body: unknown): Answer<unknown> => ({ is: "ok", status: 200, body, etag: undefined });
     const send = async (body: unknown) => {
       await this.time.wait(this.latency());

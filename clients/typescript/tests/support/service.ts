@@ -51,7 +51,8 @@ export class Service {
   #lastFix: number | undefined;
   #heartbeat: "parked" | "no_fix" | undefined;
   #isSilentTold = false;
-  #arrived: number | undefined;
+  /** In which epoch the vehicle has arrived, and when. */
+  #arrived: { epoch: number; at: number } | undefined;
   isClosed = false;
   isRemoved = false;
   isWithheld = false;
@@ -81,6 +82,10 @@ export class Service {
     return this.fixes.filter((fix) => fix.epoch === this.epoch && this.#sees(fix)).sort((a, b) => a.capturedAt - b.capturedAt || a.seq - b.seq);
   }
 
+  get arrivedAt(): number | undefined {
+    return this.#arrived && this.#arrived.epoch === this.epoch && this.#arrived.at >= this.#since ? this.#arrived.at : undefined;
+  }
+
   get silentSince(): number | undefined {
     return this.#lastHeard !== undefined && this.now - this.#lastHeard > SILENT_AFTER ? this.#lastHeard : undefined;
   }
@@ -96,8 +101,8 @@ export class Service {
     else if (what < 72) this.#beat();
     else if (what < 78) this.#reassign();
     else if (what < 84) this.#event("job.updated", { type: `t${below(3)}`, version: ++this.#version });
-    else if (what < 87 && this.#live && this.#arrived !== this.epoch) {
-      this.#arrived = this.epoch;
+    else if (what < 87 && this.marker && this.#arrived?.epoch !== this.epoch) {
+      this.#arrived = { epoch: this.marker.epoch, at: this.marker.capturedAt };
       this.#event("driver.arrived", {});
     } else if (what < 90) this.#sendAgain();
     else if (what < 96 && this.isCustomer) this.#gate();
@@ -260,6 +265,7 @@ export class Service {
       ...(this.#heartbeat === undefined ? {} : { heartbeat: this.#heartbeat }),
       ...(this.silentSince === undefined ? {} : { silentSince: this.silentSince }),
       ...(isMissing ? { fixMissingSince: this.#lastFix } : {}),
+      ...(this.arrivedAt === undefined ? {} : { arrivedAt: this.arrivedAt }),
     };
     const { marker } = this;
     return (marker ? { ...this.#told(marker), now, ageMs: now - marker.capturedAt, ...vitals } : { jobId: JOB, epoch: this.epoch ?? null, seq: 0, now, ...vitals }) as FirstState;

@@ -112,7 +112,9 @@ export class Viewer {
   }
 
   #answer(first: FirstState | "ended" | "not_yours", asked: number): void {
-    this.#give(typeof first === "string" ? { is: "refused", why: first, asked, at: this.#at } : { is: "first", state: first, asked, at: this.#at });
+    const times = { asked, at: this.#at };
+    if (first === "ended") this.#give({ is: "refused", why: first, reason: "done", ...times });
+    else this.#give(first === "not_yours" ? { is: "refused", why: first, ...times } : { is: "first", state: first, ...times });
   }
 
   askFirst(most = this.#faults.delays): void {
@@ -285,7 +287,7 @@ export class Viewer {
     assert.deepEqual(this.#hasMissed ? drawn.filter((seq) => seqs.has(seq)) : drawn, [...seqs]);
     const first = service.first() as Exclude<FirstState, string | { withheld: true }>;
     assert.equal(snapshot.epoch ?? null, first.epoch);
-    for (const name of ["silentSince", "heartbeat", "fixMissingSince", "lastHeard"] as const) assert.equal(snapshot[name], first[name], name);
+    for (const name of ["silentSince", "heartbeat", "fixMissingSince", "lastHeard", "arrivedAt"] as const) assert.equal(snapshot[name], first[name], name);
     if (marker) {
       assert.equal(snapshot.status, first.silentSince === undefined ? "live" : "silent");
       assert.ok(Math.abs(snapshot.ageMs! - (T + service.t - marker.capturedAt)) <= 1, "the age");

@@ -472,7 +472,19 @@ fn an_arrival_is_told_once_a_life() {
     // After the assignment, two changes, four fixes and the fix by which it has.
     let event = ("driver.arrived".to_owned(), format!("job-1/{epoch}.n9"), arrived);
     assert_eq!((told.len(), told.last()), (2, Some(&event)));
+    put(&mut job, &Value::Null, &json!({"customers": ["c", "late"]}), NOW + 5_500);
     let mut job = wake(log.clone());
+    for (role, name, at) in [
+        (Role::Dispatcher, "x", Some(NOW + 5_000)),
+        (Role::Driver, "d", Some(NOW + 5_000)),
+        (Role::Customer, "c", Some(NOW + 5_000)),
+        (Role::Customer, "late", None),
+    ] {
+        let state = state_to(&mut job, role, name, NOW + 5_500).unwrap();
+        for read in [state, self::told(&mut job, role, name, NOW + 5_500)] {
+            assert_eq!(read.get("arrivedAt").and_then(Value::as_i64), at, "to {name}");
+        }
+    }
     put(&mut job, &Value::Null, &json!({"place": {"lat": 10, "lng": 10}}), NOW + 6_000);
     let writes = log.writes();
     fixed(&mut job, json!({"lat": 10, "lng": 10}), NOW + 7_000);
@@ -481,6 +493,20 @@ fn an_arrival_is_told_once_a_life() {
     put(&mut job, &Value::Null, &json!({"driver": "e"}), NOW + 8_000);
     post_as(&mut job, "e", None, &at_metres(1.0), NOW + 9_000);
     assert_eq!(arrivals(&log), 2);
+}
+
+#[test]
+fn who_comes_between_an_arrival_and_its_event_knows_it_from_then_on() {
+    let mut job = new_job();
+    put(&mut job, &Value::Null, &json!({}), NOW);
+    fixed(&mut job, at_metres(900.0), NOW + 500);
+    put(&mut job, &Value::Null, &json!({"customers": ["c", "late"]}), NOW + 2_000);
+    let there = json!({"lat": 48, "lng": 16, "accuracy": 0, "capturedAt": NOW + 1_000});
+    fixed(&mut job, there, NOW + 3_000);
+    for (name, at) in [("c", NOW + 1_000), ("late", NOW + 2_000)] {
+        let state = state_to(&mut job, Role::Customer, name, NOW + 3_000).unwrap();
+        assert_eq!(state["arrivedAt"], json!(at), "to {name}");
+    }
 }
 
 #[test]

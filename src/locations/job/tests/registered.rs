@@ -1,6 +1,7 @@
 //! Who takes part in a registered job, and what they see of it.
 
 use super::*;
+use crate::jobs::registration::EndReason;
 use crate::jobs::revocation::Outcome;
 use crate::jobs::{CloseReason, Wanted as Registered};
 use crate::locations::protocol::Only;
@@ -245,9 +246,10 @@ fn closed_is_closed_for_ever_and_only_that_is_told() {
         let batch = json!({"locations": [fix(), first]});
         let results = brief(&post_as(&mut job, "a", None, &batch, NOW + 900));
         assert_eq!(results, ["rejected:job_closed:null:0", "1:duplicate"], "what was accepted stays so");
+        let ended = JobRefusal::Ended { reason: EndReason::Done };
         for (role, name, refusal) in [
-            (Role::Driver, "a", JobRefusal::Closed),
-            (Role::Customer, "c", JobRefusal::Closed),
+            (Role::Driver, "a", ended),
+            (Role::Customer, "c", ended),
             (Role::Customer, "d", JobRefusal::NotAParticipant),
         ] {
             assert_eq!(state_to(&mut job, role, name, NOW + 900), Err(refusal));
@@ -299,7 +301,8 @@ fn a_job_that_everybody_has_forgotten_ends_by_itself() {
     put(&mut job, Some("a"), &["c"], NOW).unwrap();
     assert_eq!(standing(&mut job, Role::Customer, "c", end - 1), "admitted");
     assert_eq!(standing(&mut job, Role::Customer, "c", end), "refused");
-    assert_eq!(state_to(&mut job, Role::Customer, "c", end), Err(JobRefusal::Closed));
+    let ended = JobRefusal::Ended { reason: EndReason::Expired };
+    assert_eq!(state_to(&mut job, Role::Customer, "c", end), Err(ended));
 }
 
 #[test]
@@ -414,9 +417,12 @@ fn a_change_may_ask_for_the_version_that_it_changes() {
     };
     let version = |version| Some(Only::Versions(vec![version]));
     assert_eq!(put(&mut job, Some("a"), Some(Only::Registered)), Err(JobRefusal::NotRegistered));
-    assert_eq!(put(&mut job, Some("a"), None).unwrap()["outcome"], "created");
-    let other = put(&mut job, Some("b"), version(2)).unwrap();
-    assert_eq!((&other["outcome"], &other["job"]["driver"]), (&json!("other_version"), &json!("a")));
+    assert_eq!(put(&mut job, Some("a"), Some(Only::Absent)).unwrap()["outcome"], "created");
+    assert_eq!(put(&mut job, Some("a"), Some(Only::Absent)).unwrap()["outcome"], "done", "said twice");
+    for only in [version(2), Some(Only::Absent)] {
+        let other = put(&mut job, Some("b"), only).unwrap();
+        assert_eq!((&other["outcome"], &other["job"]["driver"]), (&json!("other_version"), &json!("a")));
+    }
     assert_eq!(put(&mut job, Some("a"), version(2)).unwrap()["outcome"], "done", "it is so already");
     assert_eq!(put(&mut job, Some("b"), version(1)).unwrap()["version"], 2);
     assert_eq!(put(&mut job, Some("c"), Some(Only::Registered)).unwrap()["version"], 3);

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::registered::{ask, close, put, user, viewer};
 use super::*;
 use crate::jobs::CloseReason;
+use crate::jobs::registration::EndReason;
 use crate::jobs::revocation::{Outcome, Revocation};
 use crate::sessions::Role;
 
@@ -291,7 +292,7 @@ impl Both {
                 assert_eq!(both!(self, rig => ask(&mut rig.job, request(), now)), Err(JobRefusal::Forgotten));
             }
             Act::Close if version > 0 => {
-                self.model.close();
+                self.model.close(EndReason::Done);
                 let answer = both!(self, rig => close(&mut rig.job, now));
                 assert_eq!(
                     (&answer["job"]["state"], &answer["version"]),
@@ -340,7 +341,7 @@ impl Both {
 
     fn check_change(&self, answer: Result<Value, JobRefusal>, version: u64, writes: (usize, u64)) {
         let model = &self.model;
-        if model.is_closed {
+        if model.is_closed() {
             return assert_eq!(answer, Err(JobRefusal::Closed));
         }
         let answer = answer.unwrap();
@@ -436,13 +437,13 @@ impl Both {
         for (role, who, seen) in self.memory.seen(self.model.now) {
             let standing = match self.model.visible(role, who) {
                 Ok(_) => "admitted",
-                Err(JobRefusal::Closed) => "refused",
+                Err(JobRefusal::Closed | JobRefusal::Ended { .. }) => "refused",
                 Err(_) => "foreign",
             };
             assert_eq!(seen.admission["standing"], standing, "{who}");
         }
         let has_left = |kept: &plain::Kept| kept.left.is_some() || Some(kept.epoch) != self.model.epoch();
-        assert!(self.model.is_closed || self.model.kept.iter().all(has_left), "what was accepted leaves");
+        assert!(self.model.is_closed() || self.model.kept.iter().all(has_left), "what was accepted leaves");
         assert!(self.model.is_told(), "and so does what has changed");
         assert!(self.memory.job.outbox.waiting() == 0 && self.sql.job.outbox.waiting() == 0);
     }

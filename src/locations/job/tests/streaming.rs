@@ -2,6 +2,7 @@
 
 use super::registered::{ask, close, put, viewer};
 use super::*;
+use crate::jobs::registration::EndReason;
 use crate::locations::StreamRequest;
 use crate::locations::protocol::Begin;
 use crate::sessions::Role;
@@ -222,7 +223,8 @@ fn a_job_that_ends_is_told_and_then_the_stream_ends() {
         }
         assert!(!job.has_readers());
         let again = job.stream(request(viewer(Role::Customer, "c"), NOW + HOUR, Begin::Now), NOW).unwrap();
-        assert_eq!(again, Err(JobRefusal::Closed));
+        let ended = JobRefusal::Ended { reason: EndReason::Done };
+        assert_eq!(again, Err(if forget { JobRefusal::Closed } else { ended }));
         let again = job.stream(request(viewer(Role::Admin, "a"), NOW + HOUR, Begin::Now), NOW).unwrap();
         if forget {
             assert_eq!(again, Err(JobRefusal::Forgotten));

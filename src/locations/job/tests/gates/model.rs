@@ -9,6 +9,7 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::jobs::registration::EndReason;
 use crate::locations::job::tests::registry_faults::Refusing;
 use crate::locations::place::Place;
 use crate::locations::trail::format::Format;
@@ -248,7 +249,8 @@ impl Game {
         if let Some(wanted) = put.filter(is_put).filter(|put| self.model.wanted != Some(*put)) {
             self.model.put(wanted, before, self.now);
         }
-        self.model.is_closed = staff.as_ref().is_ok_and(|job| job["state"] == "closed");
+        self.model.ended =
+            staff.as_ref().ok().and_then(|job| serde_json::from_value(job["reason"].clone()).ok());
         let Ok(page) = self.trail(Role::Admin, "x", None, 1_000) else { return };
         let kept = page["locations"].as_array().unwrap().iter().map(Kept::of).collect();
         self.model.follow(kept, at);
@@ -286,7 +288,7 @@ impl Game {
         let told = self.arrivals();
         let once = (1..told.len()).all(|at| !told[..at].contains(&told[at]));
         assert!(once, "an arrival is told once a life: {told:?}");
-        if !self.model.is_closed {
+        if self.model.ended.is_none() {
             assert_eq!(told, self.model.arrived, "and wherever the vehicle has arrived");
         }
         let Some(wanted) = self.model.wanted else { return };
@@ -294,10 +296,10 @@ impl Game {
         for (who, name) in CUSTOMERS.iter().enumerate() {
             let is_in = wanted.customers >> who & 1 == 1;
             let state = state_to(&mut self.job, Role::Customer, name, self.now);
-            match (is_in, self.model.is_closed) {
+            match (is_in, self.model.ended) {
                 (false, _) => assert_eq!(state, Err(JobRefusal::NotAParticipant)),
-                (true, true) => assert_eq!(state, Err(JobRefusal::Closed)),
-                (true, false) => self.check_customer(who, name, &state.unwrap()),
+                (true, Some(reason)) => assert_eq!(state, Err(JobRefusal::Ended { reason })),
+                (true, None) => self.check_customer(who, name, &state.unwrap()),
             }
         }
     }
@@ -335,9 +337,15 @@ impl Game {
             let is_after = self.model.kept.iter().skip(opened).any(|fix| json!(fix.seq) == published["seq"]);
             assert!(is_theirs || is_after, "how far all has left to {name}");
         }
+        for told in [state, &job] {
+            let at = told.get("arrivedAt").and_then(Value::as_i64);
+            assert!(at.is_none_or(|at| at >= self.model.since(who)), "when it has arrived to {name}");
+            assert!(at.is_none() || self.model.arrived.iter().any(|life| Some(*life) == epoch));
+        }
         if let Some(opened) = self.model.opened.filter(|_| self.model.gate().is_some()) {
             for told in [state, &job] {
-                for of_the_driver in ["lastHeard", "lastFixAt", "silentSince", "fixMissingSince"] {
+                for of_the_driver in ["lastHeard", "lastFixAt", "silentSince", "fixMissingSince", "arrivedAt"]
+                {
                     let at = told.get(of_the_driver).and_then(Value::as_i64);
                     assert!(at.is_none_or(|at| at >= opened.since), "{of_the_driver} to {name}");
                 }

@@ -41,7 +41,7 @@ pub(super) struct Model {
     assigned_at: Millis,
     ends_at: Millis,
     left_at: Option<Millis>,
-    pub(super) is_closed: bool,
+    pub(super) ended: Option<EndReason>,
     pub(super) is_forgotten: bool,
     parts: BTreeMap<&'static str, Part>,
     /// Each with its driver, where it has a registered one.
@@ -97,7 +97,7 @@ impl Model {
                 return Ok((false, *epoch, *after_seq));
             }
             Some(_) => return Err(JobRefusal::IdReused),
-            None if self.is_closed => return Err(JobRefusal::Closed),
+            None if self.is_closed() => return Err(JobRefusal::Closed),
             None => {}
         }
         if self.lives.is_empty() {
@@ -122,7 +122,7 @@ impl Model {
 
     pub(super) fn put(&mut self, driver: Option<&'static str>, customers: BTreeSet<&'static str>) {
         let is_first = self.version == 0;
-        if self.is_closed || !is_first && (driver, &customers) == (self.driver, &self.customers) {
+        if self.is_closed() || !is_first && (driver, &customers) == (self.driver, &self.customers) {
             return;
         }
         let begins = is_first || driver != self.driver;
@@ -157,11 +157,15 @@ impl Model {
         }
     }
 
-    pub(super) fn close(&mut self) {
-        if !self.is_closed {
+    pub(super) fn is_closed(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    pub(super) fn close(&mut self, reason: EndReason) {
+        if !self.is_closed() {
             let people = self.people().into_iter().map(str::to_owned).collect();
             self.owed.push((people, true, self.now));
-            (self.left_at, self.is_closed) = (Some(self.now), true);
+            (self.left_at, self.ended) = (Some(self.now), Some(reason));
             self.version += 1;
             self.to_tell.clear();
         }
@@ -173,14 +177,15 @@ impl Model {
             return false;
         }
         if self.version > 0 {
-            self.close();
+            self.close(EndReason::Cancelled);
         } else if !self.is_forgotten {
             self.owed.push((BTreeSet::new(), true, self.now));
         }
         if !self.is_forgotten {
             self.left_at = Some(self.now);
         }
-        (self.is_closed, self.is_forgotten) = (true, true);
+        self.ended.get_or_insert(EndReason::Cancelled);
+        self.is_forgotten = true;
         self.to_tell.clear();
         true
     }
@@ -188,7 +193,7 @@ impl Model {
     pub(super) fn wait(&mut self, ms: Millis) {
         self.now += ms;
         if self.version > 0 && self.ends_at <= self.now {
-            self.close();
+            self.close(EndReason::Expired);
         }
     }
 
@@ -216,7 +221,7 @@ impl Model {
                     results[index] = format!("{}:duplicate", known.seq);
                     continue;
                 }
-                None if self.is_closed => "job_closed:null",
+                None if self.is_closed() => "job_closed:null",
                 None if effective(sent) < self.now - DAY => "too_old:capturedAt",
                 None if is_registered && effective(sent) < self.assigned_at - 5_000 => {
                     "outside_assignment:capturedAt"
@@ -252,8 +257,10 @@ impl Model {
             _ if self.is_forgotten => return Err(JobRefusal::Closed),
             0 => return Ok(self.kept.iter().collect()),
             _ if !takes_part => return Err(JobRefusal::NotAParticipant),
-            _ if self.is_closed => return Err(JobRefusal::Closed),
             _ => {}
+        }
+        if let Some(reason) = self.ended {
+            return Err(JobRefusal::Ended { reason });
         }
         let part = self.parts[who];
         let is_own = |epoch| self.lives.iter().any(|(life, whose)| *life == epoch && *whose == Some(who));
@@ -327,7 +334,7 @@ impl Model {
         let part = self.parts.get(who).copied().unwrap_or_default();
         let before = &self.kept[..part.before];
         match admission["standing"].as_str().unwrap() {
-            "refused" => assert_eq!(refusal, Some(&JobRefusal::Closed), "{who} took part"),
+            "refused" => assert!(matches!(refusal, Some(JobRefusal::Ended { .. })), "{who} took part"),
             "foreign" => assert_eq!(refusal, Some(&JobRefusal::NotAParticipant), "{who} takes no part"),
             "waiting" => assert!(may_see && !before.is_empty()),
             _ => {
@@ -350,7 +357,7 @@ impl Model {
         assert_eq!(Some(epoch), self.epoch(), "nothing of a life that is over leaves");
         assert_eq!(
             message.name == "job.closed",
-            self.is_closed,
+            self.is_closed(),
             "and of a closed job nothing but that it is"
         );
         let is_new = match self.bytes.insert(message.id.clone(), data.clone()) {
@@ -377,8 +384,8 @@ impl Model {
         }
         if message.name.starts_with("job.") {
             let version = data["version"].as_u64().unwrap();
-            assert!(version == self.version.max(1) || version < self.version && !self.is_closed);
-            assert!(!is_new || self.is_closed || epoch > self.last.0, "first of all the event");
+            assert!(version == self.version.max(1) || version < self.version && !self.is_closed());
+            assert!(!is_new || self.is_closed() || epoch > self.last.0, "first of all the event");
             self.last = if epoch > self.last.0 { (epoch, 0) } else { self.last };
             return;
         }

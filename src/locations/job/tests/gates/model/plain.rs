@@ -55,13 +55,18 @@ pub(super) struct Model {
     joined: Vec<(usize, Start)>,
     /// The lives in which the vehicle has arrived.
     pub(super) arrived: Vec<u64>,
-    pub(super) is_closed: bool,
+    pub(super) ended: Option<EndReason>,
 }
 
 impl Model {
     pub(super) fn gate(&self) -> Option<(Option<u32>, Option<Millis>)> {
         let wanted = self.wanted?;
         Some((wanted.within, wanted.from.map(|from| NOW + from))).filter(|gate| *gate != (None, None))
+    }
+
+    /// Since when somebody sees the job.
+    pub(super) fn since(&self, who: usize) -> Millis {
+        self.joined.iter().find(|(other, _)| *other == who).map_or(Millis::MIN, |(_, start)| start.since)
     }
 
     pub(super) fn is_open_in(&self, epoch: Option<u64>) -> bool {
@@ -120,7 +125,7 @@ impl Model {
         assert_eq!(kept.get(..self.kept.len()), Some(&self.kept[..]), "what was accepted stays as it was");
         let first = self.kept.len();
         self.kept = kept;
-        let Some(wanted) = self.wanted.filter(|_| !self.is_closed) else { return };
+        let Some(wanted) = self.wanted.filter(|_| self.ended.is_none()) else { return };
         for (index, fix) in self.kept.iter().enumerate().skip(first).filter(|(_, fix)| fix.is_live) {
             let metres = fix.metres_from(PLACES[wanted.place]);
             let may_open = wanted.from.is_none_or(|from| NOW + from <= at);
