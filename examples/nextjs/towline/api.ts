@@ -12,13 +12,16 @@ export interface Ask {
   body?: unknown;
   /** The version that a change is made to, as its `ETag`. */
   ifMatch?: string;
+  /** Whether there must be nothing yet: otherwise it is refused, and nothing is changed. */
+  isNew?: boolean;
 }
 
 /** Asks Towline. Where it cannot be reached the answer has `status` 503 and the name `unreachable`: a page says so, and stays up. */
-export async function ask<T>(token: string, path: `/api/${string}`, { method = "GET", body, ifMatch }: Ask = {}): Promise<Answer<T>> {
+export async function ask<T>(token: string, path: `/api/${string}`, { method = "GET", body, ifMatch, isNew }: Ask = {}): Promise<Answer<T>> {
   const url = towlineUrl() + path;
   const headers: Record<string, string> = { authorization: `Bearer ${token}` };
   if (ifMatch !== undefined) headers["if-match"] = ifMatch;
+  if (isNew) headers["if-none-match"] = "*";
   let answer: Response;
   let value: unknown;
   try {

@@ -42,7 +42,11 @@ export function asked({ context, app }: Visit): () => Promise<Asked[]> {
   };
   context.on("response", (response) => {
     const url = new URL(response.url());
-    if (url.origin === app.url && url.pathname.startsWith("/api/")) all.push(read(response, url));
+    if (url.origin !== app.url || !url.pathname.startsWith("/api/")) return;
+    const one = read(response, url);
+    // Of one that comes as the browser closes nobody asks any more.
+    one.catch(() => {});
+    all.push(one);
   });
   return () => Promise.all(all);
 }

@@ -3,7 +3,7 @@
 import { refresh } from "next/cache";
 import { PEOPLE } from "@/session/people";
 import { signedIn } from "@/session/session";
-import { ask, job as existing, segment } from "@/towline/api";
+import { ask, segment } from "@/towline/api";
 import { EMPTY, type Errors, errorsOf, jobOf, type Values, valuesOf } from "./new-job";
 
 export interface Creation {
@@ -14,6 +14,9 @@ export interface Creation {
   made?: string;
 }
 
+/** Why there is no new job of a name: it is another open one's, or one's that is over for ever. */
+const TAKEN = new Set(["version_mismatch", "job_closed"]);
+
 /** Makes a job of what the form holds. One that exists is left as it is: a `PUT` would be the whole of it, and end its driver's part. */
 export async function createJob(_: Creation, form: FormData): Promise<Creation> {
   const { token } = await signedIn("/board", "dispatcher");
@@ -21,10 +24,8 @@ export async function createJob(_: Creation, form: FormData): Promise<Creation> 
   const wanted = jobOf(values, Date.now(), PEOPLE);
   if ("errors" in wanted) return { values, errors: wanted.errors };
   const { jobId, job } = wanted;
-  const known = await existing(token, jobId);
-  if (known.ok || known.name === "job_forgotten") return { values, errors: { job: "There is, or was, a job of this name" } };
-  if (known.name !== "not_registered") return { values, errors: errorsOf(known.problem) };
-  const answer = await ask(token, `/api/jobs/${segment(jobId)}`, { method: "PUT", body: job });
+  const answer = await ask(token, `/api/jobs/${segment(jobId)}`, { method: "PUT", body: job, isNew: true });
+  if (!answer.ok && TAKEN.has(answer.name)) return { values, errors: { job: "There is, or was, a job of this name" } };
   if (!answer.ok) return { values, errors: errorsOf(answer.problem) };
   refresh();
   return { values: EMPTY, errors: {}, made: jobId };

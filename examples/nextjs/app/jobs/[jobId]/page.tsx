@@ -5,7 +5,7 @@ import { cache } from "react";
 import { signedIn } from "@/session/session";
 import { firstState, ownJobs } from "@/towline/api";
 import { Page } from "@/ui/page";
-import { JobView } from "./view";
+import { JobView, type Refused } from "./view";
 import { words } from "./words";
 
 interface Props {
@@ -13,21 +13,23 @@ interface Props {
 }
 
 /** What refuses the first state for good, and what that is to be called. */
-const REFUSED: Record<string, "ended" | "not_yours"> = { job_closed: "ended", not_a_participant: "not_yours" };
+const REFUSED: Record<string, Refused["status"]> = { job_closed: "ended", not_a_participant: "not_yours" };
 
 /** Asked once, for the page and for its title. */
 const asked = cache(async (jobId: string) => {
   const session = await signedIn(`/jobs/${jobId}`, "customer");
   const answer = await firstState(session.token, jobId);
   if (!answer.ok && (answer.status === 400 || answer.status === 404)) notFound();
-  return { session, initial: answer.ok ? answer.body : null, refused: answer.ok ? undefined : REFUSED[answer.name] };
+  const status = answer.ok ? undefined : REFUSED[answer.name];
+  const refused: Refused | undefined = status && { status, reason: answer.ok ? undefined : answer.problem?.reason };
+  return { session, initial: answer.ok ? answer.body : null, refused };
 });
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { jobId } = await params;
   const { initial, refused } = await asked(jobId);
   const job = initialSnapshot(jobId, initial ?? undefined);
-  return { title: words(refused ? { ...job, status: refused } : job).short };
+  return { title: words({ ...job, ...refused }).short };
 }
 
 export default async function JobPage({ params }: Props) {

@@ -15,12 +15,18 @@ import { UseOwnPosition, useOwnPosition } from "./own-position";
 import { useSteady } from "./steady";
 import { words } from "./words";
 
+/** Why a job is not shown, and where it has ended, the reason. */
+export interface Refused {
+  status: "ended" | "not_yours";
+  reason: string | undefined;
+}
+
 export interface JobViewProps {
   jobId: string;
   /** Nothing where it was refused, or Towline could not be asked. */
   initial: FirstState | null;
   /** Why it was refused, until the page has asked by itself. */
-  refused?: "ended" | "not_yours" | undefined;
+  refused?: Refused | undefined;
   /** Whether somebody has come by a link, and has no other page to go to. */
   isGuest: boolean;
   /** How many other open jobs they have. */
@@ -30,7 +36,7 @@ export interface JobViewProps {
 export function JobView({ jobId, initial, refused, isGuest, others }: JobViewProps) {
   const known = useJob(jobId, { initial });
   const steady = useSteady(known);
-  const job = refused && known.status === "waiting" ? { ...known, status: refused } : steady;
+  const job = refused && known.status === "waiting" ? { ...known, ...refused } : steady;
   const age = useAge(known);
   const trail = useTrail(jobId);
   const own = useOwnPosition();
