@@ -14,16 +14,19 @@ export function newLink(now: number): string {
   return `${LINK}${Math.floor(now / 1_000).toString(36)}-${randomBytes(16).toString("base64url")}`;
 }
 
-/** What stands behind the `#` of a link: job, link, and what nobody else can make of the two. */
+/**
+ * What stands behind the `#` of a link: job, what nobody else can make of job and link, and the link. So it ends as the link's id does, by which
+ * somebody who has a link before them finds it in the list.
+ */
 export function linkCode(key: Uint8Array, jobId: string, link: string): string {
   const proof = createHmac("sha256", key).update(`${jobId}\n${link}`).digest("base64url");
-  return `${Buffer.from(jobId).toString("base64url")}.${link.slice(LINK.length)}.${proof}`;
+  return `${Buffer.from(jobId).toString("base64url")}.${proof}.${link.slice(LINK.length)}`;
 }
 
 /** Which job a code is for, and which of its links; undefined unless `linkCode` has made exactly this. */
 export function openLink(key: Uint8Array, code: string): { jobId: string; link: string } | undefined {
-  const [job, rest, proof] = code.split(".");
-  if (job === undefined || rest === undefined || proof === undefined) return undefined;
+  const [job, proof, rest] = code.split(".");
+  if (job === undefined || proof === undefined || rest === undefined) return undefined;
   const jobId = Buffer.from(job, "base64url").toString();
   const link = LINK + rest;
   // All of it is compared, so that there is one way to write a code.

@@ -53,7 +53,7 @@ export function Links({ jobId, links }: { jobId: string; links: readonly { link:
 }
 
 /** The link's id, of which its code has the part that is not the same in all. */
-const linkOf = (url = "") => LINK + url.split("#")[1]?.split(".")[1];
+const linkOf = (url = "") => LINK + url.split("#")[1]?.split(".")[2];
 
 function MadeLink({ url }: { url: string }) {
   const id = useId();
