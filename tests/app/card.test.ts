@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { initialSnapshot, type JobSnapshot, type Status } from "@towline/client";
+import { initialSnapshot, type JobSnapshot, type PhoneState, type Status } from "@towline/client";
 import { type Card, loadCard } from "./support/card.ts";
 
 const CAPTURED = 1_795_900_000_000;
@@ -63,6 +63,17 @@ describe("a customer's card", () => {
     const why = (more: Partial<JobSnapshot>) => card.words(job("stale", { position, ...more })).meaning;
     const all = [{}, { fixMissingSince: CAPTURED }, { heartbeat: "no_fix" }, { heartbeat: "no_permission" }, { heartbeat: "off_duty" }] as const;
     assert.equal(new Set(all.map(why)).size, all.length);
+  });
+
+  test("says of a silence what the phone has said before it, and none of whoever has gone off duty", () => {
+    const silent = (heartbeat?: PhoneState) => card.words(job("silent", { position, silentSince: CAPTURED, heartbeat }));
+    assert.match(silent().meaning, /^There may be no network/);
+    assert.match(silent("no_fix").meaning, /^The driver's phone does not know where it is/);
+    const { short, heading, meaning } = silent("off_duty");
+    assert.deepEqual([short, heading], ["Out of date", "The last position is out of date"]);
+    assert.match(meaning, /^The driver does not share their position just now\./);
+    const listed = { lastFixAt: CAPTURED, silentSince: CAPTURED };
+    assert.deepEqual([card.listed(listed), card.listed({ ...listed, heartbeat: "off_duty" })], ["silent", "stale"]);
   });
 
   test("has a parked vehicle where it was last seen, however old that is", () => {

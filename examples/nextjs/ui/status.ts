@@ -44,15 +44,19 @@ export function isMoving({ position, heartbeat }: JobSnapshot): boolean | undefi
   return position?.speed === undefined ? undefined : position.speed > 0.8;
 }
 
-/** What a job is to be shown as: a vehicle that says that it stands is where it was seen last, however old that is. */
+/**
+ * What a job is to be shown as: a vehicle that says that it stands is where it was seen last, however old that is; and a driver who has gone off duty
+ * is not missed.
+ */
 export function seenAs({ status, heartbeat }: JobSnapshot): Status {
+  if (status === "silent" && heartbeat === "off_duty") return "stale";
   return status === "stale" && heartbeat === "parked" ? "live" : status;
 }
 
 /** The state of a job that is listed, as far as the list tells it. */
-export function listed({ withheld, silentSince, fixMissingSince, lastFixAt }: Job): Status {
+export function listed({ withheld, silentSince, heartbeat, fixMissingSince, lastFixAt }: Job): Status {
   if (withheld) return "withheld";
   if (lastFixAt === undefined) return "none";
-  if (silentSince !== undefined) return "silent";
+  if (silentSince !== undefined) return heartbeat === "off_duty" ? "stale" : "silent";
   return fixMissingSince === undefined ? "live" : "stale";
 }

@@ -1,11 +1,12 @@
 // What a customer's page makes of a job, rendered without a browser.
 
-import type { JobSnapshot } from "@towline/client";
+import type { Job, JobSnapshot, Status } from "@towline/client";
 import { loadModules } from "./modules.ts";
 
 export interface Card {
   words(job: JobSnapshot, isGuest?: boolean): { short: string; heading: string; meaning: string };
   facts(job: JobSnapshot, age: number | undefined): [name: string, value: string][];
+  listed(job: Partial<Job>): Status;
   ago(ms: number, isAbout?: boolean): string;
   within(accuracy: number): string;
   distance(metres: number): string;
@@ -25,5 +26,6 @@ export const loadCard = () =>
     export { words } from "./app/jobs/[jobId]/words";
     export * from "./map/spot";
     export * from "./ui/measures";
+    export { listed } from "./ui/status";
     export const render = (job, age, isGuest = false) => renderToStaticMarkup(createElement(JobCard, { job, isGuest, facts: facts(job, age) }));
   `);

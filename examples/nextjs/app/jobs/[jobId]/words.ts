@@ -68,7 +68,7 @@ function sentences(job: JobSnapshot, isGuest: boolean): Sentences {
     case "silent":
       return {
         heading: "The driver's phone is not heard of",
-        meaning: "There may be no network where it is. You see where the vehicle was last. If this lasts, ask whoever you booked with.",
+        meaning: `${why ?? "There may be no network where it is."} You see where the vehicle was last. If this lasts, ask whoever you booked with.`,
       };
     case "offline":
       return {
