@@ -195,11 +195,24 @@ describe("a customer", { concurrency: 2 }, () => {
     const { page, sees } = bind(await visit.open(`/jobs/${tow.job}`));
     page.on("websocket", (socket) => socket.on("framesent", ({ payload }) => sent.push(String(payload))));
     assert.doesNotMatch(await sees("Use my position"), /From you/);
-    await page.getByRole("button", { name: "Use my position" }).click();
+    // What is read out is there before it says something.
+    const status = page.locator('button:text("Use my position") ~ [role="status"]');
+    assert.equal(await status.textContent(), "");
+    await status.evaluate((element) => {
+      const heard: string[] = [];
+      Object.assign(window, { states: heard });
+      new MutationObserver(() => element.textContent && heard.push(element.textContent)).observe(element, { childList: true, subtree: true, characterData: true });
+    });
+    await page.getByRole("button", { name: "Use my position" }).press("Enter");
     await sees(/From you\s+8\.2 km as the crow flies/);
     await page.getByRole("img", { name: "You", exact: true }).waitFor();
     await tow.at(16.12, 16);
     await sees(/From you\s+380 m/);
+    assert.deepEqual(await page.evaluate(() => states), ["Your browser is asked where you are.", "The vehicle is 8.2 km from you."], "it is read out once");
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Stop using my position");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Use my position" }).waitFor();
+    assert.doesNotMatch(await page.locator("main").innerText(), /From you/);
     assert.ok(sent.length > 5 && sent.every((one) => !one.includes("16.12")), "it stays in the browser");
   });
 

@@ -9,6 +9,7 @@ export interface OwnPosition {
   state: "off" | "asked" | "known" | "denied" | "unknown";
   spot: Spot | undefined;
   ask(): void;
+  stop(): void;
 }
 
 export function useOwnPosition(): OwnPosition {
@@ -28,26 +29,44 @@ export function useOwnPosition(): OwnPosition {
     setOwn({ state: "asked", spot: undefined });
     setAsked((times) => times + 1);
   }, []);
-  return { state, spot, ask };
+  const stop = useCallback(() => {
+    setOwn({ state: "off", spot: undefined });
+    setAsked(0);
+  }, []);
+  return { state, spot, ask, stop };
 }
 
-const SAID: Record<Exclude<OwnPosition["state"], "known">, string> = {
-  off: "Says how far away the vehicle is. Where you are stays in this browser.",
+const SAID: Record<OwnPosition["state"], string> = {
+  off: "",
   asked: "Your browser is asked where you are.",
+  known: "",
   denied: "Your browser does not let this page know where you are. Its settings for this site can.",
   unknown: "Your browser does not know where you are just now. It keeps looking.",
 };
 
-/** The offer to say how far away the vehicle is, until that is known. */
-export function UseOwnPosition({ own: { state, ask } }: { own: OwnPosition }) {
-  if (state === "known") return null;
+/** The first text that there is, as long as it is still the same: what is to be read out once, and not left to be read when it is old. */
+function useFirst(text: string | undefined): string | null | undefined {
+  const [first, setFirst] = useState<string | null>();
+  const next = text === undefined || first === undefined || first === text ? text : null;
+  if (next !== first) setFirst(next);
+  return next;
+}
+
+/**
+ * The offer to say how far away the vehicle is. It is one button all the time, so that whoever has pressed it does not lose their place.
+ * @param away how far that is, once it is known
+ */
+export function UseOwnPosition({ own: { state, ask, stop }, away }: { own: OwnPosition; away: string | undefined }) {
+  const first = useFirst(away);
   return (
     <div className={styles.own}>
-      <button type="button" onClick={ask} disabled={state === "asked"}>
-        Use my position
+      <button type="button" aria-disabled={state === "asked"} onClick={state === "known" ? stop : state === "asked" ? undefined : ask}>
+        {state === "known" ? "Stop using my position" : "Use my position"}
       </button>
-      <p className="muted" role={state === "off" ? undefined : "status"}>
+      <p className="muted">{state !== "known" && "Says how far away the vehicle is. "}Where you are stays in this browser.</p>
+      <p className="muted" role="status">
         {SAID[state]}
+        {first && <span className="sr-only">The vehicle is {first} from you.</span>}
       </p>
     </div>
   );

@@ -56,12 +56,13 @@ export function JobView({ jobId, initial, refused, isGuest, others }: JobViewPro
     all.push(["Shown from", isMounted ? clockTime(opensAt) : initial ? `in ${span(opensAt - initial.now)}` : ""]);
   }
   const isOver = job.status === "ended" || job.status === "not_yours";
-  if (position && own.spot) all.push(["From you", `${distance(metresBetween(own.spot, position))} as the crow flies`]);
+  const away = position && own.spot && distance(metresBetween(own.spot, position));
+  if (away) all.push(["From you", `${away} as the crow flies`]);
 
   const map = position && <VehicleMap vehicles={vehicles} trail={trail} follow={jobId} you={own.spot} />;
   return (
     <JobCard job={job} facts={all} isGuest={isGuest} map={map}>
-      {position && isMounted && <UseOwnPosition own={own} />}
+      {position && isMounted && <UseOwnPosition own={own} away={away} />}
       {!isGuest && (others > 0 || isOver) && (
         <Link href="/jobs" prefetch={false}>
           {others > 0 ? `Your other jobs (${others})` : "Your jobs"}
