@@ -131,6 +131,19 @@ test("a job that is assigned while the page is open appears; a second one does n
   await assertWhole(second, [...way(first, 2, 2), ...way(second, 1, 2)]);
 });
 
+test("a job that is taken away by mistake and given back is shared for again, and nothing is said against it", async (t) => {
+  const driver = "driver-09";
+  const journey = await app.job({ driver });
+  const phone = await Phone.of(t, app);
+  const driving = await phone.drive(driver);
+  await driving.sees(`Sharing your position for ${journey.job}`);
+  await journey.register({ driver: unique("driver") });
+  await driving.sees("Your position is not shared for it any more.");
+  await journey.register({ driver });
+  const said = await driving.sees(`Sharing your position for ${journey.job}`);
+  assert.doesNotMatch(said, /any more|another driver/);
+});
+
 test("who goes on duty again shares for no job by what was known before", async (t) => {
   const driver = "driver-08";
   const journey = await app.job({ driver });
@@ -157,17 +170,20 @@ test("a page that is loaded again without a network records on, and sends it whe
   await page.evaluate(() => navigator.serviceWorker.ready);
   phone.cut();
   await driving.moveOffline(journey, 1);
+  // What leads to another page elsewhere leads nowhere here: there is none without a network.
+  await page.getByText("Towline", { exact: true }).click();
+  await driving.moveOffline(journey, 1, 1);
   await page.reload();
   await driving.sees(`Sharing your position for ${journey.job}`);
   // Each page begins with where the phone is.
-  await driving.waits(2);
-  await driving.moveOffline(journey, 3, 2);
+  await driving.waits(3);
+  await driving.moveOffline(journey, 3, 3);
   await page.reload();
-  await driving.waits(6);
+  await driving.waits(7);
   phone.open();
   await driving.sees("Nothing waits to be sent");
   await driving.moveOnline(journey, 1);
-  await assertWhole(journey, [...way(journey, 1, 3), ...way(journey, 3, 6), ...way(journey, 6, 7)]);
+  await assertWhole(journey, [...way(journey, 1, 4), ...way(journey, 4, 7), ...way(journey, 7, 8)]);
 });
 
 test("two drivers share a phone: nothing of the first is shown to the second, sent as theirs, or lost", async (t) => {

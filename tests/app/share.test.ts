@@ -83,6 +83,28 @@ test("whoever comes by a link has that job, and nothing else", async (t) => {
   assert.equal(await status("/api/jobs?state=open"), 403);
 });
 
+test("whoever leaves a link, or comes back when its session is over, is told to open it again", async (t) => {
+  const { journey, url } = await shared(t);
+  const visit = await app.visit(t);
+  // Whoever leaves may have been about to get a token.
+  visit.announce(/status of 401 .*\/api\/ably-token/, /Ably: .*"message":"no token"/);
+  const tab = await tap(visit, url);
+  await tab.sees("The vehicle is on the map");
+  await tab.page.getByRole("button", { name: "Leave" }).click();
+  await tab.page.waitForURL("**/t");
+  await tab.sees("Open the link that you were sent");
+  assert.deepEqual(await visit.context.cookies(), []);
+  await tab.page.goto(`/jobs/${journey.job}`);
+  await tab.sees("Open that link again: you need no account");
+  await tab.page.goto("/board");
+  assert.doesNotMatch(await tab.sees("Whoever opens this page can be anybody"), /Open that link again/);
+  await tap(visit, url);
+  const form = { method: "POST", maxRedirects: 0, headers: { origin: app.url } } as const;
+  await eventually("a guest", async () => ((await visit.context.cookies()).some(({ name }) => name === "guest") ? true : undefined));
+  // As the form does that no script has got to yet.
+  assert.equal((await visit.context.request.fetch("/session/sign-out", form)).headers().location, "/t");
+});
+
 test("a link that is revoked ends what it shows, and opens nothing again", async (t) => {
   const { journey, board, url: other } = await shared(t);
   const url = await makeLink(board, other);
@@ -96,7 +118,7 @@ test("a link that is revoked ends what it shows, and opens nothing again", async
   await board.page.getByRole("button", { name: "Copy" }).click();
   assert.equal(await board.page.evaluate(() => getSelection()?.toString()), url);
 
-  const row = board.page.getByRole("listitem").filter({ hasText: `…${url.split(".")[1]!.slice(-4)}` });
+  const row = board.page.getByRole("listitem").filter({ hasText: `…${url.slice(-4)}` });
   await row.locator("summary").click();
   await row.getByRole("button", { name: "Revoke it" }).click();
   assert.doesNotMatch(await board.sees("whoever has that link sees nothing any more"), /Copy it now|The link is made/);
@@ -161,7 +183,7 @@ test("what is no link opens nothing, and no other site opens one", async (t) => 
   const visit = await app.visit(t);
   const broken = await tap(visit, url.slice(0, -1));
   await broken.sees("This link is not whole");
-  await (await visit.open("/t")).sees("This link is not whole");
+  await (await visit.open("/t")).sees("Open the link that you were sent");
 
   const code = new URL(url).hash.slice(1);
   const post = (headers: Record<string, string>) => visit.context.request.post("/session/link", { data: { code }, headers });

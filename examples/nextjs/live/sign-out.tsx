@@ -5,8 +5,11 @@ import { endSession } from "./session";
 
 const left = (count: number) => confirm(`${count || "Some"} positions could not be sent. Sign out and delete them?`);
 
-/** Signs out in all tabs, once what a driver has still to send has left, or was given up. Without a script the form does without. */
-export function SignOut({ label }: { label: string }) {
+/**
+ * Signs out in all tabs, once what a driver has still to send has left, or was given up. Without a script the form does without.
+ * @param isGuest whether they have come by a link, and have no account to sign in with
+ */
+export function SignOut({ isGuest }: { isGuest: boolean }) {
   const towline = useTowline();
   return (
     <form
@@ -15,10 +18,10 @@ export function SignOut({ label }: { label: string }) {
       onSubmit={(event) => {
         if (towline === undefined) return;
         event.preventDefault();
-        towline.signOut({ endSession, left, to: "/sign-in" }).catch(() => alert("There is no connection, so you are still signed in. Try again later."));
+        towline.signOut({ endSession, left, to: isGuest ? "/t" : "/sign-in" }).catch(() => alert("There is no connection, so you are still signed in. Try again later."));
       }}
     >
-      <button className="quiet">{label}</button>
+      <button className="quiet">{isGuest ? "Leave" : "Sign out"}</button>
     </form>
   );
 }

@@ -6,8 +6,10 @@ import { SignOut } from "@/live/sign-out";
 
 export interface FrameProps {
   user: { id: string; name: string };
-  /** Whether they have come by a link to one job, and have nowhere to go from there. */
+  /** Whether they have come by a link to one job. */
   isGuest?: boolean;
+  /** Where their pages begin. Left out where this is their only one: a link, tapped where there is no network, would lead away from it. */
+  home?: string | undefined;
   ablyOptions: AblyOptions | undefined;
   title: string;
   wide?: boolean;
@@ -17,20 +19,20 @@ export interface FrameProps {
 }
 
 /** What stands around a page, also one that is shown without a server. */
-export function Frame({ user, isGuest = false, ablyOptions, title, wide = false, quiet = false, children }: FrameProps) {
+export function Frame({ user, isGuest = false, home, ablyOptions, title, wide = false, quiet = false, children }: FrameProps) {
   return (
     <Live user={user.id} ablyOptions={ablyOptions} quiet={quiet}>
       <header className="bar">
-        {isGuest ? (
+        {home === undefined ? (
           <span className="brand">Towline</span>
         ) : (
-          <Link className="brand" href="/" prefetch={false}>
+          <Link className="brand" href={home} prefetch={false}>
             Towline
           </Link>
         )}
         <h1>{title}</h1>
         <span className="who">{user.name}</span>
-        <SignOut label={isGuest ? "Leave" : "Sign out"} />
+        <SignOut isGuest={isGuest} />
       </header>
       <main className={wide ? "wide" : undefined}>{children}</main>
     </Live>

@@ -8,5 +8,7 @@ export interface PageProps extends Pick<FrameProps, "title" | "wide" | "quiet" |
 
 /** What stands around each page of somebody who is signed in. */
 export function Page({ session: { user }, ...page }: PageProps) {
-  return <Frame user={{ id: user.id, name: user.name }} isGuest={"job" in user} ablyOptions={ablyOptions()} {...page} />;
+  const isGuest = "job" in user;
+  const home = isGuest || user.role === "driver" ? undefined : "/";
+  return <Frame user={{ id: user.id, name: user.name }} isGuest={isGuest} home={home} ablyOptions={ablyOptions()} {...page} />;
 }

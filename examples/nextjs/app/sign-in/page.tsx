@@ -1,6 +1,7 @@
 import type { Metadata } from "next";
 import { PEOPLE } from "@/session/people";
 import type { Role } from "@/session/user";
+import { ByLink } from "@/ui/by-link";
 
 export const metadata: Metadata = { title: "Sign in" };
 
@@ -18,6 +19,7 @@ export default async function SignIn({ searchParams }: { searchParams: Promise<{
       <p className="notice">
         <strong>An example.</strong> Whoever opens this page can be anybody. Your own sign-in takes its place: see <code>recipes/</code>.
       </p>
+      <ByLink to={to} />
       <form method="post" action="/session/sign-in" className="stack">
         <input type="hidden" name="to" value={to} />
         {ROLES.map(([role, title]) => (

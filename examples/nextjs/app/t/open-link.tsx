@@ -27,6 +27,7 @@ async function open(code: string, instead: string | undefined): Promise<Opening>
 }
 
 const NO_USE = {
+  none: ["Open the link that you were sent", "It has to be all of it, up to its end. If it does not work any more, ask whoever has sent it for a new one."],
   wrong: ["This link is not whole", "Something of it is missing or was changed on its way. Copy all of it, or ask whoever has sent it for a new one."],
   revoked: ["This link does not work any more", "Whoever shared it has ended that. Ask them for a new one."],
   ended: ["This job is over", "The link has ended with it, and there is nothing more to see."],
@@ -39,7 +40,7 @@ export function OpenLink() {
 }
 
 function Opener({ code }: { code: string }) {
-  const [opening, setOpening] = useState<Opening | undefined>(code === "" ? { is: "wrong" } : undefined);
+  const [opening, setOpening] = useState<Opening | { is: "none" } | undefined>(code === "" ? { is: "none" } : undefined);
   const [isAsking, setAsking] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
@@ -59,7 +60,7 @@ function Opener({ code }: { code: string }) {
     setAsking(false);
   };
 
-  if (opening?.is === "wrong" || opening?.is === "revoked" || opening?.is === "ended") {
+  if (opening?.is === "none" || opening?.is === "wrong" || opening?.is === "revoked" || opening?.is === "ended") {
     const [title, text] = NO_USE[opening.is];
     return (
       <>

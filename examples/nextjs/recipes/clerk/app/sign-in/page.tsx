@@ -1,5 +1,6 @@
 import { SignIn } from "@clerk/nextjs";
 import type { Metadata } from "next";
+import { ByLink } from "@/ui/by-link";
 
 export const metadata: Metadata = { title: "Sign in" };
 
@@ -8,6 +9,7 @@ export default async function SignInPage({ searchParams }: { searchParams: Promi
   return (
     <main>
       <h1>Towline</h1>
+      <ByLink to={to} />
       <SignIn routing="hash" forceRedirectUrl={`/session?to=${encodeURIComponent(to)}`} />
     </main>
   );

@@ -1,4 +1,5 @@
 import type { Metadata } from "next";
+import { ByLink } from "@/ui/by-link";
 
 export const metadata: Metadata = { title: "Sign in" };
 
@@ -7,6 +8,7 @@ export default async function SignIn({ searchParams }: { searchParams: Promise<{
   return (
     <main>
       <h1>Towline</h1>
+      <ByLink to={to} />
       {failed !== undefined && (
         <p className="notice" role="alert">
           That did not work. Are address and password right?
