@@ -65,3 +65,18 @@ test("past 200 jobs positions come for those in the list's view, and for the one
   await page.getByRole("searchbox").fill("Ada");
   await marker(other).waitFor();
 });
+
+test("a filter that needs the positions of all jobs is not offered, and one that is asked for shows all and says so", async (t) => {
+  const visit = await app.visit(t);
+  await visit.signIn("dora");
+  const tab = await visit.open("/board?show=live");
+  const { page } = tab;
+  await tab.sees("With more than 200 jobs they cannot be filtered by “Live”, so all are shown.");
+  assert.equal(await page.locator("[data-row]").count(), WAITING + 3);
+  const select = page.getByRole("combobox", { name: "Which jobs" });
+  assert.equal(await select.inputValue(), "all");
+  assert.deepEqual(await select.locator("option").allInnerTexts(), ["All jobs", "Something amiss", "Needs a driver", "Parked"]);
+  await select.selectOption({ label: "Needs a driver" });
+  await tab.sees(`${WAITING} of ${WAITING + 3}`);
+  assert.doesNotMatch(await page.locator("main").innerText(), /cannot be filtered/);
+});

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { initialSnapshot, type JobSnapshot, type Notification, type OpenJob } from "@towline/client";
+import { initialSnapshot, type JobSnapshot, type Listing, type Notification, type OpenJob } from "@towline/client";
 import { loadModules } from "./support/modules.ts";
 
 interface Row {
@@ -32,11 +32,24 @@ interface Values {
   hours: string;
 }
 
+interface Rendered {
+  jobs: readonly OpenJob[];
+  isWhole: boolean;
+}
+
+interface Told {
+  jobs: readonly OpenJob[] | undefined;
+  isWhole: boolean;
+}
+
 type NameOf = (id: string) => string;
 
 interface Board {
   rowsOf(before: readonly Row[], jobs: readonly OpenJob[], views: ReadonlyMap<string, JobSnapshot>, isWhole: boolean): readonly Row[];
   found(rows: readonly Row[], text: string, filter: string, nameOf: NameOf): readonly Row[];
+  answerable(filter: string, hasViews: boolean): string;
+  listAtFirst(rendered: Rendered, listing: Listing): Told;
+  listAfter(told: Told, rendered: Rendered, listing: Listing): Told;
   alarmsAfter(before: Alarms, rows: readonly Row[], items: readonly Notification[], now: number, nameOf: NameOf): Alarms;
   dismiss(alarms: Alarms, key?: string): Alarms;
   NO_ALARMS: Alarms;
@@ -45,11 +58,12 @@ interface Board {
   jobOf(values: Values, now: number, people: readonly object[]): { jobId: string; job: object } | { errors: object };
 }
 
-const { rowsOf, found, alarmsAfter, dismiss, NO_ALARMS, WORD, EMPTY, jobOf } = await loadModules<Board>(`
+const { rowsOf, found, answerable, listAtFirst, listAfter, alarmsAfter, dismiss, NO_ALARMS, WORD, EMPTY, jobOf } = await loadModules<Board>(`
   export * from "./app/board/rows";
   export * from "./app/board/alarms";
   export { WORD } from "./app/board/words";
   export * from "./app/board/new-job";
+  export * from "./app/board/use-open-jobs";
 `);
 
 const PEOPLE = [
@@ -141,6 +155,56 @@ describe("the list", () => {
       assert.equal(ids(found(rows, text, filter, nameOf)), wanted, `${text} ${filter}`);
     }
     assert.equal(found(rows, " ", "all", nameOf), rows);
+  });
+});
+
+test("a filter that needs the positions of all jobs is none where they do not come", () => {
+  for (const filter of ["live", "stale", "none"]) assert.deepEqual([answerable(filter, true), answerable(filter, false)], [filter, "all"]);
+  for (const filter of ["all", "amiss", "no_driver", "parked"]) assert.equal(answerable(filter, false), filter);
+});
+
+describe("of the server's list and the client's", () => {
+  const [a, b, c] = [[open("a")], [open("a"), open("b")], [open("c")]];
+  const waiting: Listing = { jobs: [], status: "waiting" };
+  const ok = (jobs: readonly OpenJob[]): Listing => ({ jobs, status: "ok" });
+  const whole = (jobs: readonly OpenJob[]) => ({ jobs, isWhole: true });
+  const part = (jobs: readonly OpenJob[]) => ({ jobs, isWhole: false });
+
+  test("the client's counts at first where it has one, else the server's", () => {
+    assert.equal(listAtFirst(whole(a), waiting).jobs, a);
+    assert.equal(listAtFirst(whole(a), ok(b)).jobs, b);
+    assert.equal(listAtFirst(whole(a), { jobs: [], status: "offline" }).jobs, a);
+  });
+
+  test("the one that came last counts, and stays where none came", () => {
+    const first = listAtFirst(whole(a), waiting);
+    assert.equal(listAfter(first, whole(a), waiting), first);
+    const listed = listAfter(first, whole(a), ok(b));
+    assert.equal(listed.jobs, b);
+    const made = listAfter(listed, whole(c), ok(b));
+    assert.equal(made.jobs, c);
+    assert.equal(listAfter(made, whole(c), ok(b)), made);
+    assert.equal(listAfter(made, whole(c), { jobs: b, status: "offline" }), made);
+  });
+
+  test("a part takes no whole one's place", () => {
+    const listed = listAfter(listAtFirst(part(a), waiting), part(a), ok(b));
+    assert.deepEqual([listed.jobs, listed.isWhole], [b, true]);
+    const none: readonly OpenJob[] = [];
+    const failed = listAfter(listed, part(none), ok(b));
+    assert.deepEqual([failed.jobs, failed.isWhole], [b, true]);
+    assert.equal(listAfter(failed, part(none), ok(b)), failed);
+    // Of the server's own, too, and not where there is nothing better.
+    assert.equal(listAfter(listAtFirst(whole(a), waiting), part(c), waiting).jobs, a);
+    const parts = listAfter(listAtFirst(part(a), waiting), part(c), waiting);
+    assert.deepEqual([parts.jobs, parts.isWhole], [c, false]);
+  });
+
+  test("nothing may be shown once the client has erased its own, and a part counts after that", () => {
+    const listed = listAfter(listAtFirst(whole(a), waiting), whole(a), ok(b));
+    const erased = listAfter(listed, whole(a), waiting);
+    assert.deepEqual([erased.jobs, erased.isWhole], [undefined, false]);
+    assert.equal(listAfter(erased, part(c), waiting).jobs, c);
   });
 });
 

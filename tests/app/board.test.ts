@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Job } from "@towline/client";
 import type { Page } from "playwright-core";
+import { channelOf } from "../e2e/support/driving.ts";
 import { eventually } from "../e2e/support/wait.ts";
 import { unique } from "../e2e/support/world.ts";
 import { App } from "./support/app.ts";
@@ -32,7 +33,9 @@ describe("the board", () => {
     assert.equal(await page.getByRole("switch").isVisible(), false, "nobody is on duty whose page cannot say so");
 
     await page.goto(`/board?q=${waiting.slice(0, -1)}&show=live`);
-    assert.deepEqual(await order(page), []);
+    assert.deepEqual(await order(page), [waiting]);
+    assert.match(await page.locator("main").innerText(), /Without scripts jobs cannot be filtered by “Live”, so all are shown/);
+    assert.deepEqual(await page.locator("select[name=show] option").allInnerTexts(), ["All jobs", "Something amiss", "Needs a driver", "Parked"]);
     await page.goto(`/board?q=${waiting}&show=no_driver`);
     assert.deepEqual(await order(page), [waiting]);
 
@@ -82,7 +85,8 @@ describe("the board", () => {
     await row(page, mine).waitFor({ timeout: 4_000 });
     const made = await platform.ask<Job>("GET", `/api/jobs/${mine}`);
     assert.deepEqual([made.driver, made.customers], ["driver-03", ["ann", "auth0|7"]]);
-    assert.notEqual(await page.getByLabel("Name").inputValue(), mine, "the next one is another");
+    // The client may have listed it before the form was answered.
+    await eventually("the next one to be another", async () => ((await page.getByLabel("Name").inputValue()) !== mine ? true : undefined));
     assert.equal(await page.getByLabel("Driver", { exact: true }).inputValue(), "");
     assert.equal(await page.evaluate(() => document.activeElement?.tagName), "SUMMARY", "whoever has made it goes on from there");
     assert.equal(await said!.evaluate((one) => one.isConnected && one.textContent), `${mine} is on the board.`, "said where a reader listens already");
@@ -188,5 +192,51 @@ describe("the board", () => {
     await tab.reads("section[aria-labelledby=duty]", /Dora/);
     await platform.ask("POST", `/api/users/${DISPATCHER}/notifications`, { id: unique("n"), type: "job.assigned", entityId: job, version: 1 });
     await tab.reads(page.locator("li[data-kind=notification]"), new RegExp(`${job}[^]*You take part in it`));
+  });
+
+  test("duty, and what was dismissed, stand while somebody is at a job's page, and after it", async (t) => {
+    const [first, second] = [unique("first"), unique("second")];
+    await Promise.all([first, second].map((jobId) => platform.register(jobId, null, { startsAt: Date.now() - 60_000 })));
+    const [visit, other] = await Promise.all([app.visit(t), app.visit(t)]);
+    await Promise.all([visit.signIn(DISPATCHER), other.signIn("dmitri")]);
+    const tab = await visit.open("/board");
+    const { page } = tab;
+    const duty = page.getByRole("switch", { name: "On duty" });
+    const isOn = (checked: boolean) => page.getByRole("switch", { name: "On duty", checked }).waitFor();
+    const attached = async () => new Set((await app.ably.connections(DISPATCHER)).flatMap(({ channels }) => channels));
+    const channel = channelOf(second);
+    const holds = (what: string, is: (channels: Set<string>) => boolean) => eventually(what, async () => (is(await attached()) ? true : undefined));
+    /** Through the alarm of the first job, until what only the board listens to is let go. */
+    const toJob = async (link = alarm(page, first).getByRole("link")) => {
+      await holds("the board to listen", (channels) => channels.has(channel));
+      await link.click();
+      await page.waitForURL(`**/board/${first}`);
+      await holds("the board to be let go", (channels) => !channels.has(channel));
+    };
+    const onBoard = async () => {
+      await row(page, first).waitFor();
+      await holds("the board to listen", (channels) => channels.has(channel));
+    };
+
+    await alarm(page, second).getByRole("button", { name: /Dismiss/ }).click();
+    await alarm(page, second).waitFor({ state: "detached" });
+    await toJob();
+    assert.ok((await attached()).has("presence:dispatch"), "whoever works on a job is on duty");
+    await (await other.open("/board")).reads("section[aria-labelledby=duty]", /Dora/);
+    await page.getByRole("link", { name: "All open jobs" }).click();
+    await onBoard();
+    await isOn(true);
+    assert.deepEqual([await alarm(page, first).count(), await alarm(page, second).count()], [1, 0]);
+
+    await duty.click();
+    await isOn(false);
+    await alarm(page, first).getByRole("button", { name: /Dismiss/ }).click();
+    await toJob(page.getByRole("link", { name: `Open ${first}` }));
+    await holds("nobody to be on duty who was not", (channels) => !channels.has("presence:dispatch"));
+    // Out of the router's history, which has the list as it was.
+    await page.goBack();
+    await onBoard();
+    await isOn(false);
+    assert.deepEqual([await alarm(page, first).count(), await alarm(page, second).count()], [0, 0]);
   });
 });

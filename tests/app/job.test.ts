@@ -191,6 +191,25 @@ test("the slider goes back by keys, and a time that was chosen stays", async (t)
   await tab.reads(said, "Live");
 });
 
+test("a trail that cannot be had just now is said so, and asked for again", async (t) => {
+  const { job } = await registered({ gate: null });
+  await drive(job, way());
+  await ask("POST", `${job}/close`, { reason: "done" });
+  const visit = await app.visit(t);
+  visit.announce(/status of 503/);
+  await visit.signIn("dora");
+  let isFailing = true;
+  await visit.context.route(`**/api/jobs/${job}/locations?*`, (route) => (isFailing ? route.fulfill({ status: 503 }) : route.continue()));
+  const tab = await visit.open(`/board/${job}`);
+  await tab.sees("The trail cannot be had just now");
+  assert.equal(await tab.page.getByRole("slider").count(), 0);
+  // More than once.
+  await tab.page.waitForResponse((answer) => answer.url().includes("/locations?"));
+  isFailing = false;
+  await tab.page.getByRole("slider", { name: "Look back" }).waitFor();
+  assert.doesNotMatch(await tab.page.locator("main").innerText(), /just now/);
+});
+
 test("files have the whole trail: each page, and each driver's", async (t) => {
   const { job, all } = await registered({ gate: null });
   // Over a page's end within a driver's time.

@@ -226,6 +226,28 @@ describe("a map", () => {
     }
   });
 
+  test("is loaded again where its files did not come", async (t) => {
+    let failing = true;
+    let failed = 0;
+    const { visit, tab, page, marker } = await look(t, {
+      begin: (page) =>
+        page.route("**/_next/static/chunks/*", async (route) => {
+          const response = await route.fetch();
+          if (!failing || !/maplibre/i.test(await response.text())) return route.fulfill({ response });
+          failed += 1;
+          await route.abort();
+        }),
+    });
+    visit.announce(/net::ERR_FAILED/);
+    await tab.sees("The map cannot be loaded just now. It is tried again.");
+    const before = failed;
+    await eventually("another try", () => (failed > before ? true : undefined));
+    assert.doesNotMatch(await page.locator("main").innerText(), /draws no map/);
+    failing = false;
+    await marker.waitFor();
+    assert.doesNotMatch(await page.locator("main").innerText(), /just now\. It is tried/);
+  });
+
   test("is stood in for by the text where there is no graphics card", async (t) => {
     const { tow, tab } = await look(t, {
       before: () => {

@@ -29,12 +29,16 @@ export interface MapProps {
 
 const NO_TRAIL: readonly TrailPoint[] = [];
 
+/** Where the map's file cannot be loaded it is tried again after so many milliseconds, then after twice as many each time, up to a minute. */
+const AGAIN_MS = 2_000;
+const AGAIN_AT_MOST_MS = 60_000;
+
 const IN_TEXT = "All of it stands in the text, too.";
 
 /** A map of vehicles. Whatever is on it has to stand in the page's text, too: there may be no WebGL, and nobody tabs through markers. */
 export function VehicleMap({ vehicles, trail = NO_TRAIL, place, you, selected, follow, fitsEach = false, onSelect, onDrawing, without = IN_TEXT, className }: MapProps) {
   const canvas = useRef<HTMLDivElement>(null);
-  const [drawing, setDrawing] = useState<Drawing | "none">();
+  const [drawing, setDrawing] = useState<Drawing | "none" | "late">();
   const [isFollowing, setFollowing] = useState(false);
   const [isLost, setLost] = useState(false);
   const now = useRef({ onSelect, onDrawing });
@@ -47,14 +51,25 @@ export function VehicleMap({ vehicles, trail = NO_TRAIL, place, you, selected, f
     let made: Drawing | undefined;
     const begin = async () => {
       await idle();
-      const { draw } = gone ? {} : await import("./draw");
+      const draw = await load();
       if (gone || draw === undefined || canvas.current === null) return;
       const select = now.current.onSelect && ((jobId: string) => now.current.onSelect?.(jobId));
       made = draw(canvas.current, { select, following: setFollowing, lost: setLost });
       setDrawing(made);
       now.current.onDrawing?.(made);
     };
-    // No WebGL, or no file: the text serves.
+    const load = async () => {
+      for (let wait = AGAIN_MS; !gone; wait = Math.min(wait * 2, AGAIN_AT_MOST_MS)) {
+        try {
+          return (await import("./draw")).draw;
+        } catch {
+          if (!gone) setDrawing("late");
+          await new Promise((go) => setTimeout(go, wait));
+        }
+      }
+      return undefined;
+    };
+    // No WebGL: the text serves.
     begin().catch(() => gone || setDrawing("none"));
     return () => {
       gone = true;
@@ -64,7 +79,7 @@ export function VehicleMap({ vehicles, trail = NO_TRAIL, place, you, selected, f
     };
   }, []);
 
-  const there = drawing === "none" ? undefined : drawing;
+  const there = typeof drawing === "object" ? drawing : undefined;
   useEffect(() => there?.follow(follow), [there, follow]);
   useEffect(() => there?.select(selected), [there, selected]);
   useEffect(() => there?.trail(trail), [there, trail]);
@@ -83,6 +98,11 @@ export function VehicleMap({ vehicles, trail = NO_TRAIL, place, you, selected, f
         </p>
       )}
       {drawing === "none" && <p className={styles.none}>This browser draws no map. {without}</p>}
+      {drawing === "late" && (
+        <p className={styles.none} role="status">
+          The map cannot be loaded just now. It is tried again. {without}
+        </p>
+      )}
       {isLost && (
         <p className={styles.none} role="status">
           This device has stopped drawing the map. It tries again by itself. {without}

@@ -1,12 +1,13 @@
 "use client";
 
-import { useNotifications } from "@towline/client/react";
+import { useNotifications, useTowline } from "@towline/client/react";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { memo, type ReactNode, useEffect, useRef, useState } from "react";
 import { useNames } from "@/ui/names";
 import styles from "./alarm-list.module.css";
 import { type Alarm, type Alarms, alarmsAfter, dismiss, NO_ALARMS } from "./alarms";
+import { deskOf, keepOnDesk } from "./desk";
 import type { Row } from "./rows";
 import { Ticking, useTicking } from "./ticking";
 import { ago, ALARM_SIGN } from "./words";
@@ -19,15 +20,22 @@ const told = (news: readonly Alarm[]) => (news.length > TOLD ? `${news.length} n
 /** How often it is looked whether a job should have begun by now. */
 const LOOK_MS = 10_000;
 
-/** @param rows undefined while nothing may be shown; what is known is kept */
-export const AlarmList = memo(function AlarmList({ rows }: { rows: readonly Row[] | undefined }) {
+/**
+ * @param rows undefined while nothing may be shown; what is known is kept
+ * @param isListed whether the client has listed them. The server's list may come out of the router's history, and be older than what is on the desk
+ */
+export const AlarmList = memo(function AlarmList({ rows, isListed }: { rows: readonly Row[] | undefined; isListed: boolean }) {
+  const towline = useTowline();
   const { items, missed } = useNotifications();
   const nameOf = useNames();
   const now = useTicking((times) => Math.floor(times.now / LOOK_MS) * LOOK_MS);
   // What is amiss already is there to be read, and is no news.
-  const [kept, keep] = useState<Alarms>(() => ({ ...alarmsAfter(NO_ALARMS, rows ?? [], items, now, nameOf), news: [] }));
-  const alarms = rows ? alarmsAfter(kept, rows, items, now, nameOf) : kept;
+  const [kept, keep] = useState<Alarms>(() => ({ ...(deskOf(towline).alarms ?? alarmsAfter(NO_ALARMS, rows ?? [], items, now, nameOf)), news: [] }));
+  const [isOfNow, setOfNow] = useState(() => deskOf(towline).alarms === undefined);
+  if (isListed && !isOfNow) setOfNow(true);
+  const alarms = rows && (isListed || isOfNow) ? alarmsAfter(kept, rows, items, now, nameOf) : kept;
   if (alarms !== kept) keep(alarms);
+  useEffect(() => keepOnDesk(towline, { alarms }), [towline, alarms]);
 
   // What they would have told of is in the list of jobs, too.
   const router = useRouter();

@@ -7,12 +7,13 @@ import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } fro
 import { VehicleMap } from "@/map/map";
 import type { Drawing, Vehicle } from "@/map/types";
 import { useNames } from "@/ui/names";
+import { useMounted } from "@/ui/time";
 import { AlarmList } from "./alarm-list";
 import styles from "./board.module.css";
 import { DutySwitch, OnDuty } from "./duty";
 import { JobFilter } from "./job-filter";
 import { JobList } from "./job-list";
-import { type Filter, found, type Row, rowsOf } from "./rows";
+import { answerable, type Filter, FILTERS, found, type Row, rowsOf } from "./rows";
 import { Ticker } from "./ticking";
 import { useInView } from "./use-in-view";
 import { useOpenJobs } from "./use-open-jobs";
@@ -41,7 +42,7 @@ export interface BoardProps {
 const NONE: readonly string[] = [];
 const NO_VEHICLES: readonly Vehicle[] = [];
 
-export function Board({ rendered, isWhole, now, text: firstText, filter: firstFilter, children }: BoardProps) {
+export function Board({ rendered, isWhole: isRenderedWhole, now, text: firstText, filter: firstFilter, children }: BoardProps) {
   const nameOf = useNames();
   const [text, setText] = useState(firstText);
   const [filter, setFilter] = useState(firstFilter);
@@ -49,15 +50,19 @@ export function Board({ rendered, isWhole, now, text: firstText, filter: firstFi
   const [inView, setInView] = useState<readonly string[] | undefined>(rendered.length > WATCHED ? NONE : undefined);
   const list = useRef<HTMLUListElement>(null);
 
-  const { status, jobs, views } = useOpenJobs(rendered, inView);
+  const { status, jobs, isWhole, views } = useOpenJobs(rendered, isRenderedWhole, inView);
   const all = jobs ?? [];
   const isOnDemand = all.length > WATCHED;
+  // Positions come by scripts.
+  const hasScripts = useMounted();
+  const hasViews = hasScripts && !isOnDemand;
+  const asked = answerable(filter, hasViews);
 
   // Each row is the object that it was, unless it says something else: so only those are rendered again.
   const [kept, keep] = useState<readonly Row[]>([]);
   const rows = rowsOf(kept, all, views, !isOnDemand);
   if (rows !== kept) keep(rows);
-  const shown = useMemo(() => found(rows, text, filter, nameOf), [rows, text, filter, nameOf]);
+  const shown = useMemo(() => found(rows, text, asked, nameOf), [rows, text, asked, nameOf]);
 
   // Past 200 those that the list shows; of fewer that are looked for, all of them.
   const seen = useInView(list, isOnDemand && shown.length > WATCHED ? shown : undefined);
@@ -102,7 +107,7 @@ export function Board({ rendered, isWhole, now, text: firstText, filter: firstFi
           {children}
         </div>
         <div className={styles.alarms}>
-          <AlarmList rows={jobs && rows} />
+          <AlarmList rows={jobs && rows} isListed={status === "ok"} />
         </div>
         <section className={styles.map} aria-labelledby="map">
           <h2 id="map" className="sr-only">
@@ -127,11 +132,12 @@ export function Board({ rendered, isWhole, now, text: firstText, filter: firstFi
           </div>
         </section>
         <section className={`card ${styles.jobs}`} aria-labelledby="jobs">
-          <JobFilter count={shown.length} all={all.length} hasViews={!isOnDemand} text={text} filter={filter} onText={setText} onFilter={setFilter} />
-          {!isWhole && jobs === rendered && <p className="notice">Towline does not answer: this may not be all.</p>}
+          <JobFilter count={shown.length} all={all.length} hasViews={hasViews} text={text} filter={filter} onText={setText} onFilter={setFilter} />
+          {asked !== filter && <Unanswered filter={filter} hasScripts={hasScripts} />}
+          {jobs && !isWhole && <p className="notice">Towline does not answer: this may not be all.</p>}
           {jobs === undefined && <p className={styles.empty}>Loading …</p>}
           {jobs?.length === 0 && <p className={styles.empty}>There are no open jobs. A new one is made above.</p>}
-          {all.length > 0 && shown.length === 0 && <p className={styles.empty}>No job is like that.</p>}
+          {all.length > 0 && shown.length === 0 && <p className={styles.empty}>{FILTERS[asked].needsViews && !isReady ? "Loading …" : "No job is like that."}</p>}
           <JobList ref={list} rows={shown} selected={selected} onSelect={onRow} />
         </section>
         <div className={styles.duty}>
@@ -139,5 +145,16 @@ export function Board({ rendered, isWhole, now, text: firstText, filter: firstFi
         </div>
       </div>
     </Ticker>
+  );
+}
+
+/** Why a filter that was asked for shows all jobs. */
+function Unanswered({ filter, hasScripts }: { filter: Filter; hasScripts: boolean }) {
+  const { label } = FILTERS[filter];
+  if (hasScripts) return <p className="notice">With more than {WATCHED} jobs they cannot be filtered by “{label}”, so all are shown.</p>;
+  return (
+    <noscript>
+      <p className="notice">Without scripts jobs cannot be filtered by “{label}”, so all are shown.</p>
+    </noscript>
   );
 }

@@ -1,21 +1,24 @@
 "use client";
 
-import { goOnDuty } from "@towline/client";
 import { useOnDuty, useTowline } from "@towline/client/react";
 import { memo, useEffect, useState } from "react";
 import { useNames } from "@/ui/names";
 import { span } from "@/ui/status";
+import { deskOf, goOnBoardDuty, keepOnDesk } from "./desk";
 import styles from "./duty.module.css";
 import type { Row } from "./rows";
 import { Ticking, type Times } from "./ticking";
 import { jobName } from "@/ui/job-name";
 import { ago } from "./words";
 
-/** Whether whoever looks is on duty: as long as the page is open, unless they have said otherwise. */
+/** Whether whoever looks is on duty: as long as the board or a job of it is open, unless they have said otherwise. */
 export function DutySwitch() {
   const towline = useTowline();
-  const [isOn, setOn] = useState(true);
-  useEffect(() => (towline && isOn ? goOnDuty(towline, { role: "dispatcher", duty: "board" }) : undefined), [towline, isOn]);
+  const [isOn, setOn] = useState(() => deskOf(towline).isOnDuty ?? true);
+  useEffect(() => {
+    keepOnDesk(towline, { isOnDuty: isOn });
+    return towline && isOn ? goOnBoardDuty(towline) : undefined;
+  }, [towline, isOn]);
   return (
     <button type="button" role="switch" aria-checked={isOn} className={styles.switch} onClick={() => setOn(!isOn)}>
       <span className={styles.track} aria-hidden="true" />

@@ -1,15 +1,16 @@
 "use client";
 
 import styles from "./job-filter.module.css";
-import { type Filter, FILTERS, isFilter } from "./rows";
+import { answerable, type Filter, FILTERS, isFilter } from "./rows";
 
 export interface JobFilterProps {
   /** How many jobs are found, of how many. */
   count: number;
   all: number;
-  /** Whether the positions of all jobs are known. */
+  /** Whether the positions of all jobs come. */
   hasViews: boolean;
   text: string;
+  /** What was asked for; see `answerable`. */
   filter: Filter;
   onText: (text: string) => void;
   onFilter: (filter: Filter) => void;
@@ -17,14 +18,14 @@ export interface JobFilterProps {
 
 /** Looks for jobs as somebody types; without a script it is sent to the server. */
 export function JobFilter({ count, all, hasViews, text, filter, onText, onFilter }: JobFilterProps) {
-  const filters = Object.entries(FILTERS).filter(([name, { needsViews }]) => hasViews || !needsViews || name === filter);
+  const filters = Object.entries(FILTERS).filter(([, { needsViews }]) => hasViews || !needsViews);
   return (
     <form className={styles.filter} role="search" action="/board" onSubmit={(event) => event.preventDefault()}>
       <h2 id="jobs">
         Open jobs <span className={styles.count}>{count === all ? all : `${count} of ${all}`}</span>
       </h2>
       <input type="search" name="q" aria-label="Find a job or driver" placeholder="Job or driver" autoComplete="off" value={text} onChange={(event) => onText(event.target.value)} />
-      <select name="show" aria-label="Which jobs" value={filter} onChange={({ target: { value } }) => isFilter(value) && onFilter(value)}>
+      <select name="show" aria-label="Which jobs" value={answerable(filter, hasViews)} onChange={({ target: { value } }) => isFilter(value) && onFilter(value)}>
         {filters.map(([name, { label }]) => (
           <option key={name} value={name}>
             {label}

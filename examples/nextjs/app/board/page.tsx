@@ -18,6 +18,7 @@ export default async function BoardPage({ searchParams }: { searchParams: Promis
     <Page session={session} title="Board" wide>
       <NamesProvider people={PEOPLE}>
         <Board
+          key={session.user.id}
           rendered={jobs}
           isWhole={isWhole}
           now={Date.now()}

@@ -83,6 +83,9 @@ export const FILTERS = {
 
 export type Filter = keyof typeof FILTERS;
 
+/** The filter that can be answered: where the positions of all jobs are not known, one that needs them shows all. */
+export const answerable = (filter: Filter, hasViews: boolean): Filter => (hasViews || !FILTERS[filter].needsViews ? filter : "all");
+
 export const isFilter = (name: string): name is Filter => Object.hasOwn(FILTERS, name);
 
 /** Those that a text is found in, in the id or the driver's name, and that are in a state. */

@@ -13,6 +13,7 @@ import { Page } from "@/ui/page";
 import { Change } from "./change";
 import { Close } from "./close";
 import { Customers } from "./customers";
+import { StayOnDuty } from "../desk";
 import { Facts } from "./facts";
 import styles from "./job.module.css";
 import { Links } from "./links";
@@ -34,6 +35,7 @@ export default async function BoardJobPage({ params }: { params: Params }) {
   if (!answer.ok) {
     return (
       <Page session={session} title={title}>
+        <StayOnDuty />
         <p className="notice" role="alert">
           Towline cannot be reached just now. <a href={`/board/${jobId}`}>Try again</a>
         </p>
@@ -47,6 +49,7 @@ export default async function BoardJobPage({ params }: { params: Params }) {
   return (
     <Page session={session} title={title} wide>
       {job.state === "open" && <Fresh />}
+      <StayOnDuty />
       <p className={styles.back}>
         <Link href="/board" prefetch={false}>← All open jobs</Link>
       </p>

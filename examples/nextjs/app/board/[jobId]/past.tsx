@@ -28,7 +28,7 @@ export function Past({ jobId, isOpen, epoch, initial, place }: PastProps) {
   const nameOf = useNames();
   const job = useJob(isOpen ? jobId : undefined, { initial });
   const present = useTrail(isOpen ? jobId : undefined);
-  const assignments = useAssignments(jobId, isOpen ? (job.epoch ?? epoch) : null);
+  const { assignments, isFailing } = useAssignments(jobId, isOpen ? (job.epoch ?? epoch) : null);
   const earlier = assignments ?? NONE;
   const [chosen, setChosen] = useState<{ epoch: number | undefined; time: number | undefined }>();
 
@@ -72,6 +72,9 @@ export function Past({ jobId, isOpen, epoch, initial, place }: PastProps) {
           </select>
         </p>
       )}
+      <p className="muted" role="status">
+        {isFailing && assignments === undefined && "The trail cannot be had just now. Trying again …"}
+      </p>
       <TimeSlider points={isKnown ? points : undefined} time={wanted} at={at} end={past ? "The end" : "Live"} onChange={(time) => setChosen({ epoch: shown, time })} />
       <p className="row">
         Save the whole trail:
