@@ -142,6 +142,16 @@ describe("the list", () => {
     assert.equal(row?.state, "parked");
   });
 
+  test("says of a silence of whose driver is off duty that they are, after what nobody can explain", () => {
+    const jobs = [open("a", { silentSince: NOW, heartbeat: "off_duty" }), open("b", { silentSince: NOW }), open("c", { heartbeat: "off_duty" })];
+    for (const isWhole of [true, false]) {
+      const views = isWhole ? seen(view("a", "silent", { silentSince: NOW, heartbeat: "off_duty" }), view("b", "silent", { silentSince: NOW }), view("c", "live")) : NO_VIEWS;
+      const rows = rowsOf([], jobs, views, isWhole);
+      assert.deepEqual(rows.map(({ jobId, state }) => [jobId, WORD[state]]), [["b", "Not heard of"], ["a", "Off duty"], ["c", isWhole ? "Live" : "Open"]]);
+      assert.equal(ids(found(rows, "", "amiss", nameOf)), "b a");
+    }
+  });
+
   test("is searched by id, by what the platform calls a job, and by driver's name or id, and by state", () => {
     const rows = rowsOf([], [open("job-1", { driver: "driver-02" }), open("Tow.20truck", { driver: null }), open("x", { silentSince: NOW })], NO_VIEWS, true);
     for (const [text, filter, wanted] of [

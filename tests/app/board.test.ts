@@ -9,6 +9,7 @@ import { eventually } from "../e2e/support/wait.ts";
 import { unique } from "../e2e/support/world.ts";
 import { App } from "./support/app.ts";
 import { Platform } from "./support/platform.ts";
+import { Tow } from "./support/tow.ts";
 
 const DISPATCHER = "dora";
 
@@ -120,6 +121,17 @@ describe("the board", () => {
     await page.waitForURL(`**/board/${mute}`);
   });
 
+  test("says of a silence whose driver is off duty that they are", async (t) => {
+    const tow = await Tow.begin(app.world, { driver: "driver-08" });
+    await tow.at(20, 16);
+    await tow.heartbeat("off_duty");
+    const visit = await app.visit(t);
+    await visit.signIn(DISPATCHER);
+    const tab = await visit.open("/board");
+    assert.doesNotMatch(await tab.reads(row(tab.page, tow.job), /Off duty\s+Heard of last/), /Not heard of|is off duty/);
+    await tab.reads(alarm(tab.page, tow.job), /is off duty/);
+  });
+
   test("has the others on the map where one job is not answered", async (t) => {
     const [stuck, there] = [unique("stuck"), unique("there")];
     await Promise.all([stuck, there].map((jobId) => platform.register(jobId, "driver-07")));
@@ -206,11 +218,11 @@ describe("the board", () => {
     const attached = async () => new Set((await app.ably.connections(DISPATCHER)).flatMap(({ channels }) => channels));
     const channel = channelOf(second);
     const holds = (what: string, is: (channels: Set<string>) => boolean) => eventually(what, async () => (is(await attached()) ? true : undefined));
-    /** Through the alarm of the first job, until what only the board listens to is let go. */
-    const toJob = async (link = alarm(page, first).getByRole("link")) => {
+    /** Through its alarm to a job, until what only the board listens to is let go. */
+    const toJob = async (jobId: string) => {
       await holds("the board to listen", (channels) => channels.has(channel));
-      await link.click();
-      await page.waitForURL(`**/board/${first}`);
+      await alarm(page, jobId).getByRole("link").click();
+      await page.waitForURL(`**/board/${jobId}`);
       await holds("the board to be let go", (channels) => !channels.has(channel));
     };
     const onBoard = async () => {
@@ -220,7 +232,7 @@ describe("the board", () => {
 
     await alarm(page, second).getByRole("button", { name: /Dismiss/ }).click();
     await alarm(page, second).waitFor({ state: "detached" });
-    await toJob();
+    await toJob(first);
     assert.ok((await attached()).has("presence:dispatch"), "whoever works on a job is on duty");
     await (await other.open("/board")).reads("section[aria-labelledby=duty]", /Dora/);
     await page.getByRole("link", { name: "All open jobs" }).click();
@@ -230,13 +242,22 @@ describe("the board", () => {
 
     await duty.click();
     await isOn(false);
-    await alarm(page, first).getByRole("button", { name: /Dismiss/ }).click();
-    await toJob(page.getByRole("link", { name: `Open ${first}` }));
+    // Amiss since after the server has rendered the list.
+    const third = unique("third");
+    await platform.register(third, null, { startsAt: Date.now() - 60_000 });
+    for (const jobId of [first, third]) await alarm(page, jobId).getByRole("button", { name: /Dismiss/ }).click();
+    // A page that does not have the router forget the board.
+    const over = unique("over");
+    await platform.register(over, null);
+    await platform.ask("POST", `/api/jobs/${over}/close`, { reason: "done" });
+    await platform.ask("POST", `/api/users/${DISPATCHER}/notifications`, { id: unique("n"), type: "job.closed", entityId: over, version: 2 });
+    await toJob(over);
     await holds("nobody to be on duty who was not", (channels) => !channels.has("presence:dispatch"));
     // Out of the router's history, which has the list as it was.
     await page.goBack();
     await onBoard();
     await isOn(false);
-    assert.deepEqual([await alarm(page, first).count(), await alarm(page, second).count()], [0, 0]);
+    await row(page, third).waitFor();
+    for (const jobId of [first, second, third]) assert.equal(await alarm(page, jobId).count(), 0, `${jobId} was dismissed`);
   });
 });

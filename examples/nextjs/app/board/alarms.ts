@@ -38,7 +38,7 @@ type Found = Omit<Alarm, "isDismissed" | "key">;
 function* amiss({ jobId, driver, silentSince, refusedSince, phone, startsAt }: Row, now: number, nameOf: NameOf): Generator<Found & { jobId: string }> {
   const whose = driver === null ? "the driver" : nameOf(driver);
   const one = (kind: Alarm["kind"], since: number, text: string) => ({ kind, jobId, about: jobName(jobId), text, since });
-  if (silentSince !== undefined) yield one("silent", silentSince, `${whose} is not heard of`);
+  if (silentSince !== undefined) yield one("silent", silentSince, phone === "off_duty" ? `${whose} is off duty` : `${whose} is not heard of`);
   if (refusedSince !== undefined) yield one("refused", refusedSince, `All positions of ${whose} are refused`);
   if (phone === "no_permission") yield one(phone, now, `The phone of ${whose} may not tell where it is`);
   if (phone === "no_fix") yield one(phone, now, `The phone of ${whose} finds no position`);

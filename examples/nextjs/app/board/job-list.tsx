@@ -49,7 +49,7 @@ export const JobList = memo(function JobList({ rows, selected, onSelect, ref }: 
 
 const JobRow = memo(function JobRow({ row, isSelected, onSelect }: { row: Row; isSelected: boolean; onSelect: (jobId: string) => void }) {
   const nameOf = useNames();
-  const { jobId, driver, state } = row;
+  const { jobId, driver, state, silentSince } = row;
   return (
     <li className={styles.row} data-row={jobId} data-state={state} data-selected={isSelected}>
       <button type="button" aria-pressed={isSelected} onClick={() => onSelect(jobId)}>
@@ -58,7 +58,7 @@ const JobRow = memo(function JobRow({ row, isSelected, onSelect }: { row: Row; i
         </span>
         <span className={styles.job}>{jobName(jobId)}</span>
         <span className={styles.age}>
-          <Ticking tell={(times) => (state === "silent" ? "" : ageOf(jobId, times))} />
+          <Ticking tell={(times) => (silentSince !== undefined ? "" : ageOf(jobId, times))} />
         </span>
         <span className={styles.state}>
           {driver !== null && <span className={styles.driver}>{driverName(driver, nameOf)}, </span>}
@@ -83,7 +83,7 @@ function Amiss({ row: { silentSince, refusedSince, startsAt, driver, phone, stat
   if (silentSince !== undefined) says.push((now) => `Heard of last ${ago(now - silentSince)}`);
   if (refusedSince !== undefined) says.push((now) => `All positions are refused for ${span(now - refusedSince)}`);
   if (driver === null && startsAt !== undefined) says.push((now) => (startsAt <= now ? `Has begun ${ago(now - startsAt)}` : `Begins in ${span(startsAt - now)}`));
-  if (phone !== undefined && state !== "parked") says.push(() => PHONE[phone]);
+  if (phone !== undefined && phone !== state) says.push(() => PHONE[phone]);
   if (says.length === 0) return null;
   return (
     <span className={styles.amiss}>

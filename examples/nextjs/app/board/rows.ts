@@ -5,8 +5,11 @@ import type { NameOf } from "@/ui/names";
 import { jobName } from "@/ui/job-name";
 import { driverName } from "./words";
 
-/** `waiting`: where it is has been asked for. `listed`: nobody asks, and the list of jobs says of nothing that it is amiss. */
-export type State = Status | "refused" | "no_driver" | "parked" | "listed";
+/**
+ * `waiting`: where it is has been asked for. `listed`: nobody asks, and the list of jobs says of nothing that it is amiss. `off_duty`: it is not
+ * heard of, and had said before that the driver goes.
+ */
+export type State = Status | "off_duty" | "refused" | "no_driver" | "parked" | "listed";
 
 /** A line of the list. It is the same object as long as it says the same; where the vehicle is, and how old that is, is not in it. */
 export interface Row {
@@ -22,8 +25,8 @@ export interface Row {
   rank: number;
 }
 
-const RANKS: Partial<Record<State, number>> = { silent: 0, refused: 1, no_driver: 2, stale: 4, none: 4, reassigned: 4 };
-/** A phone in trouble. */
+const RANKS: Partial<Record<State, number>> = { silent: 0, refused: 1, no_driver: 2, off_duty: 3, stale: 4, none: 4, reassigned: 4 };
+/** A phone in trouble, or a driver who is off duty. */
 const TROUBLE = 3;
 const REST = 5;
 
@@ -45,16 +48,18 @@ function rowOf(job: OpenJob, seen: JobSnapshot | undefined, isWhole: boolean, be
   const phone = view?.status === "live" ? view.heartbeat : (job.heartbeat ?? view?.heartbeat);
   const ofPosition = view?.status === "stale" && phone === "parked" ? "parked" : (seen?.status ?? "listed");
   const state =
-    ofPosition === "ended" ? "ended" : silentSince !== undefined ? "silent" : refusedSince !== undefined ? "refused" : driver === null ? "no_driver" : ofPosition;
+    ofPosition === "ended" ? "ended" : silentSince !== undefined ? silence(phone) : refusedSince !== undefined ? "refused" : driver === null ? "no_driver" : ofPosition;
   // While this device is cut off, or what was known has been erased, each stays where it is.
   const isUnknown = state === "offline" || state === "waiting" || state === "listed";
   const rank = isWhole && isUnknown && before ? Math.max(before.rank, TROUBLE) : rankOf(isWhole ? state : listed(job), phone);
   return { jobId, driver, state, silentSince, refusedSince, startsAt, phone, rank };
 }
 
+const silence = (phone: PhoneState | undefined): State => (phone === "off_duty" ? phone : "silent");
+
 /** Its state as far as the list of jobs tells. */
-const listed = ({ silentSince, refusedSince, driver }: OpenJob): State =>
-  silentSince !== undefined ? "silent" : refusedSince !== undefined ? "refused" : driver === null ? "no_driver" : "listed";
+const listed = ({ silentSince, refusedSince, driver, heartbeat }: OpenJob): State =>
+  silentSince !== undefined ? silence(heartbeat) : refusedSince !== undefined ? "refused" : driver === null ? "no_driver" : "listed";
 
 const isSame = (a: Row, b: Row) => (Object.keys(a) as (keyof Row)[]).every((key) => a[key] === b[key]);
 
@@ -73,7 +78,7 @@ export function rowsOf(before: readonly Row[], jobs: readonly OpenJob[], views: 
 /** What can be looked for besides text. Without the positions of all jobs only what the list of jobs tells. */
 export const FILTERS = {
   all: { label: "All jobs", needsViews: false, has: () => true },
-  amiss: { label: "Something amiss", needsViews: false, has: ({ state, phone }) => state === "silent" || state === "refused" || isTrouble(phone) },
+  amiss: { label: "Something amiss", needsViews: false, has: ({ state, phone }) => state === "silent" || state === "off_duty" || state === "refused" || isTrouble(phone) },
   no_driver: { label: "Needs a driver", needsViews: false, has: ({ driver }) => driver === null },
   stale: { label: "Out of date", needsViews: true, has: ({ state }) => state === "stale" },
   live: { label: "Live", needsViews: true, has: ({ state }) => state === "live" },

@@ -13,7 +13,8 @@ function vehicleOf({ jobId, driver, state }: Row, snapshot: JobSnapshot, nameOf:
   const kept = made.get(snapshot);
   if (kept?.label === label) return kept;
   // The list's state and the map's are one.
-  const vehicle: Vehicle = { jobId, status: state === "silent" ? state : snapshot.status, position: snapshot.position, label };
+  const status = state === "silent" ? state : state === "off_duty" ? "stale" : snapshot.status;
+  const vehicle: Vehicle = { jobId, status, position: snapshot.position, label };
   made.set(snapshot, vehicle);
   return vehicle;
 }

@@ -8,10 +8,11 @@ import type { State } from "./rows";
 
 export const driverName = (driver: string | null, nameOf: NameOf): string => (driver === null ? "No driver" : nameOf(driver));
 
-export const SIGN: Record<State, string> = { ...SIGNS, refused: "!", no_driver: "+", parked: "P", listed: "·" };
+export const SIGN: Record<State, string> = { ...SIGNS, off_duty: "–", refused: "!", no_driver: "+", parked: "P", listed: "·" };
 
 export const WORD: Record<State, string> = {
   ...SHORT,
+  off_duty: "Off duty",
   refused: "Refused",
   no_driver: "Needs a driver",
   parked: "Parked",
