@@ -1,27 +1,38 @@
 "use client";
 
-import { useNotifications } from "@towline/client/react";
-import { useRouter } from "next/navigation";
-import { useEffect } from "react";
+import { useConnection, useNotifications } from "@towline/client/react";
+import { useCallback, useEffect, useState } from "react";
+import { useRefresh } from "./use-refresh";
 
 const EACH_MS = 15_000;
 
-/** Has the server render the page anew: when there is news for whoever looks, and from time to time while it is seen. */
+/** Has the server render the page anew: when there is news for whoever looks, and from time to time while it is seen. Says where that cannot be. */
 export function Fresh() {
-  const router = useRouter();
+  const refresh = useRefresh();
+  const [isReached, setReached] = useState(true);
+  const { state } = useConnection();
   const { items, missed } = useNotifications();
   const newest = items[0]?.id;
+  const renew = useCallback(async () => setReached(await refresh()), [refresh]);
   useEffect(() => {
-    if (newest !== undefined || missed > 0) router.refresh();
-  }, [router, newest, missed]);
+    if (newest !== undefined || missed > 0) void renew();
+  }, [renew, newest, missed]);
   useEffect(() => {
-    const refresh = () => document.hidden || router.refresh();
-    const timer = setInterval(refresh, EACH_MS);
-    document.addEventListener("visibilitychange", refresh);
+    const onSeen = () => {
+      if (!document.hidden) void renew();
+    };
+    const timer = setInterval(onSeen, EACH_MS);
+    document.addEventListener("visibilitychange", onSeen);
+    addEventListener("online", onSeen);
     return () => {
       clearInterval(timer);
-      document.removeEventListener("visibilitychange", refresh);
+      document.removeEventListener("visibilitychange", onSeen);
+      removeEventListener("online", onSeen);
     };
-  }, [router]);
-  return null;
+  }, [renew]);
+  return (
+    <p className="notice" role="status">
+      {!isReached && state !== "offline" && "No connection to this site. Trying again: what you see may be out of date."}
+    </p>
+  );
 }

@@ -5,6 +5,7 @@
 import { type AblyOptions, createTowline } from "@towline/client";
 import { TowlineProvider } from "@towline/client/react";
 import type { ReactNode } from "react";
+import { Whose } from "./form";
 import { Network } from "./network";
 import { Own } from "./own";
 import { renewSession } from "./session";
@@ -21,9 +22,12 @@ export interface LiveProps {
 export function Live({ user, ablyOptions, quiet, children }: LiveProps) {
   const towline = createTowline({ url: "", cookies: true, user, renewSession, ably: () => import("ably"), ...(ablyOptions && { ablyOptions }) });
   return (
-    <TowlineProvider towline={towline}>
-      <Network quiet={quiet} />
-      <Own>{children}</Own>
+    // With another user all begins anew: what is typed, chosen and shown on a page is one user's.
+    <TowlineProvider key={user} towline={towline}>
+      <Whose value={user}>
+        <Network quiet={quiet} />
+        <Own>{children}</Own>
+      </Whose>
     </TowlineProvider>
   );
 }

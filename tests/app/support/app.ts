@@ -42,13 +42,16 @@ export class App {
   readonly toAbly: Relay;
   /** The browser's way to the app, and so to the service. */
   readonly toSite: Relay;
+  /** The app's way to the service. */
+  readonly toTowline: Relay;
 
-  private constructor(parts: Pick<App, "world" | "ably" | "browser" | "toAbly" | "toSite">) {
+  private constructor(parts: Pick<App, "world" | "ably" | "browser" | "toAbly" | "toSite" | "toTowline">) {
     this.world = parts.world;
     this.ably = parts.ably;
     this.browser = parts.browser;
     this.toAbly = parts.toAbly;
     this.toSite = parts.toSite;
+    this.toTowline = parts.toTowline;
   }
 
   /** Starts what the tests of a file share, and stops it when they have ended. */
@@ -69,10 +72,12 @@ export class App {
     const own = { SESSION_COOKIE: "session", JOB_REGISTRY: "required", CORS_ORIGINS: siteOf(toSite), ...settings };
     const world = await World.forThisFile(own, async () => ably, startService);
     const address = { endpoint: "127.0.0.1", port: toAbly.port, tls: false };
-    await startApp(parts, { port, towline: world.url, sessionSecret: world.secret, ably: address });
+    const toTowline = await Relay.to(Number(new URL(world.url).port));
+    stops.push(() => toTowline.stop());
+    await startApp(parts, { port, towline: toTowline.url, sessionSecret: world.secret, ably: address });
     const browser = await launchKeeper(...SOFTWARE_GPU, ...more);
     stops.push(() => browser.close());
-    return new App({ world, ably, browser, toAbly, toSite });
+    return new App({ world, ably, browser, toAbly, toSite, toTowline });
   }
 
   get url() {

@@ -2,8 +2,8 @@
 
 import { useNotifications, useTowline } from "@towline/client/react";
 import Link from "next/link";
-import { useRouter } from "next/navigation";
 import { memo, type ReactNode, useEffect, useRef, useState } from "react";
+import { useRefresh } from "@/live/use-refresh";
 import { useNames } from "@/ui/names";
 import styles from "./alarm-list.module.css";
 import { type Alarm, type Alarms, alarmsAfter, dismiss, NO_ALARMS } from "./alarms";
@@ -38,12 +38,12 @@ export const AlarmList = memo(function AlarmList({ rows, isListed }: { rows: rea
   useEffect(() => keepOnDesk(towline, { alarms }), [towline, alarms]);
 
   // What they would have told of is in the list of jobs, too.
-  const router = useRouter();
+  const refresh = useRefresh();
   const before = useRef(missed);
   useEffect(() => {
-    if (missed > before.current && before.current > 0) router.refresh();
+    if (missed > before.current && before.current > 0) void refresh();
     before.current = missed;
-  }, [router, missed]);
+  }, [refresh, missed]);
 
   const title = useRef<HTMLHeadingElement>(null);
   const onDismiss = (key?: string) => {

@@ -1,6 +1,7 @@
 "use server";
 
 import { refresh } from "next/cache";
+import { isSentBy, NOT_SENT_BY } from "@/live/sent-by";
 import { PEOPLE } from "@/session/people";
 import { signedIn } from "@/session/session";
 import { ask, segment } from "@/towline/api";
@@ -19,8 +20,9 @@ const TAKEN = new Set(["version_mismatch", "job_closed"]);
 
 /** Makes a job of what the form holds. One that exists is left as it is: a `PUT` would be the whole of it, and end its driver's part. */
 export async function createJob(_: Creation, form: FormData): Promise<Creation> {
-  const { token } = await signedIn("/board", "dispatcher");
+  const { user, token } = await signedIn("/board", "dispatcher");
   const values = valuesOf(form);
+  if (!isSentBy(user, form)) return { values, errors: { form: NOT_SENT_BY } };
   const wanted = jobOf(values, Date.now(), PEOPLE);
   if ("errors" in wanted) return { values, errors: wanted.errors };
   const { jobId, job } = wanted;

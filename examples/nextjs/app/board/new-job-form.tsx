@@ -1,10 +1,13 @@
 "use client";
 
 import Link from "next/link";
-import { type KeyboardEvent, type ReactNode, useActionState, useEffect, useRef } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
+import { Form } from "@/live/form";
+import { UNANSWERED } from "@/live/unanswered";
+import { useAction } from "@/live/use-action";
 import { usePeople } from "@/ui/names";
 import { createJob, type Creation } from "./create";
-import { EMPTY, type Field } from "./new-job";
+import { EMPTY, type Field, valuesOf } from "./new-job";
 import styles from "./new-job.module.css";
 import { jobName } from "@/ui/job-name";
 
@@ -13,7 +16,7 @@ const FIRST: Creation = { values: EMPTY, errors: {} };
 
 /** @param name what the next job is called, unless somebody says otherwise */
 export function NewJob({ name }: { name: string }) {
-  const [{ values, errors, made }, create, isPending] = useActionState(createJob, FIRST);
+  const [{ values, errors, made }, create, isPending] = useAction(createJob, FIRST, (form) => ({ values: valuesOf(form), errors: { form: UNANSWERED } }));
   const drivers = usePeople("driver");
   const details = useRef<HTMLDetailsElement>(null);
   const hasErrors = Object.keys(errors).length > 0;
@@ -52,7 +55,7 @@ export function NewJob({ name }: { name: string }) {
   return (
     <details className={styles.new} ref={details} open={hasErrors || made !== undefined} onKeyDown={onKeyDown}>
       <summary className="button primary">New job</summary>
-      <form action={create} className={`card ${styles.form}`} aria-busy={isPending}>
+      <Form action={create} className={`card ${styles.form}`} aria-busy={isPending}>
         <p role="status" className={styles.made}>
           {made !== undefined && (
             <>
@@ -98,7 +101,7 @@ export function NewJob({ name }: { name: string }) {
         <button className="primary" disabled={isPending}>
           {isPending ? "Making it …" : "Make the job"}
         </button>
-      </form>
+      </Form>
     </details>
   );
 }

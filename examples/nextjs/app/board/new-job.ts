@@ -1,6 +1,7 @@
 // What the form for a new job holds, and the job that it means.
 
 import { type NewJob, type Problem, toJobId } from "@towline/client";
+import { UNANSWERED } from "@/live/unanswered";
 import type { User } from "@/session/user";
 
 export const FIELDS = ["job", "driver", "customers", "lat", "lng", "hours"] as const;
@@ -64,7 +65,7 @@ const OF: Record<string, [Field, string]> = {
 
 /** What Towline finds wrong, beside the field that is to blame. */
 export function errorsOf(problem: Problem | undefined): Errors {
-  if (problem === undefined) return { form: "Towline cannot be reached. Nothing was made: try again." };
+  if (problem === undefined) return { form: UNANSWERED };
   const [field, said] = OF[problem.field ?? ""] ?? (["form", problem.detail ?? problem.title] as const);
   return { [field]: said };
 }

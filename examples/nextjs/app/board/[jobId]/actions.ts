@@ -5,6 +5,7 @@
 import type { Job } from "@towline/client";
 import { refresh } from "next/cache";
 import { headers } from "next/headers";
+import { isSentBy } from "@/live/sent-by";
 import { secret } from "@/session/jwt";
 import { linkCode, linkKey, newLink } from "@/session/link";
 import { isLink } from "@/session/link-id";
@@ -13,17 +14,18 @@ import { signedIn } from "@/session/session";
 import { type Answer, type Ask, ask, segment } from "@/towline/api";
 import { type Change, changed, etag, isRegistration, type Registration, registration } from "@/towline/registration";
 import { NOTHING, type Outcome, refused } from "./outcome";
-import { changeOf, type Values, valuesOf } from "./values";
+import { changeOf, typed, type Values, valuesOf } from "./values";
 
 /** Whoever asks is a dispatcher, before anything is read of what they have sent. */
 const dispatcher = (form: FormData) => signedIn(`/board/${encodeURIComponent(text(form, "jobId"))}`, "dispatcher");
 
 const text = (form: FormData, name: string) => String(form.get(name) ?? "");
 
-/** Asks Towline as the dispatcher who is signed in. `path`: after that of the job. */
+/** Asks Towline as the dispatcher who is signed in, if it is their page that has sent the form. `path`: after that of the job. */
 async function askOf<T>(form: FormData, path: string, how: Ask): Promise<Answer<T>> {
   const jobId = text(form, "jobId");
-  const { token } = await dispatcher(form);
+  const { user, token } = await dispatcher(form);
+  if (!isSentBy(user, form)) return { ok: false, status: 403, name: "another_user", problem: undefined, body: undefined };
   const answer = await ask<T>(token, `/api/jobs/${segment(jobId)}${path}`, how);
   refresh();
   return answer;
@@ -60,7 +62,7 @@ export async function changeJob(_: { outcome: Outcome; values?: Values }, form: 
   if (form.has("theirs")) return { outcome: NOTHING };
   const seen = await seenBy(form);
   if (seen === undefined) return { outcome: GARBLED };
-  const values: Values = { driver: text(form, "driver"), lat: text(form, "lat"), lng: text(form, "lng"), endsAt: text(form, "endsAt") };
+  const values = typed(form);
   const wanted = changeOf(seen, values);
   const outcome = await change(form, seen, wanted, "", { method: "PUT", body: changed(seen, wanted) }, "Changed.");
   if (outcome.is === "done") return { outcome };

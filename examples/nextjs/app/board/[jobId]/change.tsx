@@ -1,21 +1,23 @@
 "use client";
 
-import { useActionState, useState } from "react";
+import { useState } from "react";
+import { Form } from "@/live/form";
+import { useAction } from "@/live/use-action";
 import type { Registration } from "@/towline/registration";
 import { useNames, usePeople } from "@/ui/names";
 import { TimeField } from "@/ui/time-field";
 import { changeJob } from "./actions";
 import { Conflict } from "./conflict";
 import styles from "./job.module.css";
-import { NOTHING } from "./outcome";
+import { NOTHING, UNKNOWN } from "./outcome";
 import { Said, Seen, Submit } from "./said";
-import { valuesOf } from "./values";
+import { typed, valuesOf } from "./values";
 
 /** Who drives, where to, and until when. */
 export function Change({ jobId, job }: { jobId: string; job: Registration }) {
   const nameOf = useNames();
   const drivers = usePeople("driver");
-  const [state, action] = useActionState(changeJob, { outcome: NOTHING });
+  const [state, action] = useAction(changeJob, { outcome: NOTHING }, (form) => ({ outcome: UNKNOWN, values: typed(form) }));
   const { outcome, values } = state;
   const theirs = outcome.is === "conflict" ? outcome.now : undefined;
 
@@ -33,7 +35,7 @@ export function Change({ jobId, job }: { jobId: string; job: Registration }) {
   return (
     <section className="card" aria-labelledby="change">
       <h2 id="change" tabIndex={-1}>Change</h2>
-      <form action={action} onChange={() => setHeld(seen)} className={styles.form}>
+      <Form action={action} onChange={() => setHeld(seen)} className={styles.form}>
         <Seen jobId={jobId} job={seen} />
         <div key={`${last.count} ${JSON.stringify(shown)}`} className={styles.fields}>
           <label htmlFor="driver">Driver</label>
@@ -64,7 +66,7 @@ export function Change({ jobId, job }: { jobId: string; job: Registration }) {
         </div>
         {outcome.is === "conflict" ? <Conflict {...outcome} /> : <Submit className="primary">Change</Submit>}
         <Said outcome={outcome} />
-      </form>
+      </Form>
     </section>
   );
 }

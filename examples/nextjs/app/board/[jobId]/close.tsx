@@ -1,9 +1,11 @@
 "use client";
 
-import { startTransition, useActionState, useEffect, useRef, useState } from "react";
+import { startTransition, useEffect, useRef, useState } from "react";
+import { Form } from "@/live/form";
+import { useAction } from "@/live/use-action";
 import { closeJob } from "./actions";
 import styles from "./job.module.css";
-import { NOTHING } from "./outcome";
+import { NOTHING, UNKNOWN } from "./outcome";
 import { Said } from "./said";
 
 /** So long somebody may think again, in seconds. */
@@ -20,7 +22,7 @@ const focus = (element: HTMLElement | null) => element?.focus();
 
 /** Closes the job: asks, and waits a while. Without a script nothing waits, so a box has to be ticked. */
 export function Close({ jobId }: { jobId: string }) {
-  const [outcome, action, isPending] = useActionState(closeJob, NOTHING);
+  const [outcome, action, isPending] = useAction(closeJob, NOTHING, () => UNKNOWN);
   const [closing, setClosing] = useState<FormData>();
   const undone = useRef<HTMLButtonElement>(null);
   // Where it was refused the form is there again. Otherwise the page is another one.
@@ -31,7 +33,7 @@ export function Close({ jobId }: { jobId: string }) {
     <section className="card" aria-labelledby="close">
       <h2 id="close">Close</h2>
       <p className="muted">Closed is for ever: nobody can open the job again. Driver, customers and links see nothing of it from then on.</p>
-      <form
+      <Form
         action={action}
         className={styles.form}
         hidden={closing !== undefined || isPending}
@@ -58,7 +60,7 @@ export function Close({ jobId }: { jobId: string }) {
         <button className="danger" ref={undone}>
           Close the job
         </button>
-      </form>
+      </Form>
       {closing && (
         <Countdown
           onUndo={() => {

@@ -1,22 +1,25 @@
 "use client";
 
-import { useActionState } from "react";
+import { Form } from "@/live/form";
+import { useAction } from "@/live/use-action";
 import type { Registration } from "@/towline/registration";
 import { useNames, usePeople } from "@/ui/names";
 import { addCustomer, type CustomerOutcome, removeCustomer } from "./actions";
 import { Conflict } from "./conflict";
 import styles from "./job.module.css";
-import { NOTHING } from "./outcome";
+import { NOTHING, UNKNOWN } from "./outcome";
 import { Said, Seen, Submit, useNewest } from "./said";
 
 const NOBODY: CustomerOutcome = { outcome: NOTHING, customer: "" };
+
+const unknown = (form: FormData): CustomerOutcome => ({ outcome: UNKNOWN, customer: String(form.get("customer")) });
 
 /** Who sees the job as its customer. @param customers without those by link */
 export function Customers({ jobId, job, customers }: { jobId: string; job: Registration; customers: readonly string[] }) {
   const nameOf = useNames();
   const known = usePeople("customer");
-  const [added, add] = useActionState(addCustomer, NOBODY);
-  const [removed, remove] = useActionState(removeCustomer, NOBODY);
+  const [added, add] = useAction(addCustomer, NOBODY, unknown);
+  const [removed, remove] = useAction(removeCustomer, NOBODY, unknown);
   const [ofAdded, ofRemoved] = useNewest(added.outcome, removed.outcome);
   return (
     <section className="card" aria-labelledby="customers">
@@ -30,22 +33,30 @@ export function Customers({ jobId, job, customers }: { jobId: string; job: Regis
               <summary>
                 Remove<span className="sr-only"> {nameOf(id)}</span>
               </summary>
-              <form action={remove} className={styles.sure}>
+              <Form action={remove} className={styles.sure}>
                 <Seen jobId={jobId} job={job} />
                 <input type="hidden" name="customer" value={id} />
                 <p>{nameOf(id)} sees nothing of this job from then on, in an open page too.</p>
                 <Submit className="danger">Remove {nameOf(id)}</Submit>
-              </form>
+              </Form>
             </details>
           </li>
         ))}
       </ul>
       <Again jobId={jobId} action={remove} outcome={ofRemoved} customer={removed.customer} />
-      <form action={add} className={styles.form}>
+      <Form action={add} className={styles.form}>
         <Seen jobId={jobId} job={job} />
         <label htmlFor="customer">Name or id</label>
         <div className="row">
-          <input id="customer" name="customer" list="people" required maxLength={128} autoComplete="off" />
+          <input
+            id="customer"
+            name="customer"
+            list="people"
+            required
+            maxLength={128}
+            autoComplete="off"
+            defaultValue={added.outcome.is === "refused" ? added.customer : ""}
+          />
           <datalist id="people">
             {known.filter(({ id }) => !customers.includes(id)).map(({ id, name }) => (
               <option key={id} value={name} />
@@ -53,7 +64,7 @@ export function Customers({ jobId, job, customers }: { jobId: string; job: Regis
           </datalist>
           <Submit>Add</Submit>
         </div>
-      </form>
+      </Form>
       <Again jobId={jobId} action={add} outcome={ofAdded} customer={added.customer} />
     </section>
   );
@@ -65,11 +76,11 @@ function Again({ jobId, action, outcome, customer }: CustomerOutcome & { jobId: 
     <>
       <Said outcome={outcome} />
       {outcome.is === "conflict" && (
-        <form action={action}>
+        <Form action={action}>
           <Seen jobId={jobId} job={outcome.now} />
           <input type="hidden" name="customer" value={customer} />
           <Conflict {...outcome} />
-        </form>
+        </Form>
       )}
     </>
   );

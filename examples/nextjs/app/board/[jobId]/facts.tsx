@@ -2,10 +2,10 @@
 
 import { type FirstState, initialSnapshot, type Job, type JobSnapshot, type PhoneState } from "@towline/client";
 import { useAge, useJob } from "@towline/client/react";
-import { useRouter } from "next/navigation";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { rowsOf } from "@/app/board/rows";
 import { SIGN, WORD } from "@/app/board/words";
+import { useRefresh } from "@/live/use-refresh";
 import { isLink } from "@/session/link-id";
 import { gateOf } from "@/towline/registration";
 import { ago, within } from "@/ui/measures";
@@ -31,7 +31,7 @@ export function Facts({ job, initial }: { job: Job; initial: FirstState | null }
 }
 
 function Open({ job, initial }: { job: Job; initial: FirstState | null }) {
-  const router = useRouter();
+  const refresh = useRefresh();
   const snapshot = useJob(job.jobId, { initial });
   const age = useAge(snapshot);
   const state = stateOf(job, snapshot);
@@ -40,8 +40,8 @@ function Open({ job, initial }: { job: Job; initial: FirstState | null }) {
   const isOld = version > job.version || (snapshot.epoch ?? 0) > (job.epoch ?? 0);
   // Somebody has changed it: what else the page shows is the server's to say.
   useEffect(() => {
-    if (isOver || isOld) router.refresh();
-  }, [router, isOver, isOld, version]);
+    if (isOver || isOld) void refresh();
+  }, [refresh, isOver, isOld, version]);
   return (
     <section className="card" aria-label="State">
       <h2 className={styles.status} data-status={state}>

@@ -1,17 +1,19 @@
 "use client";
 
-import { useActionState, useId, useState } from "react";
+import { useId, useState } from "react";
+import { Form } from "@/live/form";
+import { useAction } from "@/live/use-action";
 import { LINK } from "@/session/link-id";
 import { Moment } from "@/ui/moment";
 import { makeLink, revokeLink } from "./actions";
 import styles from "./job.module.css";
-import { NOTHING } from "./outcome";
+import { NOTHING, UNKNOWN } from "./outcome";
 import { Said, Submit, useNewest } from "./said";
 
 /** Links by which somebody without an account sees this job. */
 export function Links({ jobId, links }: { jobId: string; links: readonly { link: string; madeAt: number | undefined }[] }) {
-  const [made, make] = useActionState(makeLink, { outcome: NOTHING });
-  const [revoked, revoke] = useActionState(revokeLink, NOTHING);
+  const [made, make] = useAction(makeLink, { outcome: NOTHING }, () => ({ outcome: UNKNOWN }));
+  const [revoked, revoke] = useAction(revokeLink, NOTHING, () => UNKNOWN);
   const [ofMade, ofRevoked] = useNewest(made.outcome, revoked);
   const isThere = links.some(({ link }) => link === linkOf(made.url));
   return (
@@ -31,22 +33,22 @@ export function Links({ jobId, links }: { jobId: string; links: readonly { link:
               <summary>
                 Revoke<span className="sr-only"> the link that ends in {link.slice(-4)}</span>
               </summary>
-              <form action={revoke} className={styles.sure}>
+              <Form action={revoke} className={styles.sure}>
                 <input type="hidden" name="jobId" value={jobId} />
                 <input type="hidden" name="link" value={link} />
                 <p>Whoever has this link sees nothing from then on, in an open page too.</p>
                 <Submit className="danger">Revoke it</Submit>
-              </form>
+              </Form>
             </details>
           </li>
         ))}
       </ul>
       <Said outcome={ofRevoked} />
       {made.url !== undefined && isThere && <MadeLink key={made.url} url={made.url} />}
-      <form action={make}>
+      <Form action={make}>
         <input type="hidden" name="jobId" value={jobId} />
         <Submit>Make a link</Submit>
-      </form>
+      </Form>
       <Said outcome={ofMade} />
     </section>
   );

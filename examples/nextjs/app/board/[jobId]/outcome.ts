@@ -1,5 +1,7 @@
 // What has become of what a dispatcher wants of a job, and how it is said.
 
+import { NOT_SENT_BY } from "@/live/sent-by";
+import { UNANSWERED } from "@/live/unanswered";
 import type { Answer } from "@/towline/api";
 import type { Registration } from "@/towline/registration";
 
@@ -11,6 +13,9 @@ export type Outcome =
   | { is: "conflict"; before: Registration; now: Registration; wanted: Registration };
 
 export const NOTHING: Outcome = { is: "nothing" };
+
+/** No answer has come to the form. */
+export const UNKNOWN: Outcome = { is: "refused", text: UNANSWERED, field: undefined };
 
 const ID = "An id is at most 128 letters, digits and signs, without blanks and : * , / [ ]";
 
@@ -28,12 +33,13 @@ export function refused({ status, name, problem }: Refusal): Outcome {
   return { is: "refused", text: why(), field };
 
   function why(): string {
+    if (name === "another_user") return NOT_SENT_BY;
     if (name === "job_closed") return "The job was closed meanwhile, for ever.";
     if (problem?.reason === "too_many") return "The job has 50 customers and links, and no room for more. Remove one first.";
     if (name === "invalid_id") return `${ID}.`;
     if (field !== undefined && field in FIELDS) return `${FIELDS[field]}`;
     if (status === 401 || status === 403) return "Your session is over. Load the page again.";
     if (status === 404) return "There is no such job any more.";
-    return "Towline cannot be reached just now. Try again in a moment.";
+    return status >= 500 ? UNANSWERED : "Towline cannot do that just now. Try again in a moment.";
   }
 }

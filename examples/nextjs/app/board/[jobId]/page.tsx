@@ -1,7 +1,9 @@
+import type { FirstState, Job } from "@towline/client";
 import type { Metadata } from "next";
 import Link from "next/link";
 import { notFound } from "next/navigation";
 import { Fresh } from "@/live/fresh";
+import { Kept } from "@/live/kept";
 import { isLink, madeAt } from "@/session/link-id";
 import { PEOPLE } from "@/session/people";
 import { signedIn } from "@/session/session";
@@ -32,43 +34,52 @@ export default async function BoardJobPage({ params }: { params: Params }) {
   const [answer, first] = await Promise.all([jobOf(session.token, jobId), firstState(session.token, jobId)]);
   if (!answer.ok && (answer.status === 404 || answer.status === 400)) notFound();
   const title = `Job ${jobName(jobId)}`;
-  if (!answer.ok) {
-    return (
-      <Page session={session} title={title}>
-        <StayOnDuty />
-        <p className="notice" role="alert">
-          Towline cannot be reached just now. <a href={`/board/${jobId}`}>Try again</a>
-        </p>
-      </Page>
-    );
-  }
-  const job = answer.body;
-  const initial = first.ok ? first.body : null;
-  const present = registration(job);
-  const links = present.customers.filter(isLink).map((link) => ({ link, madeAt: madeAt(link) }));
   return (
     <Page session={session} title={title} wide>
-      {job.state === "open" && <Fresh />}
+      {!(answer.ok && answer.body.state === "closed") && <Fresh />}
       <StayOnDuty />
       <p className={styles.back}>
         <Link href="/board" prefetch={false}>← All open jobs</Link>
       </p>
-      <NamesProvider people={PEOPLE}>
-        <div className={styles.page}>
-          <Past key={job.state} jobId={jobId} isOpen={job.state === "open"} epoch={job.epoch ?? null} initial={initial} place={present.place ?? undefined} />
-          <div className="stack">
-            <Facts job={job} initial={initial} />
-            {job.state === "open" && (
-              <>
-                <Change jobId={jobId} job={present} />
-                <Customers jobId={jobId} job={present} customers={present.customers.filter((id) => !isLink(id))} />
-                <Links jobId={jobId} links={links} />
-                <Close jobId={jobId} />
-              </>
-            )}
-          </div>
-        </div>
-      </NamesProvider>
+      <Kept without={<Unreached />}>{answer.ok && <JobParts job={answer.body} initial={first.ok ? first.body : null} />}</Kept>
     </Page>
+  );
+}
+
+function JobParts({ job, initial }: { job: Job; initial: FirstState | null }) {
+  const { jobId } = job;
+  const isOpen = job.state === "open";
+  const present = registration(job);
+  const links = present.customers.filter(isLink).map((link) => ({ link, madeAt: madeAt(link) }));
+  return (
+    <NamesProvider people={PEOPLE}>
+      <div className={styles.page}>
+        <Past key={job.state} jobId={jobId} isOpen={isOpen} epoch={job.epoch ?? null} initial={initial} place={present.place ?? undefined} />
+        <div className="stack">
+          <Facts job={job} initial={initial} />
+          {isOpen && (
+            <>
+              <Change jobId={jobId} job={present} />
+              <Customers jobId={jobId} job={present} customers={present.customers.filter((id) => !isLink(id))} />
+              <Links jobId={jobId} links={links} />
+              <Close jobId={jobId} />
+            </>
+          )}
+        </div>
+      </div>
+    </NamesProvider>
+  );
+}
+
+function Unreached() {
+  return (
+    <>
+      <p className="notice" role="alert">
+        Towline cannot be reached just now. This page tries again by itself.
+      </p>
+      <noscript>
+        <p className="notice">Without scripts it does not: load it again.</p>
+      </noscript>
+    </>
   );
 }

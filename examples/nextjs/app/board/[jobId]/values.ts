@@ -17,6 +17,12 @@ export function valuesOf({ driver, place, endsAt }: Pick<Registration, "driver" 
   return { driver: driver ?? "", lat: String(place?.lat ?? ""), lng: String(place?.lng ?? ""), endsAt: utcMinute(endsAt) };
 }
 
+/** As somebody has filled it in. */
+export function typed(form: FormData): Values {
+  const text = (name: keyof Values) => String(form.get(name) ?? "");
+  return { driver: text("driver"), lat: text("lat"), lng: text("lng"), endsAt: text("endsAt") };
+}
+
 /** What somebody wants to change who has filled the form in: only what they have. A place that is none is left to Towline to refuse. */
 export function changeOf(seen: Registration, { driver, lat, lng, endsAt }: Values): Change {
   const before = valuesOf(seen);

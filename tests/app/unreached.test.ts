@@ -1,0 +1,190 @@
+// Pages that dispatchers type into, where this site or Towline is not reached for a while, or somebody else signs in meanwhile.
+
+import assert from "node:assert/strict";
+import { describe, test, type TestContext } from "node:test";
+import type { Job } from "@towline/client";
+import { eventually } from "../e2e/support/wait.ts";
+import { unique } from "../e2e/support/world.ts";
+import { App } from "./support/app.ts";
+import { Platform } from "./support/platform.ts";
+import { BROKEN, REFUSED, type Tab } from "./support/visit.ts";
+
+const app = await App.start();
+const platform = new Platform(app.world);
+
+const UNANSWERED = "No answer came: it may or may not have been done";
+
+const read = (job: string) => platform.ask<Job>("GET", `/api/jobs/${job}`);
+
+/** What the client of Towline, and that of Ably, say of answers that are not Towline's. */
+const NOT_TOWLINE = [/status of 50\d .*\/api\//, /What answers \/api is not Towline/, /Ably: .*"code":40170/];
+
+/** Dora's page, of which a test may break what it is connected by. */
+async function open(t: TestContext, path: string): Promise<Tab> {
+  const visit = await app.visit(t);
+  visit.announce(...BROKEN, ...REFUSED, ...NOT_TOWLINE);
+  t.after(() => [app.toSite, app.toTowline].forEach((way) => way.open()));
+  await visit.signIn("dora");
+  return visit.open(path);
+}
+
+/** A job's page, with a latitude typed and not sent. */
+async function typing(t: TestContext) {
+  const job = unique("job");
+  await platform.register(job, "driver-01", { place: { lat: 10.5, lng: 16 } });
+  const tab = await open(t, `/board/${job}`);
+  const latitude = tab.page.getByLabel("Latitude");
+  await tab.page.locator(".maplibregl-canvas").waitFor();
+  // A page that is being rendered anew meanwhile would be another user's by then, and is lost where its answer is cut.
+  await tab.page.waitForLoadState("networkidle");
+  await latitude.fill("12.5");
+  return { job, tab, latitude, change: () => tab.page.getByRole("button", { name: "Change", exact: true }).click() };
+}
+
+/** The page is looked at again, and asks for what is new. */
+async function look(tab: Tab) {
+  await tab.hide();
+  await tab.unhide();
+}
+
+async function fillNewJob({ page }: Tab, name: string) {
+  await page.locator("summary", { hasText: "New job" }).click();
+  await page.getByLabel("Name").fill(name);
+  await page.getByRole("combobox", { name: "Driver" }).selectOption("driver-02");
+}
+
+const make = ({ page }: Tab) => page.getByRole("button", { name: "Make the job" }).click();
+
+describe("without an answer", () => {
+  test("of the site a job's page stays, says so, and goes on", async (t) => {
+    const { job, tab, latitude, change } = await typing(t);
+    app.toSite.cut();
+    for (let times = 0; times < 3; times++) {
+      await look(tab);
+      await tab.sees("No connection to this site");
+    }
+    await change();
+    await tab.sees(UNANSWERED);
+    assert.equal(await latitude.inputValue(), "12.5", "what was typed is kept");
+    await tab.page.getByLabel("Name or id").fill("Cleo");
+    await tab.page.getByRole("button", { name: "Add" }).click();
+    await tab.reads("section[aria-labelledby=customers]", UNANSWERED);
+    assert.equal(await tab.page.getByLabel("Name or id").inputValue(), "Cleo");
+
+    app.toSite.open();
+    await platform.ask("PUT", `/api/jobs/${job}/customers/ben`);
+    await look(tab);
+    await tab.sees(/^(?![^]*No connection)[^]*Customers\s+Ben/);
+    assert.equal(await latitude.inputValue(), "12.5");
+    await change();
+    await tab.page.getByRole("button", { name: "Apply mine" }).click();
+    await tab.sees("Changed.");
+    assert.equal((await read(job)).place?.lat, 12.5);
+  });
+
+  test("of the site a new job is still in its form", async (t) => {
+    const name = unique("made");
+    const tab = await open(t, "/board");
+    await fillNewJob(tab, name);
+    // With all of its map, whose worker is a file, too.
+    await tab.page.locator(".maplibregl-canvas").waitFor();
+    await eventually("the map's worker", async () => (tab.page.workers().length > 0 ? true : undefined));
+    await tab.page.waitForLoadState("networkidle");
+    app.toSite.cut();
+    await make(tab);
+    await tab.sees(UNANSWERED);
+    assert.equal(await tab.page.getByLabel("Name").inputValue(), name);
+    app.toSite.open();
+    await make(tab);
+    await tab.sees(`${name} is on the board`);
+    assert.equal((await read(name)).driver, "driver-02");
+  });
+
+  test("of Towline a job's page keeps what it had, with all that is typed or begun there", async (t) => {
+    const { tab, latitude } = await typing(t);
+    const { page } = tab;
+    await page.getByLabel("Done").check();
+    await page.getByRole("button", { name: "Close the job" }).click();
+    app.toTowline.cut();
+    await look(tab);
+    await tab.sees(/Towline cannot be reached just now[^]*Undo/);
+    await page.getByRole("button", { name: "Undo" }).click();
+    assert.equal(await latitude.inputValue(), "12.5");
+    assert.equal(await page.locator(".maplibregl-canvas").count(), 1);
+    app.toTowline.open();
+    await look(tab);
+    await tab.sees(/^(?![^]*cannot be reached)/);
+    assert.equal(await latitude.inputValue(), "12.5");
+  });
+
+  test("of Towline at first a job's page comes by itself", async (t) => {
+    const job = unique("job");
+    await platform.register(job, "driver-01");
+    app.toTowline.cut();
+    const tab = await open(t, `/board/${job}`);
+    await tab.sees("Towline cannot be reached just now");
+    app.toTowline.open();
+    await look(tab);
+    await tab.sees(/^(?![^]*cannot be reached)[^]*Ada/);
+  });
+
+  test("of Towline nobody is told that nothing was done", async (t) => {
+    const name = unique("made");
+    const tab = await open(t, "/board");
+    await fillNewJob(tab, name);
+    app.toTowline.loseAnswers();
+    await make(tab);
+    await tab.sees(UNANSWERED);
+    app.toTowline.open();
+    assert.equal((await read(name)).driver, "driver-02", "it was done");
+  });
+});
+
+describe("where somebody else has signed in meanwhile", () => {
+  const NOT_DONE = "Nothing was done: somebody else has signed in";
+
+  /** Nothing else than the form tells the page. */
+  async function another({ visit }: Tab) {
+    await visit.context.route("**/api/**", (route) => route.abort());
+    await visit.signIn("dmitri");
+  }
+
+  test("a job is not changed from the first one's page", async (t) => {
+    const { job, tab, change } = await typing(t);
+    await another(tab);
+    await change();
+    await tab.sees(NOT_DONE);
+    await tab.page.getByRole("button", { name: "Make a link" }).click();
+    await tab.reads("section[aria-labelledby=links]", NOT_DONE);
+    const { place, customers } = await read(job);
+    assert.deepEqual([place?.lat, customers], [10.5, []]);
+  });
+
+  test("nor closed, where that has begun", async (t) => {
+    const { job, tab } = await typing(t);
+    await tab.page.getByLabel("Done").check();
+    await tab.page.getByRole("button", { name: "Close the job" }).click();
+    await another(tab);
+    await tab.sees(NOT_DONE, 20_000);
+    assert.equal((await read(job)).state, "open");
+  });
+
+  test("nor made", async (t) => {
+    const name = unique("made");
+    const tab = await open(t, "/board");
+    await fillNewJob(tab, name);
+    await another(tab);
+    await make(tab);
+    await tab.sees(NOT_DONE);
+    assert.equal(await tab.page.getByLabel("Name").inputValue(), name);
+    await assert.rejects(read(name), /404/);
+  });
+
+  test("their page has nothing of what was typed", async (t) => {
+    const { tab, latitude } = await typing(t);
+    await another(tab);
+    await look(tab);
+    await tab.reads(".who", "Dmitri");
+    assert.equal(await latitude.inputValue(), "10.5");
+  });
+});
