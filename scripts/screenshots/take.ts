@@ -22,9 +22,9 @@ for (const { name, id, path, onTheWay, before, until } of states(app, town)) {
   const looks = Object.entries(onTheWay ? { phone: SCREENS.phone } : SCREENS).flatMap(([screen, viewport]) => SCHEMES.map((colorScheme) => ({ screen, viewport, colorScheme })));
   for (const { screen, viewport, colorScheme } of looks) {
     test(`${name}, ${screen}, ${colorScheme}`, async (t) => {
-      const visit = await app.visit(t, { viewport, colorScheme, reducedMotion: "reduce" });
-      visit.announce(...BROKEN, ...REFUSED);
       t.after(() => [app.toAbly, app.toSite].forEach((way) => way.open()));
+      const visit = await app.visit(t, { viewport, colorScheme, reducedMotion: "reduce" });
+      visit.announce(...BROKEN, ...REFUSED, /Ably: Auth\.requestToken\(\)/, /status of 404 .*\/nowhere/);
       if (id) await visit.signIn(id);
       await before?.(visit);
       const tab = await visit.open(path);
