@@ -44,6 +44,7 @@ for (const stream of [false, true]) {
     const tab = await phone.open("watch", { jobs: [job], rendered: true, stream, kept: true });
     const seen = await journey.drive();
     await tab.sees(job, `at ${seen} `);
+    await (stream ? streams(site, sub, job) : holds(site, sub, [`dispatch:job:${job}`]));
     // Away within the page, as by a router, and back with the same first state.
     await tab.page.evaluate(() => show());
     await (stream ? streams(site, sub) : holds(site, sub));
