@@ -7,7 +7,7 @@ import { eventually } from "../e2e/support/wait.ts";
 import { unique } from "../e2e/support/world.ts";
 import { App } from "./support/app.ts";
 import { Platform } from "./support/platform.ts";
-import { BROKEN, REFUSED, type Tab } from "./support/visit.ts";
+import { BROKEN, REFUSED, type Tab, type Visit } from "./support/visit.ts";
 
 const app = await App.start();
 const platform = new Platform(app.world);
@@ -20,8 +20,9 @@ const read = (job: string) => platform.ask<Job>("GET", `/api/jobs/${job}`);
 const NOT_TOWLINE = [/status of 50\d .*\/api\//, /What answers \/api is not Towline/, /Ably: .*"code":40170/];
 
 /** Dora's page, of which a test may break what it is connected by. */
-async function open(t: TestContext, path: string): Promise<Tab> {
+async function open(t: TestContext, path: string, before?: (visit: Visit) => Promise<void>): Promise<Tab> {
   const visit = await app.visit(t);
+  await before?.(visit);
   visit.announce(...BROKEN, ...REFUSED, ...NOT_TOWLINE);
   t.after(() => [app.toSite, app.toTowline].forEach((way) => way.open()));
   await visit.signIn("dora");
@@ -29,13 +30,13 @@ async function open(t: TestContext, path: string): Promise<Tab> {
 }
 
 /** A job's page, with a latitude typed and not sent. */
-async function typing(t: TestContext) {
+async function typing(t: TestContext, before?: (visit: Visit) => Promise<void>) {
   const job = unique("job");
   await platform.register(job, "driver-01", { place: { lat: 10.5, lng: 16 } });
-  const tab = await open(t, `/board/${job}`);
+  const tab = await open(t, `/board/${job}`, before);
   const latitude = tab.page.getByLabel("Latitude");
   await tab.page.locator(".maplibregl-canvas").waitFor();
-  // A page that is being rendered anew meanwhile would be another user's by then, and is lost where its answer is cut.
+  // A page that is being rendered anew meanwhile would be another user's by then.
   await tab.page.waitForLoadState("networkidle");
   await latitude.fill("12.5");
   return { job, tab, latitude, change: () => tab.page.getByRole("button", { name: "Change", exact: true }).click() };
@@ -58,6 +59,7 @@ const make = ({ page }: Tab) => page.getByRole("button", { name: "Make the job" 
 describe("without an answer", () => {
   test("of the site a job's page stays, says so, and goes on", async (t) => {
     const { job, tab, latitude, change } = await typing(t);
+    await tab.whole();
     app.toSite.cut();
     for (let times = 0; times < 3; times++) {
       await look(tab);
@@ -90,6 +92,7 @@ describe("without an answer", () => {
     await tab.page.locator(".maplibregl-canvas").waitFor();
     await eventually("the map's worker", async () => (tab.page.workers().length > 0 ? true : undefined));
     await tab.page.waitForLoadState("networkidle");
+    await tab.whole();
     app.toSite.cut();
     await make(tab);
     await tab.sees(UNANSWERED);
@@ -98,6 +101,77 @@ describe("without an answer", () => {
     await make(tab);
     await tab.sees(`${name} is on the board`);
     assert.equal((await read(name)).driver, "driver-02");
+  });
+
+  test("of what renders pages alone, behind what goes on giving files, a job's page stays", async (t) => {
+    const { tab, latitude } = await typing(t);
+    const { context } = tab.visit;
+    await tab.whole();
+    await context.route(/^(?!.*(\/_next\/|\/api\/|\.svg))/, (route) => route.fulfill({ status: 502, contentType: "text/html", body: "Bad gateway" }));
+    tab.visit.announce(/status of 502/);
+    await look(tab);
+    await tab.sees("No connection to this site");
+    assert.equal(await latitude.inputValue(), "12.5");
+    await context.unrouteAll();
+    await look(tab);
+    await tab.sees(/^(?![^]*No connection)/);
+    assert.equal(await latitude.inputValue(), "12.5");
+  });
+
+  test("of the site a page that somebody has gone back to waits for it, and is shown then", async (t) => {
+    const { tab, latitude } = await typing(t);
+    await tab.whole();
+    app.toSite.cut();
+    // As a browser tells of a page that it has kept.
+    await tab.page.evaluate(() => ["pagehide", "pageshow"].forEach((type) => dispatchEvent(new PageTransitionEvent(type, { persisted: true }))));
+    const waits = tab.page.getByText("The page is shown again once there is one");
+    await waits.waitFor();
+    assert.equal(await latitude.isVisible(), false, "whose it is now nobody knows yet");
+    app.toSite.open();
+    await latitude.waitFor();
+    assert.equal(await latitude.inputValue(), "12.5");
+    assert.equal(await waits.count(), 0);
+  });
+
+  test("for long, a form says so", async (t) => {
+    const { tab, latitude, change } = await typing(t, (visit) => visit.context.clock.install());
+    const held = Promise.withResolvers<void>();
+    await tab.visit.context.route(/\/board\//, async (route) => {
+      if (route.request().method() === "POST") await held.promise;
+      await route.fallback();
+    });
+    await change();
+    await tab.page.clock.fastForward(10_000);
+    await tab.sees("Still waiting for an answer");
+    assert.equal(await latitude.inputValue(), "12.5");
+    held.resolve();
+    await tab.sees(/^(?![^]*Still waiting)[^]*Changed\./);
+  });
+
+  test("but that the page is of an earlier build, a form says that nothing was done", async (t) => {
+    const { job, tab, latitude, change } = await typing(t);
+    tab.visit.announce(/status of 404/);
+    await tab.visit.context.route(/\/board\//, (route) =>
+      route.request().method() === "POST" ? route.fulfill({ status: 404, headers: { "x-nextjs-action-not-found": "1" }, body: "Server action not found." }) : route.fallback(),
+    );
+    await change();
+    await tab.sees("Nothing was done: this page is of an earlier version");
+    assert.equal(await latitude.inputValue(), "12.5");
+    assert.equal((await read(job)).place?.lat, 10.5);
+  });
+
+  test("of the site nobody is told that they have signed out", async (t) => {
+    const { tab, latitude } = await typing(t);
+    tab.visit.announce(/status of 502/);
+    await tab.visit.context.route("**/session/sign-out", (route) => route.fulfill({ status: 502, body: "Bad gateway" }));
+    const said = tab.page.waitForEvent("dialog");
+    // The dialog keeps the click from returning.
+    const pressed = tab.page.getByRole("button", { name: "Sign out" }).click();
+    const dialog = await said;
+    assert.match(dialog.message(), /you are still signed in/);
+    await dialog.accept();
+    await pressed;
+    assert.equal(await latitude.inputValue(), "12.5");
   });
 
   test("of Towline a job's page keeps what it had, with all that is typed or begun there", async (t) => {

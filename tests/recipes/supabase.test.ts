@@ -89,6 +89,17 @@ test("a sign-out in one browser is none in another", async () => {
   assert.equal([...project.sessions.values()].filter(({ user }) => user.id === id).length, 1);
 });
 
+test("whoever signs out is out, also where Supabase cannot be reached", async (t) => {
+  t.after(() => (project.isUp = true));
+  const visitor = new Visitor(app.url);
+  await signIn(visitor, project.add("driver"));
+  project.isUp = false;
+  await visitor.ask("/session/sign-out", { method: "POST" });
+  assert.deepEqual([...visitor.cookies.keys()], []);
+  project.isUp = true;
+  await isNobody(visitor);
+});
+
 test("that Supabase cannot be reached signs nobody out", async (t) => {
   t.after(() => (project.isUp = true));
   const visitor = new Visitor(app.url);

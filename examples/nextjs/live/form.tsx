@@ -1,7 +1,11 @@
 "use client";
 
-import { type ComponentProps, createContext, use } from "react";
+import { type ComponentProps, createContext, use, useEffect, useState } from "react";
+import { useFormStatus } from "react-dom";
 import { SENT_BY } from "./sent-by";
+
+/** Longer than this site takes, where Towline answers it. */
+const LATE_MS = 8_000;
 
 /** Whose page it is. */
 export const Whose = createContext("");
@@ -12,6 +16,26 @@ export function Form({ children, ...form }: ComponentProps<"form">) {
     <form {...form}>
       <input type="hidden" name={SENT_BY} value={use(Whose)} />
       {children}
+      <Late />
     </form>
+  );
+}
+
+/** Says that an answer is long in coming. Nothing else of the page can: until it is there Next.js renders nothing anew. */
+function Late() {
+  const { pending } = useFormStatus();
+  const [isLate, setLate] = useState(false);
+  useEffect(() => {
+    if (!pending) return;
+    const timer = setTimeout(() => setLate(true), LATE_MS);
+    return () => {
+      clearTimeout(timer);
+      setLate(false);
+    };
+  }, [pending]);
+  return (
+    <p className="muted" role="status">
+      {isLate && "Still waiting for an answer."}
+    </p>
   );
 }

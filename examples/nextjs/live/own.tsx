@@ -1,9 +1,12 @@
 "use client";
 
 import { useConnection, useTowline } from "@towline/client/react";
-import { useRouter } from "next/navigation";
-import { type ReactNode, startTransition, useEffect, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { flushSync } from "react-dom";
+import { useRefresh } from "./use-refresh";
+
+/** So long it waits where the site is not reached, in milliseconds. */
+const AGAIN_MS = 5_000;
 
 /**
  * What is one user's: it is gone once the client has stopped, with whatever the server had rendered. A browser may keep a page that is left, and
@@ -11,18 +14,13 @@ import { flushSync } from "react-dom";
  */
 export function Own({ children }: { children: ReactNode }) {
   const towline = useTowline();
-  const router = useRouter();
   const { state } = useConnection();
-  const [isLeft, setLeft] = useState(false);
+  const [left, setLeft] = useState<"left" | "back">();
+  const show = useCallback(() => setLeft(undefined), []);
   useEffect(() => {
-    const onLeft = () => flushSync(() => setLeft(true));
+    const onLeft = () => flushSync(() => setLeft("left"));
     const onBack = ({ persisted }: PageTransitionEvent) => {
-      if (!persisted || towline?.isStopped()) return;
-      // One transition: it shows with what has come.
-      startTransition(() => {
-        router.refresh();
-        setLeft(false);
-      });
+      if (persisted && !towline?.isStopped()) setLeft("back");
     };
     addEventListener("pagehide", onLeft);
     addEventListener("pageshow", onBack);
@@ -30,7 +28,40 @@ export function Own({ children }: { children: ReactNode }) {
       removeEventListener("pagehide", onLeft);
       removeEventListener("pageshow", onBack);
     };
-  }, [towline, router]);
+  }, [towline]);
   if (state === "stopped") return null;
-  return <div style={{ display: isLeft ? "none" : "contents" }}>{children}</div>;
+  return (
+    <>
+      {left === "back" && <Back show={show} />}
+      <div style={{ display: left ? "none" : "contents" }}>{children}</div>
+    </>
+  );
+}
+
+/** Stands for a page that somebody has gone back to, until the server has rendered it for them. @param show shows it, with what has come */
+function Back({ show }: { show: () => void }) {
+  const refresh = useRefresh();
+  const [isReached, setReached] = useState(true);
+  useEffect(() => {
+    let isGone = false;
+    let timer: ReturnType<typeof setTimeout>;
+    const go = async () => {
+      const isThere = await refresh(show);
+      if (isGone) return;
+      setReached(isThere);
+      if (!isThere) timer = setTimeout(go, AGAIN_MS);
+    };
+    void go();
+    return () => {
+      isGone = true;
+      clearTimeout(timer);
+    };
+  }, [refresh, show]);
+  return (
+    <main>
+      <p className="notice" role="status">
+        {!isReached && "No connection to this site. The page is shown again once there is one."}
+      </p>
+    </main>
+  );
 }

@@ -14,7 +14,9 @@ export async function renewSession() {
 export async function endSession() {
   isEnding = true;
   try {
-    await post("/session/sign-out");
+    const { type, status } = await post("/session/sign-out");
+    // It leads elsewhere. Anything else is of a server, or of what stands before it, that has not done it.
+    if (type !== "opaqueredirect") throw new Error(`The session has not ended: ${status}.`);
   } catch (error) {
     isEnding = false;
     throw error;

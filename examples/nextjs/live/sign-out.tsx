@@ -18,7 +18,7 @@ export function SignOut({ isGuest }: { isGuest: boolean }) {
       onSubmit={(event) => {
         if (towline === undefined) return;
         event.preventDefault();
-        towline.signOut({ endSession, left, to: isGuest ? "/t" : "/sign-in" }).catch(() => alert("There is no connection, so you are still signed in. Try again later."));
+        towline.signOut({ endSession, left, to: isGuest ? "/t" : "/sign-in" }).catch(() => alert("This site cannot be reached, so you are still signed in. Try again later."));
       }}
     >
       <button className="quiet">{isGuest ? "Leave" : "Sign out"}</button>

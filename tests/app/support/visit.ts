@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page, Request } from "playwright-core";
 import { ON_LOOKER } from "../../client/browser/support/visit.ts";
 import { eventually } from "../../e2e/support/wait.ts";
 import type { App } from "./app.ts";
@@ -32,6 +32,8 @@ export class Visit {
   readonly context: BrowserContext;
   /** Every text that could be read, in every page, in order, and when: epoch milliseconds. */
   readonly read: { page: string; text: string; at: number }[] = [];
+  /** What is asked just now to render pages anew, or first whether that can be. */
+  readonly rendering = new Set<Request>();
   readonly #wrong: string[] = [];
   readonly #announced: RegExp[] = [OF_THE_GPU, ...LEFT, ...SLOW];
 
@@ -54,7 +56,12 @@ export class Visit {
       if (["error", "warning"].includes(message.type())) visit.#wrong.push(`${message.type()}: ${message.text()} (${message.location().url})`);
     });
     context.on("weberror", (error) => void visit.#wrong.push(`not caught: ${error.error().stack}`));
+    context.on("request", (request) => {
+      if ("rsc" in request.headers() || request.url().endsWith("/alive")) visit.rendering.add(request);
+    });
+    context.on("requestfinished", (request) => void visit.rendering.delete(request));
     context.on("requestfailed", (request) => {
+      visit.rendering.delete(request);
       const why = request.failure()?.errorText ?? "";
       // Whoever leaves a page takes no answer any more, and who has switched scripts off gets none.
       if (why !== "net::ERR_ABORTED" && why !== "csp") visit.#wrong.push(`no answer: ${request.method()} ${request.url()}: ${why}`);
@@ -120,6 +127,11 @@ export class Tab {
     }, bound).catch((error: Error) => {
       throw new Error(`${error.message}; it reads ${JSON.stringify(last)}`);
     });
+  }
+
+  /** Waits until the page is not being rendered anew: that an answer to it is cut takes the page with it. */
+  whole(): Promise<true> {
+    return eventually("the page to be whole", () => (this.visit.rendering.size === 0 ? true : undefined));
   }
 
   /** The document without its scripts, in which Next.js leaves what the page came with. */

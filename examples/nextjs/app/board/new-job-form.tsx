@@ -3,7 +3,6 @@
 import Link from "next/link";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
 import { Form } from "@/live/form";
-import { UNANSWERED } from "@/live/unanswered";
 import { useAction } from "@/live/use-action";
 import { usePeople } from "@/ui/names";
 import { createJob, type Creation } from "./create";
@@ -16,7 +15,7 @@ const FIRST: Creation = { values: EMPTY, errors: {} };
 
 /** @param name what the next job is called, unless somebody says otherwise */
 export function NewJob({ name }: { name: string }) {
-  const [{ values, errors, made }, create, isPending] = useAction(createJob, FIRST, (form) => ({ values: valuesOf(form), errors: { form: UNANSWERED } }));
+  const [{ values, errors, made }, create, isPending] = useAction(createJob, FIRST, (text, form) => ({ values: valuesOf(form), errors: { form: text } }));
   const drivers = usePeople("driver");
   const details = useRef<HTMLDetailsElement>(null);
   const hasErrors = Object.keys(errors).length > 0;

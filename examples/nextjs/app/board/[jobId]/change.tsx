@@ -9,7 +9,7 @@ import { TimeField } from "@/ui/time-field";
 import { changeJob } from "./actions";
 import { Conflict } from "./conflict";
 import styles from "./job.module.css";
-import { NOTHING, UNKNOWN } from "./outcome";
+import { NOTHING, unanswered } from "./outcome";
 import { Said, Seen, Submit } from "./said";
 import { typed, valuesOf } from "./values";
 
@@ -17,7 +17,7 @@ import { typed, valuesOf } from "./values";
 export function Change({ jobId, job }: { jobId: string; job: Registration }) {
   const nameOf = useNames();
   const drivers = usePeople("driver");
-  const [state, action] = useAction(changeJob, { outcome: NOTHING }, (form) => ({ outcome: UNKNOWN, values: typed(form) }));
+  const [state, action] = useAction(changeJob, { outcome: NOTHING }, (text, form) => ({ outcome: unanswered(text), values: typed(form) }));
   const { outcome, values } = state;
   const theirs = outcome.is === "conflict" ? outcome.now : undefined;
 

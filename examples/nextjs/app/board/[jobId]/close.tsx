@@ -5,7 +5,7 @@ import { Form } from "@/live/form";
 import { useAction } from "@/live/use-action";
 import { closeJob } from "./actions";
 import styles from "./job.module.css";
-import { NOTHING, UNKNOWN } from "./outcome";
+import { NOTHING, unanswered } from "./outcome";
 import { Said } from "./said";
 
 /** So long somebody may think again, in seconds. */
@@ -22,7 +22,7 @@ const focus = (element: HTMLElement | null) => element?.focus();
 
 /** Closes the job: asks, and waits a while. Without a script nothing waits, so a box has to be ticked. */
 export function Close({ jobId }: { jobId: string }) {
-  const [outcome, action, isPending] = useAction(closeJob, NOTHING, () => UNKNOWN);
+  const [outcome, action, isPending] = useAction(closeJob, NOTHING, unanswered);
   const [closing, setClosing] = useState<FormData>();
   const undone = useRef<HTMLButtonElement>(null);
   // Where it was refused the form is there again. Otherwise the page is another one.

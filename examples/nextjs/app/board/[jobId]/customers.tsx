@@ -7,12 +7,12 @@ import { useNames, usePeople } from "@/ui/names";
 import { addCustomer, type CustomerOutcome, removeCustomer } from "./actions";
 import { Conflict } from "./conflict";
 import styles from "./job.module.css";
-import { NOTHING, UNKNOWN } from "./outcome";
+import { NOTHING, unanswered } from "./outcome";
 import { Said, Seen, Submit, useNewest } from "./said";
 
 const NOBODY: CustomerOutcome = { outcome: NOTHING, customer: "" };
 
-const unknown = (form: FormData): CustomerOutcome => ({ outcome: UNKNOWN, customer: String(form.get("customer")) });
+const unknown = (text: string, form: FormData): CustomerOutcome => ({ outcome: unanswered(text), customer: String(form.get("customer")) });
 
 /** Who sees the job as its customer. @param customers without those by link */
 export function Customers({ jobId, job, customers }: { jobId: string; job: Registration; customers: readonly string[] }) {

@@ -7,13 +7,13 @@ import { LINK } from "@/session/link-id";
 import { Moment } from "@/ui/moment";
 import { makeLink, revokeLink } from "./actions";
 import styles from "./job.module.css";
-import { NOTHING, UNKNOWN } from "./outcome";
+import { NOTHING, unanswered } from "./outcome";
 import { Said, Submit, useNewest } from "./said";
 
 /** Links by which somebody without an account sees this job. */
 export function Links({ jobId, links }: { jobId: string; links: readonly { link: string; madeAt: number | undefined }[] }) {
-  const [made, make] = useAction(makeLink, { outcome: NOTHING }, () => ({ outcome: UNKNOWN }));
-  const [revoked, revoke] = useAction(revokeLink, NOTHING, () => UNKNOWN);
+  const [made, make] = useAction(makeLink, { outcome: NOTHING }, (text) => ({ outcome: unanswered(text) }));
+  const [revoked, revoke] = useAction(revokeLink, NOTHING, unanswered);
   const [ofMade, ofRevoked] = useNewest(made.outcome, revoked);
   const isThere = links.some(({ link }) => link === linkOf(made.url));
   return (

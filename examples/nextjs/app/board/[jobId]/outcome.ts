@@ -14,8 +14,8 @@ export type Outcome =
 
 export const NOTHING: Outcome = { is: "nothing" };
 
-/** No answer has come to the form. */
-export const UNKNOWN: Outcome = { is: "refused", text: UNANSWERED, field: undefined };
+/** No answer has come to the form, of which that is to be said. */
+export const unanswered = (text: string): Outcome => ({ is: "refused", text, field: undefined });
 
 const ID = "An id is at most 128 letters, digits and signs, without blanks and : * , / [ ]";
 
