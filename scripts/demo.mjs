@@ -1,7 +1,7 @@
 // `npm run demo`: the service, its Ably, the app of examples/nextjs, and twelve simulated drivers, ready to look at.
 
 import { develop } from "./dev/develop.mjs";
-import { freePort, LOOPBACK, portFrom } from "./dev/ports.mjs";
+import { freePort, portFrom } from "./dev/ports.mjs";
 import { buildApp } from "./setup/app.mjs";
 import { log, script } from "./setup/steps.mjs";
 
@@ -10,9 +10,10 @@ const PORT = 3000;
 
 await script(async () => {
   const wanted = portFrom(process.env.PORT, PORT);
-  const port = await freePort(wanted, LOOPBACK);
+  const port = await freePort(wanted, "localhost");
   if (port !== wanted) log(`Port ${wanted} is taken: the app will be at ${port}.`);
   await develop({
+    taken: [port],
     settings: {
       SESSION_COOKIE: "session",
       CORS_ORIGINS: `http://localhost:${port}`,

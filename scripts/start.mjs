@@ -10,7 +10,7 @@ await script(() =>
     host: listenAddress(process.env.HOST),
     port: process.env.PORT,
     ready: (_, { facts, reachable, page, show }) => {
-      log(text(facts, reachable, page));
+      log(text(facts, reachable, page, process.env.JOB_REGISTRY === "required"));
       // The person has read the facts before the log begins.
       show();
     },

@@ -51,7 +51,11 @@ impl Hints {
     /// The line of a hint about `what`, at a time in Unix milliseconds; nothing where the same cause was said a moment ago.
     pub fn line(&self, what: &str, hint: &Hint, now_ms: u64) -> Option<String> {
         let unsaid = self.unsaid(&hint.cause, now_ms)?;
-        let times = if unsaid > 0 { format!(" ({unsaid} times more since)") } else { String::new() };
+        let times = match unsaid {
+            0 => String::new(),
+            1 => " (once more since)".to_owned(),
+            _ => format!(" ({unsaid} times more since)"),
+        };
         let Hint { cause, cure } = hint;
         Some(format!("Hint, {what}: {cause}. What to do: {cure}.{times}"))
     }
@@ -98,6 +102,7 @@ mod tests {
         assert!(hints.line("403", &other, 1_100).is_some(), "another cause is said at once");
         assert!(line(1_000 + AGAIN_MS).unwrap().ends_with("send one. (3 times more since)"));
         assert_eq!(line(1_000 + AGAIN_MS + 1), None);
+        assert!(line(1_000 + 2 * AGAIN_MS).unwrap().ends_with("send one. (once more since)"));
         assert!(line(0).is_some(), "a clock that has gone back");
         assert!(Hints::of(false).is_none());
     }

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { NextConfig } from "next";
 
 const headers = [
@@ -14,5 +13,5 @@ export default {
   htmlLimitedBots: /./,
   headers: async () => [{ source: "/:path*", headers }],
   // `@towline/client` is a link to a folder of this repository. Whoever has it from a package leaves this line out.
-  turbopack: { root: join(import.meta.dirname, "..", "..") },
+  turbopack: { root: `${import.meta.dirname}/../..` },
 } satisfies NextConfig;

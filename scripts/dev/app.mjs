@@ -29,7 +29,10 @@ export async function startApp(parts, { port, towline, sessionSecret, ably }) {
     NEXT_TELEMETRY_DISABLED: "1",
     TOWLINE_URL: towline,
     SESSION_SECRET: sessionSecret,
-    ...(ably && { ABLY_ENDPOINT: ably.endpoint, ABLY_PORT: String(ably.port), ABLY_TLS: String(ably.tls) }),
+    // Said in any case: otherwise the app takes what a developer has in `.env.local`.
+    ABLY_ENDPOINT: ably?.endpoint ?? "",
+    ABLY_PORT: ably ? String(ably.port) : "",
+    ABLY_TLS: ably ? String(ably.tls) : "",
   };
   const running = join(RUNNING, String(process.pid));
   mkdirSync(RUNNING, { recursive: true });

@@ -13,7 +13,6 @@ import { freePort, LOOPBACK } from "./ports.mjs";
 import { DEVELOPMENT, wranglerArguments, wranglerEnvironment } from "./service.mjs";
 import { sessions } from "./session.mjs";
 
-
 /** How long a part may take until it answers. */
 const READY_MS = 60_000;
 
@@ -21,6 +20,7 @@ const READY_MS = 60_000;
  * @typedef {object} Options
  * @property {string} host the address that the service listens at
  * @property {number} port the service's, where it is free
+ * @property {number[]} taken ports that are promised to somebody else
  * @property {string | undefined} key of Ably itself
  * @property {string | undefined} localAbly the local Ably's binary, where that is what runs
  * @property {Record<string, string>} settings the service's optional ones
@@ -37,13 +37,13 @@ const READY_MS = 60_000;
  * @param {Options} options
  * @returns {Promise<Up>}
  */
-export async function bringUp(parts, { host, port: wanted, key, localAbly, settings }) {
+export async function bringUp(parts, { host, port: wanted, taken, key, localAbly, settings }) {
   const { jobId, sessionSecret, localAblyKey } = clone();
-  const port = await freePort(wanted, host);
+  const port = await freePort(wanted, host, taken);
   if (port !== wanted) log(`Port ${wanted} is taken: the service is at ${port}.`);
-  const ably = localAbly === undefined ? undefined : await startLocalAbly(parts, localAbly, localAblyKey, port);
+  const ably = localAbly === undefined ? undefined : await startLocalAbly(parts, localAbly, localAblyKey, [...taken, port]);
   const inNetwork = host !== LOOPBACK;
-  const wranglerPort = inNetwork ? await freePort(ABLY_PORT + 1, LOOPBACK, [port]) : port;
+  const wranglerPort = inNetwork ? await freePort(ABLY_PORT + 1, LOOPBACK, [...taken, port]) : port;
 
   const service = parts.start(
     "The service",
@@ -83,10 +83,10 @@ export async function bringUp(parts, { host, port: wanted, key, localAbly, setti
  * @param {import("./parts.mjs").Parts} parts
  * @param {string} binary
  * @param {string} key
- * @param {number} servicePort
+ * @param {number[]} taken ports that are promised to somebody
  */
-async function startLocalAbly(parts, binary, key, servicePort) {
-  const port = await freePort(ABLY_PORT, LOOPBACK, [servicePort]);
+async function startLocalAbly(parts, binary, key, taken) {
+  const port = await freePort(ABLY_PORT, LOOPBACK, taken);
   if (port !== ABLY_PORT) log(`Port ${ABLY_PORT} is taken: the local Ably is at ${port}.`);
   /** @type {(place: Listening) => void} */
   let heard = () => {};

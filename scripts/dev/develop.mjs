@@ -20,13 +20,14 @@ import { tidyWranglerFolder } from "./wrangler-folder.mjs";
  * @typedef {object} Development
  * @property {string} [host] the address that the service listens at, where that is not this machine alone
  * @property {string} [port] the one that is wanted for the service
+ * @property {number[]} [taken] ports that are promised to somebody else
  * @property {Record<string, string>} [settings] of the service, whatever the environment has
  * @property {() => Promise<void>} [build] what has to be built beside the service
  * @property {(parts: Parts, up: import("./bring-up.mjs").Up) => void | Promise<void>} ready told once the service answers
  */
 
 /** @param {Development} development */
-export async function develop({ host = LOOPBACK, port: wanted, settings: own = {}, build, ready }) {
+export async function develop({ host = LOOPBACK, port: wanted, taken = [], settings: own = {}, build, ready }) {
   // Looked up before set-up, which may outlive it.
   const npm = npmProcess();
   const key = ablyKey(process.env.ABLY_API_KEY);
@@ -51,7 +52,7 @@ export async function develop({ host = LOOPBACK, port: wanted, settings: own = {
     await buildWorker();
     await build?.();
     const stop = stopRequest(npm);
-    const running = bringUp(parts, { host, port, key: key?.text, settings, localAbly }).then((up) => ready(parts, up));
+    const running = bringUp(parts, { host, port, taken, key: key?.text, settings, localAbly }).then((up) => ready(parts, up));
     // What has failed is thrown; what is up goes on until it is told to stop.
     const reason = await Promise.race([running.then(() => Promise.race([stop, parts.ended])), stop, parts.ended]);
     log(`\nStopping: ${reason}.`);

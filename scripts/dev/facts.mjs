@@ -26,8 +26,9 @@ export function ablyAddress(restUrl) {
  * @param {Facts} facts
  * @param {string[]} reachable the service's URLs in the network, where it listens to that
  * @param {string} [page] the URL of the local Ably's page
+ * @param {boolean} [isRegistryRequired] whether a job has to be registered before anybody takes part
  */
-export function text({ url, ably, jobId, sessions }, reachable, page) {
+export function text({ url, ably, jobId, sessions }, reachable, page, isRegistryRequired = false) {
   const tokens = Object.entries(sessions).map(([role, token]) => `  ${role.padEnd(10)} ${token}`);
   const fix = JSON.stringify({ lat: 48.2082, lng: 16.3738, speed: 12.5, heading: 90 });
   const client = JSON.stringify({
@@ -36,6 +37,8 @@ export function text({ url, ably, jobId, sessions }, reachable, page) {
     // Ably itself is where the client looks by itself.
     ...(ably.endpoint === "main" ? {} : { endpoint: ably.endpoint, port: ably.port, tls: ably.tls }),
   });
+  const job = JSON.stringify({ driver: "driver-1", customers: ["customer-1"] });
+  const registering = `curl -sS -X PUT ${url}/api/jobs/${jobId} -H 'Authorization: Bearer ${sessions.dispatcher}' -H 'Content-Type: application/json' -d '${job}'`;
   const channel = JSON.stringify(`dispatch:job:${jobId}`);
   const network =
     reachable.length === 0
@@ -57,6 +60,7 @@ export function text({ url, ably, jobId, sessions }, reachable, page) {
     "A session token for each role (the driver's and the customer's for that job):",
     ...tokens,
     "",
+    ...(isRegistryRequired ? ["Register the job first, as the dispatcher (JOB_REGISTRY=required):", `  ${registering}`, ""] : []),
     "Subscribe as the customer:",
     `  node --input-type=module -e 'import { Realtime } from "ably"; new Realtime(${client}).channels.get(${channel}).subscribe((m) => console.log(m.name, m.data))'`,
     "",

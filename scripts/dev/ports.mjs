@@ -1,5 +1,6 @@
 // Ports that nobody listens on yet.
 
+import { lookup } from "node:dns/promises";
 import { createServer, isIPv4 } from "node:net";
 import { Failure } from "../setup/steps.mjs";
 
@@ -12,7 +13,7 @@ const TRIES = 100;
 /**
  * The first free port from `wanted` on.
  * @param {number} wanted
- * @param {string} host the address to listen on
+ * @param {string} host the address to listen on; or a name, at all of whose addresses it has to be free
  * @param {number[]} [taken] ports that are promised to somebody
  */
 export async function freePort(wanted, host, taken = []) {
@@ -47,10 +48,23 @@ export function listenAddress(text) {
  * @param {string} host
  * @returns {Promise<boolean>}
  */
-function isFree(port, host) {
+async function isFree(port, host) {
+  const addresses = await lookup(host, { all: true });
+  // A machine may have a name for an address that it does not have: nobody listens there.
+  const fits = addresses.length > 1 ? ["free", "absent"] : ["free"];
+  for (const { address } of addresses) if (!fits.includes(await tried(port, address))) return false;
+  return true;
+}
+
+/**
+ * @param {number} port
+ * @param {string} address
+ * @returns {Promise<"free" | "absent" | "taken">}
+ */
+function tried(port, address) {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, host, () => server.close(() => resolve(true)));
+    server.once("error", (/** @type {NodeJS.ErrnoException} */ { code }) => resolve(code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT" ? "absent" : "taken"));
+    server.listen(port, address, () => server.close(() => resolve("free")));
   });
 }

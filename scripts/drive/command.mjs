@@ -1,14 +1,16 @@
 // `npm run drive`: what it is asked, what it says, and how it ends.
 
 import { randomBytes } from "node:crypto";
+import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { npmProcess } from "../dev/processes.mjs";
 import { stopRequest } from "../dev/stop.mjs";
 import { Failure, log } from "../setup/steps.mjs";
 import { givenDriver, localDriver } from "./driver.mjs";
+import { isTimed } from "./point.mjs";
 import { replay } from "./replay.mjs";
-import { schedule } from "./schedule.mjs";
+import { schedule, STEADY } from "./schedule.mjs";
 import { call } from "./service.mjs";
 import { readTrack } from "./track.mjs";
 
@@ -17,7 +19,7 @@ const HELP = `Replays a drive of your own, as the driver of a job would post it.
   npm run drive -- --file track.gpx --job JOB [--speed 10]
 
   --file   GPX (tracks, else routes, else waypoints) or GeoJSON (lines with their times in coordinateProperties, or points with theirs
-           as capturedAt, timestamp or time). What has no times is driven at 12 m/s.
+           as capturedAt, timestamp or time). What has no times is driven at ${STEADY} m/s.
   --job    the job to drive. One that has no driver gets one.
   --speed  how many times as fast as it was driven; 1 where it is left out. The times move to now and closer together; the speed
            that each fix tells stays as it was driven.
@@ -35,7 +37,10 @@ export async function drive(args) {
   if (options === undefined) return log(HELP);
   const { file, job, speed, url } = options;
   const npm = npmProcess();
-  const due = schedule(readTrack(file));
+  // npm has gone to the root of the clone.
+  const track = readTrack(resolve(process.env.INIT_CWD ?? "", file));
+  if (!isTimed(track)) log(`Nothing in ${file} says when it was driven: it is driven at ${STEADY} m/s.`);
+  const due = schedule(track);
   const driver = url === undefined ? await localDriver(job, log) : givenDriver(url, process.env.TOWLINE_SESSION);
 
   // Of this run alone: the same drive can be driven again.
@@ -61,6 +66,7 @@ export async function drive(args) {
     clearInterval(said);
     log(progressLine(fixes.length, progress));
   }
+  if (url === undefined) log(`${job} stays open, for you to look at: close it on the board, or by POST /api/jobs/${job}/close.`);
   return Object.keys(progress.became).some((what) => what.startsWith("rejected")) ? 1 : 0;
 }
 

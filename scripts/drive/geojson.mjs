@@ -2,7 +2,7 @@
 
 import { Failure } from "../setup/steps.mjs";
 import { wrapped } from "./earth.mjs";
-import { point } from "./point.mjs";
+import { isTimed, point } from "./point.mjs";
 
 /**
  * @typedef {import("./point.mjs").Point} Point
@@ -11,11 +11,14 @@ import { point } from "./point.mjs";
 
 /** By which names other tools tell of a point. Of a line they are arrays, in the singular or the plural, one of each point. */
 const NAMES = {
-  time: ["capturedAt", "timestamp", "time", "coordTime", "tst"],
+  time: ["capturedAt", "timestamp", "time", "coordTime", "startTime", "tst"],
   speed: ["speed"],
   heading: ["heading", "course", "bearing"],
   accuracy: ["accuracy", "horizontal_accuracy"],
 };
+
+/** What is below this, as a fourth coordinate, is no time since 1970 in seconds or milliseconds: it would be of before 1973. */
+const TIME_ABOVE = 1e8;
 
 /**
  * @param {string} text
@@ -24,6 +27,8 @@ const NAMES = {
 export function readGeoJson(text) {
   /** @type {Point[]} */
   const points = [];
+  /** What is no way: areas, which stand beside many a track. @type {string[]} */
+  const others = [];
   const legs = features(parse(text), "").flatMap(({ geometry, properties, where }) => {
     const { type, coordinates } = geometry;
     if (type === "LineString") return [line(list(coordinates, where), besides(properties), where)];
@@ -31,12 +36,15 @@ export function readGeoJson(text) {
       return list(coordinates, where).map((part, index) => line(list(part, where), besides(properties, index), `${where}[${index}]`));
     }
     if (type === "MultiPoint") return [line(list(coordinates, where), besides(properties), where)];
-    if (type !== "Point") throw new Failure(`${where}: a ${type} is no way that anybody drives; lines and points are.`);
-    points.push(at(coordinates, (name) => properties[name], where));
+    if (type === "Point") points.push(at(coordinates, (name) => properties[name], where));
+    else if (typeof type === "string") others.push(`${where}: a ${type} is no way that anybody drives; lines and points are.`);
+    else throw new Failure(`${where === "coordinates" ? "line 1" : where}: this is no GeoJSON, each part of which says its "type".`);
     return [];
   });
-  // Lines are a way that was driven; points beside them are places on it.
-  return legs.length > 0 ? legs : [points];
+  const [none] = others;
+  if (none !== undefined && legs.length + points.length === 0) throw new Failure(none);
+  // Lines are a way that was driven; points beside them are places on it, unless they alone say when that was.
+  return legs.length > 0 && (isTimed(legs) || !isTimed([points])) ? legs : [points];
 }
 
 /** @param {string} text */
@@ -101,10 +109,11 @@ function line(coordinates, beside, where) {
  * @param {string} where
  */
 function at(position, said, where) {
-  const [lng, lat, altitude] = list(position, where);
+  const [lng, lat, altitude, fourth] = list(position, where);
   const told = Object.entries(NAMES).map(([name, names]) => [name, names.map(said).find((value) => value !== undefined && value !== null)]);
+  const { time = typeof fourth === "number" && fourth > TIME_ABOVE ? fourth : undefined, ...measured } = Object.fromEntries(told);
   // Who draws a line over the antimeridian often counts on.
-  return point({ lat, lng: typeof lng === "number" ? wrapped(lng) : lng, altitude: altitude ?? said("altitude"), ...Object.fromEntries(told) }, where);
+  return point({ lat, lng: typeof lng === "number" ? wrapped(lng) : lng, altitude: altitude ?? said("altitude"), ...measured, time }, where);
 }
 
 /**

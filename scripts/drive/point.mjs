@@ -16,6 +16,12 @@ import { Failure } from "../setup/steps.mjs";
  * @typedef {Partial<Record<keyof Point, unknown>>} Raw the same as a file has it
  */
 
+/**
+ * Whether anything in it says when it was driven.
+ * @param {Legs} legs
+ */
+export const isTimed = (legs) => legs.flat().some(({ time }) => time !== undefined);
+
 /** Times that are counted in seconds are below this; in milliseconds it is 1973. */
 const SECONDS_BELOW = 1e11;
 

@@ -1,6 +1,7 @@
 // When each point of a track is due: by the times of the file, or, where it has none, at a steady speed.
 
 import { bearing, between, distance } from "./earth.mjs";
+import { isTimed } from "./point.mjs";
 
 /**
  * @typedef {import("./point.mjs").Point} Point
@@ -9,7 +10,7 @@ import { bearing, between, distance } from "./earth.mjs";
  */
 
 /** The speed of what has no time, in metres a second. */
-const STEADY = 12;
+export const STEADY = 12;
 /** How far apart the fixes are on a line that is a plan and no recording: a phone measures on the way, too. */
 const STEP_M = 60;
 /** Below this a vehicle stands, and has no direction. */
@@ -21,8 +22,8 @@ const STANDS_M = 1;
  * @returns {Due[]}
  */
 export function schedule(legs) {
-  const isTimed = legs.flat().some(({ time }) => time !== undefined);
-  const points = legs.flatMap((leg, index) => (isTimed ? leg : filled(leg)).map((point) => ({ ...point, leg: index })));
+  const isRecorded = isTimed(legs);
+  const points = legs.flatMap((leg, index) => (isRecorded ? leg : filled(leg)).map((point) => ({ ...point, leg: index })));
   // The sort is stable: what has one time stays in the order of the file.
   const timed = withTimes(points).sort((a, b) => a.time - b.time);
   const start = timed[0]?.time ?? 0;

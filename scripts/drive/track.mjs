@@ -11,13 +11,22 @@ import { readGpx } from "./gpx.mjs";
  */
 export function readTrack(path) {
   try {
-    return parseTrack(readFileSync(path, "utf8"));
+    return parseTrack(decoded(readFileSync(path)));
   } catch (error) {
     if (error instanceof Failure) throw new Failure(`${path}, ${error.message}`);
     const { code } = /** @type {NodeJS.ErrnoException} */ (error);
     if (code === "ENOENT" || code === "EISDIR" || code === "EACCES") throw new Failure(`${path} cannot be read (${code}).`);
     throw error;
   }
+}
+
+/**
+ * The text of a file, which is UTF-8, or what its first two bytes say.
+ * @param {Buffer} bytes
+ */
+function decoded(bytes) {
+  const mark = bytes.toString("hex", 0, 2);
+  return new TextDecoder(mark === "fffe" ? "utf-16le" : mark === "feff" ? "utf-16be" : "utf-8").decode(bytes);
 }
 
 /**

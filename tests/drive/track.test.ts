@@ -94,6 +94,22 @@ test("GeoJSON: bare geometry, and a line that counts on over the antimeridian", 
   }
 });
 
+test("GeoJSON: a fourth coordinate that can be a time is one, and no other", () => {
+  const seconds = at / 1000;
+  const line = (...fourth: number[]) => JSON.stringify({ type: "LineString", coordinates: fourth.map((value) => [2, 1, 5, value]) });
+  assert.deepEqual(parseTrack(line(seconds, at + 1000)).flat().map(({ time }) => time), [at, at + 1000]);
+  assert.deepEqual(parseTrack(line(17, 0)).flat(), [{ lat: 1, lng: 2, altitude: 5 }, { lat: 1, lng: 2, altitude: 5 }]);
+});
+
+test("GeoJSON: where points have times and the line beside them has none, the points are the drive; an area beside them is none of it", () => {
+  const feature = (type: string, coordinates: unknown, properties = {}) => ({ type: "Feature", geometry: { type, coordinates }, properties });
+  const line = feature("LineString", [[2, 1], [2, 3]]);
+  const points = [feature("Point", [2, 1], { startTime: at }), feature("Point", [2, 2], { startTime: at + 1000 })];
+  const all = (...features: object[]) => parseTrack(JSON.stringify({ type: "FeatureCollection", features }));
+  assert.deepEqual(all(line, ...points, feature("Polygon", [])), [[{ lat: 1, lng: 2, time: at }, { lat: 2, lng: 2, time: at + 1000 }]]);
+  assert.deepEqual(all(line, feature("Point", [2, 2])), [[{ lat: 1, lng: 2 }, { lat: 3, lng: 2 }]]);
+});
+
 test("each point of any track comes back as it was written, in both formats", () => {
   const coordinate = (most: number) => fc.double({ min: -most, max: most, noNaN: true });
   const anything = fc.record(
@@ -139,6 +155,8 @@ test("what is wrong is told by its line, or its place in the JSON, and quotes no
     ['{"type": "LineString", "coordinates": [2, 91.25]}', /^coordinates\[0\]: an array/],
     ['{"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": {"type": "Polygon"}}]}', /^features\[0\]\.geometry\.coordinates: a Polygon/],
     ['{"type": "FeatureCollection"}', /^features: an array/],
+    ['{"locations": [{"latitudeE7": 912500000}]}', /^line 1: this is no GeoJSON/],
+    ['{"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": {}}]}', /^features\[0\]\.geometry\.coordinates: this is no GeoJSON/],
   ];
   for (const [text, said] of cases) {
     assert.throws(() => parseTrack(text), ({ message }: Error) => said.test(message) && !/91.25/.test(message), `${said} of ${text}`);
@@ -152,4 +170,15 @@ test("the failure names the file", (t) => {
   assert.throws(() => readTrack(path), /mine\.gpx cannot be read \(ENOENT\)/);
   writeFileSync(path, `\uFEFF${track('<trkpt lat="x" lon="2"/>')}`);
   assert.throws(() => readTrack(path), /mine\.gpx, line 4: the latitude/);
+});
+
+test("a file in UTF-16 is read as that, in both orders of its bytes", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "towline-track-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const text = track(time("2026-01-31T08:00:00Z"), time("2026-01-31T08:00:01Z"));
+  const bytes = Buffer.from(`\uFEFF${text}`, "utf16le");
+  for (const [name, content] of Object.entries({ little: bytes, big: Buffer.from(bytes).swap16() })) {
+    writeFileSync(join(folder, name), content);
+    assert.deepEqual(readTrack(join(folder, name)), parseTrack(text), name);
+  }
 });

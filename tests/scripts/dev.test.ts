@@ -123,6 +123,8 @@ test("what is printed has each session and says how far it reaches, but no key a
   const ably = { ...ablyAddress("http://127.0.0.1:8788"), key: "a.b:hush" };
   const facts = { url: "http://127.0.0.1:8787", ably, jobId: "job-1", sessions, sessionSecret: "hush" };
   const local = text(facts, []);
+  assert.doesNotMatch(local, /Register the job/);
+  assert.match(text(facts, [], undefined, true), /Register the job first[^]*-X PUT [^ ]*\/api\/jobs\/[^]*"driver":"driver-1","customers":\["customer-1"\][^]*Subscribe/);
   for (const role of Object.keys(sessions)) assert.match(local, new RegExp(`^ +${role} `, "m"));
   assert.match(local, /development set-up/);
   assert.match(local, /curl .*\/api\/jobs\/job-1\/location/);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { test } from "node:test";
@@ -13,6 +14,17 @@ test("a port that somebody listens on, and one that is promised, are passed over
     assert.ok(next > port);
     assert.ok((await freePort(port, LOOPBACK, [next])) > next);
   } finally {
+    server.close();
+  }
+});
+
+test("a port of a name is free where it is at all of its addresses", async () => {
+  const addresses = await lookup("localhost", { all: true });
+  for (const { address } of addresses) {
+    const server = createServer().listen(0, address);
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    assert.ok((await freePort(port, "localhost")) > port, address);
     server.close();
   }
 });
