@@ -8,7 +8,8 @@
 //! - **Whoever joins later sees nothing earlier**: by [`Joined`], until they leave.
 //! - **Whoever leaves is revoked**: each [`Change`] says whom, and who loses the channel to a gate.
 //! - **A gate is closed until it has opened in the present life**: [`Opening`] says where. Another gate is a new one, and where one goes that
-//!   was open nobody sees less; a place that moves closes nothing, and [`Registration::near_after`] sees to it that no fix from before the move counts for it.
+//!   was open nobody sees less; a place that moves closes nothing, and [`Registration::near_after`] sees to it that no fix from before the move counts for it,
+//!   [`Registration::placed_after`] that no arrival does.
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,9 @@ pub struct Registration {
     /// No fix up to this `n` says that the vehicle is near: place or gate are another since.
     #[serde(default)]
     pub near_after: u64,
+    /// As [`placed_after`](Self::placed_after) says, where a build has written it that knows of this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    placed_after: Option<u64>,
     /// When its gate was put last as another one, Unix milliseconds: it opens to nothing of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gate_set_at: Option<Millis>,
@@ -191,6 +195,7 @@ impl Registration {
             joined: Vec::new(),
             left_at: (past.has_fixes || !gated.is_empty()).then_some(now),
             near_after: past.last_n,
+            placed_after: Some(past.last_n),
             gate_set_at: wanted.gate.map(|_| now),
             wanted,
             opening: None,
@@ -216,7 +221,9 @@ impl Registration {
             None => Event::Assigned,
             Some(_) => Event::Reassigned,
         });
-        let mut next = Self { version: self.version + 1, wanted, ..self.clone() };
+        let is_moved = wanted.place != self.wanted.place;
+        let placed_after = Some(if is_moved { past.last_n } else { self.placed_after() });
+        let mut next = Self { version: self.version + 1, wanted, placed_after, ..self.clone() };
         let left: Vec<UserId> = self.everybody().filter(|user| !next.has(user)).cloned().collect();
         // A driver who becomes a customer is one who leaves, and so is the reverse: what is theirs to see is another.
         let changed = self.wanted.driver.iter().filter(|driver| begins && next.has(driver)).cloned();
@@ -227,7 +234,7 @@ impl Registration {
             next.withdrawn = past.last_n;
             next.had_fixes = past.has_fixes;
         }
-        if (self.wanted.place, self.wanted.gate) != (next.wanted.place, next.wanted.gate) {
+        if is_moved || self.wanted.gate != next.wanted.gate {
             next.near_after = past.last_n;
         }
         if self.wanted.gate != next.wanted.gate {
@@ -281,6 +288,12 @@ impl Registration {
             ..self.clone()
         };
         Some((next, change))
+    }
+
+    /// No arrival up to this `n` was at its place: that is another since. Where it was put by a build that did not write this, it is since its
+    /// gate was another too, as that is all that is known.
+    pub fn placed_after(&self) -> u64 {
+        self.placed_after.unwrap_or(self.near_after)
     }
 
     /// Whether nobody was told yet that it has changed: `last_n` is the last `n` that was given out.

@@ -107,7 +107,8 @@ pub struct Pulse {
     /// Since when there is no position, though it is heard of, and does not say that the vehicle stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix_missing_since: Option<Millis>,
-    /// When the vehicle has arrived, once that is told: when that was measured, or since whoever asks may know of it.
+    /// When the vehicle has arrived at the place that the job has now, once that is told: when that was measured, or since whoever asks may
+    /// know of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrived_at: Option<Millis>,
 }

@@ -75,7 +75,7 @@ export type PhoneState = "parked" | "no_permission" | "no_fix" | "off_duty";
 
 /** What everybody who takes part is told of the driver's phone; times are Unix milliseconds. */
 export interface Vitals {
-  /** When the vehicle has arrived, once that is told: when that was measured, or since whoever asks may know of it. */
+  /** When the vehicle has arrived at the place that the job has now, once that is told: when that was measured, or since whoever asks may know of it. */
   arrivedAt?: number;
   /** Since when there is no position, though it is heard of, and does not say that the vehicle stands. */
   fixMissingSince?: number;
@@ -113,7 +113,7 @@ export interface FirstFix {
   accuracy?: number;
   /** Metres. */
   altitude?: number;
-  /** When the vehicle has arrived, once that is told: when that was measured, or since whoever asks may know of it. */
+  /** When the vehicle has arrived at the place that the job has now, once that is told: when that was measured, or since whoever asks may know of it. */
   arrivedAt?: number;
   /** There where that is not what the phone said. */
   clock?: "ahead" | "repaired";
@@ -141,7 +141,7 @@ export interface NoFix {
   seq: 0;
   /** Our clock, Unix milliseconds. */
   now: number;
-  /** When the vehicle has arrived, once that is told: when that was measured, or since whoever asks may know of it. */
+  /** When the vehicle has arrived at the place that the job has now, once that is told: when that was measured, or since whoever asks may know of it. */
   arrivedAt?: number;
   /** Since when there is no position, though it is heard of, and does not say that the vehicle stands. */
   fixMissingSince?: number;
@@ -370,7 +370,7 @@ export type Job = {
   version: number;
   /** When it ends by itself, Unix milliseconds. */
   endsAt: number;
-  /** When the vehicle has arrived, once that is told: when that was measured, or since whoever asks may know of it. */
+  /** When the vehicle has arrived at the place that the job has now, once that is told: when that was measured, or since whoever asks may know of it. */
   arrivedAt?: number;
   /** When it has, Unix milliseconds. */
   closedAt?: number;

@@ -183,11 +183,12 @@ impl<L: Log> Job<L> {
         Pulse { arrived_at: self.arrived_at(sight, from), ..pulse }
     }
 
-    /// When the vehicle has arrived, to somebody who sees so much: they know of it where its event was theirs, and of no time before they saw
-    /// anything.
+    /// When the vehicle has arrived at the place that the job has now, to somebody who sees so much: they know of it where its event was
+    /// theirs, and of no time before they saw anything.
     fn arrived_at(&self, sight: Sight, told_from: Option<Millis>) -> Option<Millis> {
         let Arrival { n, at, .. } = self.vitals.arrival(self.sequence.epoch()?)?;
-        let at = at.filter(|at| told_from.is_none_or(|from| *at >= from))?;
+        let is_here = n > self.registration.as_ref()?.placed_after();
+        let at = at.filter(|at| is_here && told_from.is_none_or(|from| *at >= from))?;
         match sight {
             Sight::All | Sight::Own => Some(at),
             Sight::Present { after, since } => Some(at.max(since)).filter(|_| n > after),

@@ -1,4 +1,4 @@
-//! What a customer sees of a job with a gate, and when the vehicle is told to have arrived.
+//! What a customer sees of a job with a gate.
 
 use super::registered::{ask, close, state_to, user, viewer};
 use super::*;
@@ -7,6 +7,7 @@ use crate::jobs::revocation::Outcome;
 use crate::objects::sql::{Sql, SqlValue};
 use crate::sessions::Role;
 
+mod arrival;
 mod model;
 
 /// Metres north of the place, in degrees.
@@ -61,13 +62,6 @@ fn on_disk(sqlite: &Sqlite) -> (String, String) {
         Ok([SqlValue::Text(body), SqlValue::Text(needs)]) => (body, needs),
         other => panic!("{other:?}"),
     }
-}
-
-/// How often it was written down that the vehicle has arrived.
-fn arrivals(log: &MemoryLog) -> usize {
-    let is_arrival =
-        |row: &Row| matches!(&row.content, Content::Message(ready) if ready.name == "driver.arrived");
-    log.all().iter().filter(|row| is_arrival(row)).count()
 }
 
 #[test]
@@ -449,63 +443,6 @@ fn no_gate_is_on_disk_that_is_not_named() {
                 break;
             }
         }
-    }
-}
-
-#[test]
-fn an_arrival_is_told_once_a_life() {
-    let log = MemoryLog::default();
-    let mut job = wake(log.clone());
-    put(&mut job, &Value::Null, &json!({"place": {"lat": 10, "lng": 10}}), NOW);
-    fixed(&mut job, at_metres(5.0), NOW + 1_000);
-    put(&mut job, &Value::Null, &json!({}), NOW + 2_000);
-    fixed(&mut job, at_metres(101.0), NOW + 3_000);
-    fixed(&mut job, json!({"lat": 48, "lng": 16, "accuracy": 101}), NOW + 4_000);
-    fixed(&mut job, json!({"lat": 48, "lng": 16, "capturedAt": NOW + 500}), NOW + 4_000);
-    drain(&mut job, NOW + 4_000);
-    assert_eq!(arrivals(&log), 0);
-    fixed(&mut job, at_metres(99.0), NOW + 5_000);
-    let told = drain(&mut job, NOW + 5_000);
-    let arrived =
-        json!({"jobId": "job-1", "epoch": NOW / 1_000, "afterSeq": 5, "version": 2, "ts": NOW + 5_000});
-    let epoch = NOW / 1_000;
-    // After the assignment, two changes, four fixes and the fix by which it has.
-    let event = ("driver.arrived".to_owned(), format!("job-1/{epoch}.n9"), arrived);
-    assert_eq!((told.len(), told.last()), (2, Some(&event)));
-    put(&mut job, &Value::Null, &json!({"customers": ["c", "late"]}), NOW + 5_500);
-    let mut job = wake(log.clone());
-    for (role, name, at) in [
-        (Role::Dispatcher, "x", Some(NOW + 5_000)),
-        (Role::Driver, "d", Some(NOW + 5_000)),
-        (Role::Customer, "c", Some(NOW + 5_000)),
-        (Role::Customer, "late", None),
-    ] {
-        let state = state_to(&mut job, role, name, NOW + 5_500).unwrap();
-        for read in [state, self::told(&mut job, role, name, NOW + 5_500)] {
-            assert_eq!(read.get("arrivedAt").and_then(Value::as_i64), at, "to {name}");
-        }
-    }
-    put(&mut job, &Value::Null, &json!({"place": {"lat": 10, "lng": 10}}), NOW + 6_000);
-    let writes = log.writes();
-    fixed(&mut job, json!({"lat": 10, "lng": 10}), NOW + 7_000);
-    assert_eq!(log.writes(), writes + 1, "its row alone");
-    assert_eq!(arrivals(&log), 1);
-    put(&mut job, &Value::Null, &json!({"driver": "e"}), NOW + 8_000);
-    post_as(&mut job, "e", None, &at_metres(1.0), NOW + 9_000);
-    assert_eq!(arrivals(&log), 2);
-}
-
-#[test]
-fn who_comes_between_an_arrival_and_its_event_knows_it_from_then_on() {
-    let mut job = new_job();
-    put(&mut job, &Value::Null, &json!({}), NOW);
-    fixed(&mut job, at_metres(900.0), NOW + 500);
-    put(&mut job, &Value::Null, &json!({"customers": ["c", "late"]}), NOW + 2_000);
-    let there = json!({"lat": 48, "lng": 16, "accuracy": 0, "capturedAt": NOW + 1_000});
-    fixed(&mut job, there, NOW + 3_000);
-    for (name, at) in [("c", NOW + 1_000), ("late", NOW + 2_000)] {
-        let state = state_to(&mut job, Role::Customer, name, NOW + 3_000).unwrap();
-        assert_eq!(state["arrivedAt"], json!(at), "to {name}");
     }
 }
 

@@ -268,6 +268,7 @@ impl Game {
         if forgets {
             let told = self.arrivals();
             self.model.arrived.retain(|epoch| told.contains(epoch));
+            self.model.is_at = self.model.is_at.filter(|epoch| told.contains(epoch));
         }
     }
 
@@ -293,6 +294,15 @@ impl Game {
         }
         let Some(wanted) = self.model.wanted else { return };
         self.check_needs();
+        let staff = [
+            state_to(&mut self.job, Role::Admin, "x", self.now).unwrap(),
+            self.ask(JobRequest::Job { job: job_id(), viewer: viewer(Role::Admin, "x") }).unwrap(),
+        ];
+        let is_at = self.is_at();
+        assert!(
+            staff.iter().all(|told| told.get("arrivedAt").is_some() == is_at),
+            "it is at the place: {is_at}"
+        );
         for (who, name) in CUSTOMERS.iter().enumerate() {
             let is_in = wanted.customers >> who & 1 == 1;
             let state = state_to(&mut self.job, Role::Customer, name, self.now);
@@ -302,6 +312,11 @@ impl Game {
                 (true, None) => self.check_customer(who, name, &state.unwrap()),
             }
         }
+    }
+
+    /// Whether the vehicle has arrived, at the place that the job has now.
+    fn is_at(&self) -> bool {
+        self.model.is_at.is_some() && self.model.is_at == self.epoch()
     }
 
     /// No gate is written down that another build might not know.
@@ -339,8 +354,10 @@ impl Game {
         }
         for told in [state, &job] {
             let at = told.get("arrivedAt").and_then(Value::as_i64);
-            assert!(at.is_none_or(|at| at >= self.model.since(who)), "when it has arrived to {name}");
-            assert!(at.is_none() || self.model.arrived.iter().any(|life| Some(*life) == epoch));
+            assert!(
+                at.is_none_or(|at| self.is_at() && at >= self.model.since(who)),
+                "when it has arrived to {name}"
+            );
         }
         if let Some(opened) = self.model.opened.filter(|_| self.model.gate().is_some()) {
             for told in [state, &job] {

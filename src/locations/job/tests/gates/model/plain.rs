@@ -55,6 +55,8 @@ pub(super) struct Model {
     joined: Vec<(usize, Start)>,
     /// The lives in which the vehicle has arrived.
     pub(super) arrived: Vec<u64>,
+    /// The last of them, as long as the place is the one at which it has.
+    pub(super) is_at: Option<u64>,
     pub(super) ended: Option<EndReason>,
 }
 
@@ -95,6 +97,9 @@ impl Model {
         let shown = self.opened.filter(|opened| goes_on && opened.epoch == epoch);
         if (before.within, before.from) != (next.within, next.from) {
             (self.opened, self.set_at) = (None, now);
+        }
+        if before.place != next.place {
+            self.is_at = None;
         }
         if !goes_on {
             self.assigned_at = now;
@@ -139,6 +144,7 @@ impl Model {
             let is_there = metres <= 100.0 && fix.accuracy.is_none_or(|accuracy| accuracy <= 100.0);
             if is_there && !self.arrived.contains(&fix.epoch) {
                 self.arrived.push(fix.epoch);
+                self.is_at = Some(fix.epoch);
             }
         }
     }
