@@ -177,9 +177,13 @@ describe("gates", () => {
     const told = await service.ably.arrived(id, 5);
     assert.deepEqual(told.map(({ message }) => message.name), ["job.assigned", "job.updated", "location.updated", "location.updated", "driver.arrived"]);
     assert.deepEqual(Object.keys(told[4]?.event).sort(), ["afterSeq", "epoch", "jobId", "ts", "version"]);
+    const arrivedAt = async (path: string) => (await send("GET", `/api/jobs/${id}${path}`, customer(id))).json.arrivedAt;
+    const hasArrived = async () => (await Promise.all(["", "/location"].map(arrivedAt))).map((at) => typeof at);
     await service.evict(id);
+    assert.deepEqual(await hasArrived(), ["number", "number"]);
     await put(id, { place: { lat: 10, lng: 10 } });
     await post(id, { lat: 10, lng: 10 });
+    assert.deepEqual(await hasArrived(), ["undefined", "undefined"], "at a place that is not the job's any more");
     // Whoever wakes may send the last message once more, by whose id Ably knows it.
     const all = new Map((await service.ably.reached(id, 3)).map(({ message }) => [message.id, message.name]));
     assert.deepEqual([...all.values()].slice(5), ["job.updated", "location.updated"]);

@@ -9,7 +9,7 @@ import { watchJob, watchTrail } from "../src/watch.ts";
 import { settled } from "./support/fake-core.ts";
 import { ModelJob } from "./support/model-job.ts";
 
-const MOVES = ["fix", "fix", "fix", "reassign", "remove", "add", "gate", "openGate", "close", "cutAbly", "cutHttp", "mend", "hide", "show", "erase", "refresh", "wait", "waitLong"] as const;
+const MOVES = ["fix", "fix", "fix", "reassign", "arrive", "move", "remove", "add", "gate", "openGate", "close", "cutAbly", "cutHttp", "mend", "hide", "show", "erase", "refresh", "wait", "waitLong"] as const;
 
 async function play(mode: "ably" | "stream" | "poll", moves: readonly (typeof MOVES)[number][], withTrail: boolean) {
   const job = new ModelJob(mode);
@@ -43,11 +43,12 @@ async function play(mode: "ably" | "stream" | "poll", moves: readonly (typeof MO
   await core.clock.pass(70_000);
   job.reconnect();
   await core.clock.pass(5_000);
-  const { status, position } = store.get();
+  const { status, position, arrivedAt } = store.get();
   const [expected, place] = job.truth();
   const shown = ["ended", "not_yours", "withheld"].includes(status) ? status : "seen";
   assert.deepEqual([shown, position && `${position.epoch}.${position.seq}`], [expected, place], status);
   assert.ok(!["waiting", "offline"].includes(status), status);
+  assert.equal(arrivedAt !== undefined, expected === "seen" && job.hasArrived, "where it has arrived is the place");
   if (expected === "seen" && withTrail) assert.deepEqual(trail.get().map(({ seq }) => seq), Array.from({ length: place ? job.seq : 0 }, (_, index) => index + 1));
   else if (expected !== "seen") assert.deepEqual(trail.get(), []);
   let last = [0, 0];

@@ -44,6 +44,20 @@ test("the state, then what comes, all by name", async () => {
   core.assertQuiet();
 });
 
+test("where what is registered has changed, the first state says what a stream does not", async () => {
+  const { core, opens, take } = await opened();
+  const source = await opens(1);
+  core.answer = () => ok(state(5));
+  source.tell("state", state(3), "5.3");
+  source.tell("job.updated", { jobId: "job-1", type: "photo.added" }, "5.3.1");
+  await settled();
+  assert.equal(core.asks.length, 0);
+  take();
+  source.tell("job.updated", { jobId: "job-1", type: "registration" }, "5.3.2");
+  await settled();
+  assert.deepEqual([take(), core.asks.map(({ path }) => path), core.sources.length], [["job.updated", "first 5"], ["/api/jobs/job-1/location"], 1]);
+});
+
 test("who goes in the tick in which it came has opened nothing", async () => {
   const { core, stop, inputs } = await opened();
   stop();

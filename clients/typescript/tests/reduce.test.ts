@@ -118,12 +118,13 @@ test("that the vehicle has arrived is told by the newest word, in any order", ()
   const known = firstAt(5, { now: T + 70_000, arrivedAt: T + 59_000 });
   const before = firstAt(5, { now: T + 50_000 });
   const together = firstAt(5, { now: T + 60_000 });
-  // Of somebody who was away, and may not know of it any more.
+  // Of somebody who was away, and may not know of it any more; or the place is another.
   const gone = firstAt(5, { now: T + 70_000 });
   for (const [input, at] of [[known, T + 59_000], [before, T + 60_000], [together, T + 60_000], [gone, undefined]] as const) {
     assert.equal(arrivedAt(firstAt(5), arrived, input), at);
     assert.equal(arrivedAt(firstAt(5), input, arrived), at);
   }
+  assert.equal(arrivedAt(firstAt(5), known, firstAt(6, { now: T + 80_000 })), undefined);
   assert.equal(arrivedAt(firstAt(5), known, event("driver.arrived", { afterSeq: 5, ts: T + 60_000 }), event("job.reassigned", { epoch: E + 1 })), undefined);
 });
 

@@ -3,7 +3,7 @@
 import { timer } from "../client/timer.ts";
 import type { Core } from "../client/types.ts";
 import type { Feed } from "../view/types.ts";
-import { firstState, pollMs } from "./first.ts";
+import { firstState, isOfRegistration, pollMs } from "./first.ts";
 import { hint, works } from "./hint.ts";
 import { streamFeed } from "./stream.ts";
 
@@ -80,8 +80,8 @@ export function ablyFeed(core: Core): Feed {
           message(name, data, at) {
             // What was sent before the gate was closed may still come after it.
             if (!withheld) give({ is: "message", name, data, at });
-            // Who takes part has changed, and may not be the viewer any more; or there is a gate now.
-            if (name === "job.updated" && (data as { type?: unknown } | null)?.type === "registration") first.now();
+            // Who takes part has changed, and may not be the viewer any more; or there is a gate now, or another place.
+            if (isOfRegistration(name, data)) first.now();
           },
           attached(continuous) {
             works("no ably");

@@ -27,6 +27,10 @@ const ENDED = new Set(["job_closed", "job_forgotten"]);
 /** Where what is of a job is asked for. */
 export const pathOf = (jobId: string, what: string) => `/api/jobs/${jobId}/${what}`;
 
+/** Whether a message says that what is registered of a job has changed: of what that is the first state tells. */
+export const isOfRegistration = (name: string, data: unknown): boolean =>
+  name === "job.updated" && (data as { type?: unknown } | null)?.type === "registration";
+
 /**
  * Gives what `GET …/location` says, also that it is refused. `allowed` hears of each answer to somebody who may read, and may say in how
  * many milliseconds to ask again; `failed`, that there was none.

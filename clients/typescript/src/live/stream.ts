@@ -3,7 +3,7 @@
 import { timer } from "../client/timer.ts";
 import type { Core, EventSourceLike } from "../client/types.ts";
 import type { Feed, Input } from "../view/types.ts";
-import { firstState, pathOf, pollMs } from "./first.ts";
+import { firstState, isOfRegistration, pathOf, pollMs } from "./first.ts";
 import { backoff } from "./repeat.ts";
 
 const MESSAGES = [
@@ -107,7 +107,13 @@ export function streamFeed(core: Core): Feed {
         }
         tell({ is: "first", state, asked, at });
       });
-      for (const name of MESSAGES) on(name, (data, at) => tell({ is: "message", name, data, at }));
+      for (const name of MESSAGES) {
+        on(name, (data, at) => {
+          tell({ is: "message", name, data, at });
+          // The place may be another, at which the vehicle has not arrived: of that the stream says no more.
+          if (isOfRegistration(name, data)) first.now();
+        });
+      }
       on("gate.opened", (_, at) => tell({ is: "opened", at }));
       on<{ reason: string }>("end", ({ reason }, at) => {
         comesAgain = reason === "expired" || reason === "slow";

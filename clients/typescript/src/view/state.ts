@@ -187,7 +187,7 @@ export function says(n: Draft, word: number, silentSince?: number): void {
   n.silentSince = silentSince;
 }
 
-/** The newest word on the arrival: an event has when it was told, a first state when it was measured, and nothing where that is not for this viewer. */
+/** The newest word on the arrival: an event has when it was told, a first state when it was measured, and nothing where that is not for this viewer, or the place is another. */
 export function arrives(n: Draft, word: number, arrivedAt?: number): void {
   if (word <= n.arrivalWord) return;
   n.arrivalWord = word;

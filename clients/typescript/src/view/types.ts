@@ -60,7 +60,10 @@ export interface JobSnapshot {
   readonly opensAt: number | undefined;
   /** `ended` only: the reason, where it was told. */
   readonly reason: string | undefined;
-  /** When the vehicle has arrived, Unix milliseconds: when that was told, until it is known when it was measured. */
+  /**
+   * When the vehicle has arrived at the place that the job has now, Unix milliseconds: when that was told, until it is known when it was
+   * measured. Where the place is moved it goes with the first state, which is asked for then.
+   */
   readonly arrivedAt: number | undefined;
   /** The last `job.updated`: whoever shows more of the job fetches it again. */
   readonly update: { readonly type: string; readonly version: number; readonly ts: number } | undefined;

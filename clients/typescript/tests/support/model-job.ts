@@ -12,6 +12,9 @@ export class ModelJob {
   isMember = true;
   isGated = false;
   isClosed = false;
+  /** When the vehicle has arrived in this epoch; and whether the place is still the one at which it has. */
+  #arrivedAt: number | undefined;
+  #isHere = false;
   /** Whether the browser reaches Ably, and the service. */
   ably = true;
   http = true;
@@ -58,8 +61,9 @@ export class ModelJob {
   #state() {
     if (this.isGated) return { jobId: "job-1", withheld: true, gate: "from", now: this.#now() };
     const last = this.#fixes.at(-1);
-    if (last?.epoch !== this.epoch) return { jobId: "job-1", epoch: this.epoch, seq: 0, now: this.#now() };
-    return { jobId: "job-1", fromSeq: last.seq, ...last, now: this.#now(), ageMs: this.#now() - last.capturedAt };
+    const vitals = { now: this.#now(), ...(this.hasArrived ? { arrivedAt: this.#arrivedAt } : {}) };
+    if (last?.epoch !== this.epoch) return { jobId: "job-1", epoch: this.epoch, seq: 0, ...vitals };
+    return { jobId: "job-1", fromSeq: last.seq, ...last, ...vitals, ageMs: this.#now() - last.capturedAt };
   }
 
   #answer({ path }: Ask): Answer<unknown> {
@@ -98,9 +102,8 @@ export class ModelJob {
   #open = () => [...this.#streams].filter(([source, { isOpen }]) => isOpen && source.readyState !== 2);
 
   #tell(name: string, data: object) {
-    if (this.isGated) return;
     if (this.#attached) for (const listener of this.core.listened.get("dispatch:job:job-1") ?? []) listener.message?.(name, data, this.core.clock.now());
-    for (const [source] of this.#open()) source.tell(name, data, `${this.epoch}.${this.seq}`);
+    if (!this.isGated) for (const [source] of this.#open()) source.tell(name, data, `${this.epoch}.${this.seq}`);
   }
 
   #end(reason: string) {
@@ -124,13 +127,27 @@ export class ModelJob {
     if (this.isClosed) return;
     this.epoch += 1;
     this.seq = 0;
+    this.#arrivedAt = undefined;
     this.#event("job.reassigned");
+    this.#registered();
+  }
+  arrive() {
+    if (this.isClosed || this.#arrivedAt !== undefined) return;
+    this.#arrivedAt = this.#now();
+    this.#isHere = true;
+    this.#event("driver.arrived");
+  }
+  /** The place is another. */
+  move() {
+    if (this.isClosed) return;
+    this.#isHere = false;
     this.#registered();
   }
   remove() {
     if (!this.isMember || this.isClosed) return;
-    this.#registered();
+    // What is told is so by then.
     this.isMember = false;
+    this.#registered();
     this.#end("removed");
     this.channel();
   }
@@ -140,8 +157,8 @@ export class ModelJob {
   }
   gate() {
     if (this.isClosed || this.isGated) return;
-    this.#registered();
     this.isGated = true;
+    this.#registered();
     for (const [source] of this.#open()) source.tell("state", this.#state());
     this.channel();
   }
@@ -180,6 +197,10 @@ export class ModelJob {
   }
   reconnect() {
     for (const [source] of this.#streams) this.#connect(source);
+  }
+
+  get hasArrived(): boolean {
+    return this.#arrivedAt !== undefined && this.#isHere;
   }
 
   /** What a page has to show in the end. */

@@ -51,8 +51,8 @@ export class Service {
   #lastFix: number | undefined;
   #heartbeat: "parked" | "no_fix" | undefined;
   #isSilentTold = false;
-  /** In which epoch the vehicle has arrived, and when. */
-  #arrived: { epoch: number; at: number } | undefined;
+  /** In which epoch the vehicle has arrived, and when; and whether the place is still the one at which it has. */
+  #arrived: { epoch: number; at: number; isHere: boolean } | undefined;
   isClosed = false;
   isRemoved = false;
   isWithheld = false;
@@ -83,7 +83,8 @@ export class Service {
   }
 
   get arrivedAt(): number | undefined {
-    return this.#arrived && this.#arrived.epoch === this.epoch && this.#arrived.at >= this.#since ? this.#arrived.at : undefined;
+    const arrived = this.#arrived;
+    return arrived?.isHere && arrived.epoch === this.epoch && arrived.at >= this.#since ? arrived.at : undefined;
   }
 
   get silentSince(): number | undefined {
@@ -100,9 +101,10 @@ export class Service {
     else if (what < 65) this.flush();
     else if (what < 72) this.#beat();
     else if (what < 78) this.#reassign();
-    else if (what < 84) this.#event("job.updated", { type: `t${below(3)}`, version: ++this.#version });
+    else if (what < 82) this.#event("job.updated", { type: `t${below(3)}`, version: ++this.#version });
+    else if (what < 84) this.#move();
     else if (what < 87 && this.marker && this.#arrived?.epoch !== this.epoch) {
-      this.#arrived = { epoch: this.marker.epoch, at: this.marker.capturedAt };
+      this.#arrived = { epoch: this.marker.epoch, at: this.marker.capturedAt, isHere: true };
       this.#event("driver.arrived", {});
     } else if (what < 90) this.#sendAgain();
     else if (what < 96 && this.isCustomer) this.#gate();
@@ -168,6 +170,12 @@ export class Service {
     this.#live = this.#lastHeard = this.#lastFix = this.#heartbeat = undefined;
     this.#isSilentTold = false;
     this.#event("job.reassigned", {});
+  }
+
+  /** The place is another. */
+  #move(): void {
+    if (this.#arrived) this.#arrived.isHere = false;
+    this.#event("job.updated", { type: "registration", version: ++this.#version });
   }
 
   #close(): void {
