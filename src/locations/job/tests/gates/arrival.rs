@@ -91,14 +91,12 @@ fn it_has_arrived_as_long_as_its_place_is_the_same() {
             assert_eq!(arrived_at(job, NOW + 2_000), arrived, "{gate} {more}");
         }
     }
-    let moved = |place: Value, only| match registered(&Value::Null, &json!({"place": place}), NOW + 3_000) {
-        JobRequest::Put { job, wanted, .. } => JobRequest::Put { job, wanted, only },
-        _ => unreachable!(),
-    };
-    let refused = moved(elsewhere(), Some(Only::Versions(vec![1])));
-    ask(&mut job, refused, NOW + 3_000).unwrap();
+    let moved = registered(&Value::Null, &json!({"place": elsewhere()}), NOW + 3_000);
+    let JobRequest::Put { job: id, wanted, .. } = moved else { panic!("{moved:?}") };
+    let moved = JobRequest::Put { job: id, wanted, only: Some(Only::Versions(vec![1])) };
+    ask(&mut job, moved, NOW + 3_000).unwrap();
     assert_eq!(arrived_at(&mut job, NOW + 3_000), arrived, "of a version that it is not any more");
-    ask(&mut job, moved(Value::Null, None), NOW + 3_000).unwrap();
+    put(&mut job, &Value::Null, &json!({"place": null}), NOW + 3_000);
     assert_eq!(arrived_at(&mut job, NOW + 3_000), None, "no place");
     put(&mut job, &Value::Null, &json!({}), NOW + 4_000);
     fixed(&mut job, at_metres(4.0), NOW + 5_000);
