@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import type { BrowserContextOptions, Locator } from "playwright-core";
 import type { Journey } from "../client/browser/support/platform.ts";
 import { eventually } from "../e2e/support/wait.ts";
 import { App } from "./support/app.ts";
+import { ON_DEVICE, onDevice } from "./support/phone.ts";
 import { REFUSED, type Tab } from "./support/visit.ts";
 
 // A page that does not come from the network by itself counts as one of the wide world, which may not ask this machine for anything.
@@ -20,10 +22,11 @@ const FROM = 47.47;
 const OF_A_POSITION = /Last position/;
 
 /** Ann, who watches a vehicle under way. */
-async function watching(t: TestContext) {
+async function watching(t: TestContext, options: BrowserContextOptions = {}) {
   const journey = await app.job({ driver: "driver-01", customers: ["ann"], from: FROM });
   await journey.drive(2);
-  const visit = await app.visit(t);
+  const visit = await app.visit(t, options);
+  await visit.context.addInitScript(ON_DEVICE);
   visit.announce(...REFUSED);
   await visit.signIn("ann");
   const tab = await visit.open(`/jobs/${journey.job}`);
@@ -88,6 +91,33 @@ test("a job that is reassigned is empty within a second, and then the next drive
   await journey.drive();
   await tab.page.locator('[data-view][data-points="1"]').waitFor();
   await tab.page.locator('main > [data-status="live"]').waitFor();
+});
+
+test("whoever uses their own position can stop that as long as the job goes on, and it ends with the job", async (t) => {
+  const { journey, visit, tab } = await watching(t, { permissions: ["geolocation"] });
+  const { page } = tab;
+  const [use, stop] = ["Use my position", "Stop using my position"].map((name) => page.getByRole("button", { name, exact: true })) as [Locator, Locator];
+  const press = async (button: Locator, watches: number) => {
+    await button.press("Enter");
+    await eventually(`${watches} watches`, async () => ((await onDevice(page)).watches === watches ? true : undefined));
+  };
+  await visit.context.setGeolocation(null);
+  await press(use, 1);
+  await tab.sees("It keeps looking");
+  await press(stop, 0);
+  await visit.context.setGeolocation({ latitude: 47.5, longitude: 16 });
+  await press(use, 1);
+  await tab.sees("From you");
+  await journey.register({ driver: "driver-02" });
+  await showsNothing(tab, "reassigned");
+  await eventually("whoever has pressed it to be still there", async () => ((await stop.evaluate((button) => button === document.activeElement)) ? true : undefined));
+  await press(stop, 0);
+  assert.ok(await use.evaluate((button) => button === document.activeElement), "and again");
+  await press(use, 1);
+  await journey.close();
+  await showsNothing(tab, "ended");
+  await eventually("it to end", async () => ((await onDevice(page)).watches === 0 ? true : undefined));
+  assert.deepEqual([await use.count(), await stop.count()], [0, 0]);
 });
 
 for (const kept of [false, true]) {

@@ -1,14 +1,14 @@
 // A driver's phone: where it is, the test says.
 
 import type { TestContext } from "node:test";
-import type { CDPSession } from "playwright-core";
+import type { CDPSession, Page } from "playwright-core";
 import type { Journey } from "../../client/browser/support/platform.ts";
 import { eventually } from "../../e2e/support/wait.ts";
 import type { App } from "./app.ts";
 import type { Tab, Visit } from "./visit.ts";
 
 /** Before any script of the page: notes what is under way on the device. */
-const ON_DEVICE = () => {
+export const ON_DEVICE = () => {
   const { geolocation, wakeLock } = navigator;
   // Before it is a page of the app.
   if (wakeLock === undefined) return;
@@ -33,6 +33,11 @@ const ON_DEVICE = () => {
 };
 
 declare const device: { watches: Set<number>; locks: number };
+
+/** What is under way on the device of a page that began with `ON_DEVICE`. */
+export function onDevice(page: Page): Promise<{ watches: number; locks: number }> {
+  return page.evaluate(() => ({ watches: device.watches.size, locks: device.locks }));
+}
 
 /** What a receiver says. */
 interface Received {
@@ -130,8 +135,8 @@ export class Driving {
     return this.sees(new RegExp(`\\b${count} positions? waits?,`));
   }
 
-  device(): Promise<{ watches: number; locks: number }> {
-    return this.tab.page.evaluate(() => ({ watches: device.watches.size, locks: device.locks }));
+  device() {
+    return onDevice(this.tab.page);
   }
 }
 

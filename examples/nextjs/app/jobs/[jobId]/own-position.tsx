@@ -12,7 +12,8 @@ export interface OwnPosition {
   stop(): void;
 }
 
-export function useOwnPosition(): OwnPosition {
+/** @param isOffered whether whoever looks can say so: where they cannot any more, it ends by itself */
+export function useOwnPosition(isOffered: boolean): OwnPosition {
   const [asked, setAsked] = useState(0);
   const [{ state, spot }, setOwn] = useState<Pick<OwnPosition, "state" | "spot">>({ state: "off", spot: undefined });
   useEffect(() => {
@@ -33,6 +34,9 @@ export function useOwnPosition(): OwnPosition {
     setOwn({ state: "off", spot: undefined });
     setAsked(0);
   }, []);
+  useEffect(() => {
+    if (!isOffered) stop();
+  }, [isOffered, stop]);
   return { state, spot, ask, stop };
 }
 
@@ -58,10 +62,11 @@ function useFirst(text: string | undefined): string | null | undefined {
  */
 export function UseOwnPosition({ own: { state, ask, stop }, away }: { own: OwnPosition; away: string | undefined }) {
   const first = useFirst(away);
+  const isInUse = state === "asked" || state === "known" || state === "unknown";
   return (
     <div className={styles.own}>
-      <button type="button" aria-disabled={state === "asked"} onClick={state === "known" ? stop : state === "asked" ? undefined : ask}>
-        {state === "known" ? "Stop using my position" : "Use my position"}
+      <button type="button" onClick={isInUse ? stop : ask}>
+        {isInUse ? "Stop using my position" : "Use my position"}
       </button>
       <p className="muted">{state !== "known" && "Says how far away the vehicle is. "}Where you are stays in this browser.</p>
       <p className="muted" role="status">

@@ -3,7 +3,7 @@
 import type { FirstState } from "@towline/client";
 import { useAge, useJob, useTrail } from "@towline/client/react";
 import Link from "next/link";
-import { useEffect, useMemo } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { VehicleMap } from "@/map/map";
 import { metresBetween } from "@/map/spot";
 import { distance } from "@/ui/measures";
@@ -39,7 +39,6 @@ export function JobView({ jobId, initial, refused, isGuest, others }: JobViewPro
   const job = refused && known.status === "waiting" ? { ...known, ...refused } : steady;
   const age = useAge(known);
   const trail = useTrail(jobId);
-  const own = useOwnPosition();
   const isMounted = useMounted();
 
   const { short } = words(job);
@@ -48,6 +47,13 @@ export function JobView({ jobId, initial, refused, isGuest, others }: JobViewPro
   }, [short]);
 
   const { position, opensAt } = known;
+  const isOver = job.status === "ended" || job.status === "not_yours";
+  // From the first position on, also while there is none, so that whoever has pressed the button finds it in its place, and can stop.
+  const [isOffered, setOffered] = useState(false);
+  const offers = !isOver && (isOffered || position !== undefined);
+  if (offers !== isOffered) setOffered(offers);
+  const own = useOwnPosition(offers);
+
   const status = seenAs(steady);
   const vehicles = useMemo(() => [{ jobId, status, position, label: `Your vehicle: ${short}` }], [jobId, status, position, short]);
 
@@ -55,14 +61,13 @@ export function JobView({ jobId, initial, refused, isGuest, others }: JobViewPro
   if (opensAt !== undefined) {
     all.push(["Shown from", isMounted ? clockTime(opensAt) : initial ? `in ${span(opensAt - initial.now)}` : ""]);
   }
-  const isOver = job.status === "ended" || job.status === "not_yours";
   const away = position && own.spot && distance(metresBetween(own.spot, position));
   if (away) all.push(["From you", `${away} as the crow flies`]);
 
   const map = position && <VehicleMap vehicles={vehicles} trail={trail} follow={jobId} you={own.spot} />;
   return (
     <JobCard job={job} facts={all} isGuest={isGuest} map={map}>
-      {position && isMounted && <UseOwnPosition own={own} away={away} />}
+      {offers && isMounted && <UseOwnPosition own={own} away={away} />}
       {!isGuest && (others > 0 || isOver) && (
         <Link href="/jobs" prefetch={false}>
           {others > 0 ? `Your other jobs (${others})` : "Your jobs"}
