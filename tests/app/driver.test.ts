@@ -144,6 +144,21 @@ test("a job that is taken away by mistake and given back is shared for again, an
   assert.doesNotMatch(said, /any more|another driver/);
 });
 
+test("a job that is taken away, given back and then over, while another is shared for, is not spoken of any more", async (t) => {
+  const driver = "driver-10";
+  const [first, second] = [await app.job({ driver }), await app.job({ driver, from: 30 })];
+  const phone = await Phone.of(t, app);
+  const driving = await phone.drive(driver);
+  await driving.tab.page.getByRole("button", { name: first.job }).click();
+  await driving.sees(`Sharing your position for ${first.job}`);
+  await first.register({ driver: unique("driver") });
+  await driving.sees(new RegExp(`Sharing your position for ${second.job}[^]*${first.job} is [^]*any more`));
+  await first.register({ driver });
+  await driving.tab.page.getByRole("button", { name: first.job }).waitFor();
+  await first.close();
+  await driving.sees(new RegExp(`^(?![^]*${first.job})`));
+});
+
 test("who goes on duty again shares for no job by what was known before", async (t) => {
   const driver = "driver-08";
   const journey = await app.job({ driver });

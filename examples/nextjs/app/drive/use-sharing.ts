@@ -70,9 +70,9 @@ export function useSharing(user: string, initial: readonly Job[] | undefined) {
     if (isOn && isAsked && job === undefined && only && !another) choose(only.jobId);
   }, [isOn, isAsked, job, jobs, choose]);
 
-  // One that they have been given back is not gone any more.
-  const isBack = jobs?.some(({ jobId }) => jobId === gone?.job);
-  return { isOn, job, jobs, isAsked, gone: isBack ? undefined : gone, news, choose, turn, state, reception };
+  // One that they have been given back is not gone any more, whatever becomes of it then.
+  if (gone && jobs?.some(({ jobId }) => jobId === gone.job)) setGone(undefined);
+  return { isOn, job, jobs, isAsked, gone, news, choose, turn, state, reception };
 }
 
 /** The jobs that were not there at first. */
