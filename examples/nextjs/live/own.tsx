@@ -3,6 +3,7 @@
 import { useConnection, useTowline } from "@towline/client/react";
 import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { flushSync } from "react-dom";
+import { endDuty, keptDuty } from "./duty";
 import { useRefresh } from "./use-refresh";
 
 /** So long it waits where the site is not reached, in milliseconds. */
@@ -28,6 +29,13 @@ export function Own({ children }: { children: ReactNode }) {
       removeEventListener("pagehide", onLeft);
       removeEventListener("pageshow", onBack);
     };
+  }, [towline]);
+  useEffect(() => {
+    if (towline === undefined) return;
+    // What another has left in this tab.
+    if (keptDuty(towline.user() ?? "") === undefined) endDuty();
+    // Whoever has to sign in anew goes on as they were; nobody else does, nor whoever has signed out.
+    return towline.live({ stop: () => towline.connection.get().reason !== "session_ended" && endDuty() });
   }, [towline]);
   if (state === "stopped") return null;
   return (

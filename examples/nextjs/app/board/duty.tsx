@@ -4,6 +4,7 @@ import { useOnDuty, useTowline } from "@towline/client/react";
 import { memo, useEffect, useState } from "react";
 import { useNames } from "@/ui/names";
 import { span } from "@/ui/status";
+import { useMounted } from "@/ui/time";
 import { deskOf, goOnBoardDuty, keepOnDesk } from "./desk";
 import styles from "./duty.module.css";
 import type { Row } from "./rows";
@@ -11,16 +12,20 @@ import { Ticking, type Times } from "./ticking";
 import { jobName } from "@/ui/job-name";
 import { ago } from "./words";
 
-/** Whether whoever looks is on duty: as long as the board or a job of it is open, unless they have said otherwise. */
+/** Whether whoever looks is on duty: from when they come to the board, as long as it or a job of it is open in this tab, unless they have said otherwise. */
 export function DutySwitch() {
   const towline = useTowline();
-  const [isOn, setOn] = useState(() => deskOf(towline).isOnDuty ?? true);
+  // What they have said in this tab the server does not know.
+  const isMounted = useMounted();
+  const [said, say] = useState<boolean>();
+  const isOn = said ?? (isMounted ? (deskOf(towline).isOnDuty ?? true) : undefined);
   useEffect(() => {
+    if (isOn === undefined) return;
     keepOnDesk(towline, { isOnDuty: isOn });
     return towline && isOn ? goOnBoardDuty(towline) : undefined;
   }, [towline, isOn]);
   return (
-    <button type="button" role="switch" aria-checked={isOn} className={styles.switch} onClick={() => setOn(!isOn)}>
+    <button type="button" role="switch" aria-checked={isOn ?? true} className={styles.switch} onClick={() => say(!isOn)}>
       <span className={styles.track} aria-hidden="true" />
       On duty
     </button>

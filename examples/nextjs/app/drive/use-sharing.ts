@@ -29,21 +29,15 @@ export function useSharing(user: string, initial: readonly Job[] | undefined) {
   const leave = useCallback(
     (jobId: string, why: keyof typeof GONE) => {
       setGone({ job: jobId, why });
-      say({ on: true, job: undefined });
+      say({ on: true });
       drop(jobId);
     },
     [drop, say],
   );
   const turn = (on: boolean) => {
     setGone(undefined);
-    say({ on, job: undefined });
+    say({ on });
   };
-
-  // Who comes back is not on duty by themselves.
-  useEffect(
-    () => towline?.live({ stop: () => towline.connection.get().reason === "signed_out" && say({ on: false, job: undefined }) }),
-    [towline, say],
-  );
 
   useEffect(() => {
     if (towline && isOn) return goOnDuty(towline, { role: "driver", duty: job ?? "free" });

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { driverCookie, driverOf } from "../drive/offline/driver-cookie";
-import { endDuty } from "../drive/use-duty";
+import { endDuty } from "@/live/duty";
 import type { Opening } from "../session/link/opening";
 
 const onHash = (changed: () => void) => {
