@@ -20,11 +20,18 @@ const told = (news: readonly Alarm[]) => (news.length > TOLD ? `${news.length} n
 /** How often it is looked whether a job should have begun by now. */
 const LOOK_MS = 10_000;
 
+interface AlarmListProps {
+  rows: readonly Row[] | undefined;
+  isListed: boolean;
+  isKnown: boolean;
+}
+
 /**
  * @param rows undefined while nothing may be shown; what is known is kept
  * @param isListed whether the client has listed them. The server's list may come out of the router's history, and be older than what is on the desk
+ * @param isKnown whether these are all, and not old: else it is not known that nothing is amiss
  */
-export const AlarmList = memo(function AlarmList({ rows, isListed }: { rows: readonly Row[] | undefined; isListed: boolean }) {
+export const AlarmList = memo(function AlarmList({ rows, isListed, isKnown }: AlarmListProps) {
   const towline = useTowline();
   const { items, missed } = useNotifications();
   const nameOf = useNames();
@@ -68,7 +75,7 @@ export const AlarmList = memo(function AlarmList({ rows, isListed }: { rows: rea
         {rows && <span key={alarms.turn}>{told(alarms.news)}</span>}
       </p>
       {shown.length === 0 ? (
-        <p className={styles.none}>None.</p>
+        <p className={styles.none}>{isKnown ? "None." : "Not known just now."}</p>
       ) : (
         <ul>
           {shown.map(({ key, kind, jobId, about, text, since }) => (

@@ -107,7 +107,7 @@ export function Board({ rendered, isWhole: isRenderedWhole, now, text: firstText
           {children}
         </div>
         <div className={styles.alarms}>
-          <AlarmList rows={jobs && rows} isListed={status === "ok"} />
+          <AlarmList rows={jobs && rows} isListed={status === "ok"} isKnown={isWhole && status !== "offline"} />
         </div>
         <section className={styles.map} aria-labelledby="map">
           <h2 id="map" className="sr-only">
@@ -132,11 +132,13 @@ export function Board({ rendered, isWhole: isRenderedWhole, now, text: firstText
           </div>
         </section>
         <section className={`card ${styles.jobs}`} aria-labelledby="jobs">
-          <JobFilter count={shown.length} all={all.length} hasViews={hasViews} text={text} filter={filter} onText={setText} onFilter={setFilter} />
+          <JobFilter count={shown.length} all={isWhole ? all.length : undefined} hasViews={hasViews} text={text} filter={filter} onText={setText} onFilter={setFilter} />
           {asked !== filter && <Unanswered filter={filter} hasScripts={hasScripts} />}
-          {jobs && !isWhole && <p className="notice">Towline does not answer: this may not be all.</p>}
+          <p className="notice" role="status">
+            {jobs && (!isWhole || status === "offline") && `Towline does not answer: this may ${isWhole ? "be out of date" : "not be all"}.`}
+          </p>
           {jobs === undefined && <p className={styles.empty}>Loading …</p>}
-          {jobs?.length === 0 && <p className={styles.empty}>There are no open jobs. A new one is made above.</p>}
+          {jobs?.length === 0 && <p className={styles.empty}>{isWhole ? "There are no open jobs. A new one is made above." : "Which jobs are open is not known just now."}</p>}
           {all.length > 0 && shown.length === 0 && <p className={styles.empty}>{FILTERS[asked].needsViews && !isReady ? "Loading …" : "No job is like that."}</p>}
           <JobList ref={list} rows={shown} selected={selected} onSelect={onRow} />
         </section>

@@ -1,6 +1,6 @@
 "use client";
 
-import { useOnDuty, useTowline } from "@towline/client/react";
+import { useConnection, useOnDuty, useTowline } from "@towline/client/react";
 import { memo, useEffect, useState } from "react";
 import { useNames } from "@/ui/names";
 import { span } from "@/ui/status";
@@ -41,11 +41,12 @@ const heard = (jobs: readonly Row[], since: number) =>
 
 export const OnDuty = memo(function OnDuty({ rows }: { rows: readonly Row[] }) {
   const people = useOnDuty();
+  const { state } = useConnection();
   const nameOf = useNames();
   return (
     <section className={`card ${styles.people}`} aria-labelledby="duty" tabIndex={0}>
       <h2 id="duty">On duty</h2>
-      {people.length === 0 && <p className="muted">Nobody.</p>}
+      {people.length === 0 && <p className="muted">{state === "connected" ? "Nobody." : "Not known just now."}</p>}
       <ul>
         {people.map(({ userId, role, duty, since }) => {
           const jobs = rows.filter(({ driver }) => driver === userId);

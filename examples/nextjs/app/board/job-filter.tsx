@@ -4,9 +4,9 @@ import styles from "./job-filter.module.css";
 import { answerable, type Filter, FILTERS, isFilter } from "./rows";
 
 export interface JobFilterProps {
-  /** How many jobs are found, of how many. */
+  /** How many jobs are found, of how many; undefined where that is not known. */
   count: number;
-  all: number;
+  all: number | undefined;
   /** Whether the positions of all jobs come. */
   hasViews: boolean;
   text: string;
@@ -22,7 +22,7 @@ export function JobFilter({ count, all, hasViews, text, filter, onText, onFilter
   return (
     <form className={styles.filter} role="search" action="/board" onSubmit={(event) => event.preventDefault()}>
       <h2 id="jobs">
-        Open jobs <span className={styles.count}>{count === all ? all : `${count} of ${all}`}</span>
+        Open jobs {all !== undefined && <span className={styles.count}>{count === all ? all : `${count} of ${all}`}</span>}
       </h2>
       <input type="search" name="q" aria-label="Find a job or driver" placeholder="Job or driver" autoComplete="off" value={text} onChange={(event) => onText(event.target.value)} />
       <select name="show" aria-label="Which jobs" value={answerable(filter, hasViews)} onChange={({ target: { value } }) => isFilter(value) && onFilter(value)}>
