@@ -242,7 +242,7 @@ describe("alarms", () => {
       NOW,
       nameOf,
     );
-    assert.deepEqual(kinds(all), ["no_permission c", "no_fix d", "refused b", "silent a", "no_driver e"]);
+    assert.deepEqual(kinds(all), ["refused b", "silent a", "no_driver e", "no_permission c", "no_fix d"]);
     assert.deepEqual(all.news, all.all);
   });
 

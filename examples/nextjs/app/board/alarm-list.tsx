@@ -85,9 +85,11 @@ export const AlarmList = memo(function AlarmList({ rows, isListed, isKnown }: Al
               </span>
               <About jobId={jobId}>
                 <strong>{about}</strong>
-                <span className={styles.age}>
-                  <Ticking tell={({ now }) => ago(now - since)} />
-                </span>
+                {since !== undefined && (
+                  <span className={styles.age}>
+                    <Ticking tell={({ now }) => ago(now - since)} />
+                  </span>
+                )}
                 <span className={styles.text}>{text}</span>
               </About>
               <button type="button" className="quiet" aria-label={`Dismiss: ${about}, ${text}`} onClick={() => onDismiss(key)}>

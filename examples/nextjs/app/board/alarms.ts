@@ -14,13 +14,13 @@ export interface Alarm {
   /** What the job, or whatever it is about, is called. */
   about: string;
   text: string;
-  /** Since when, Unix milliseconds; where that is not told, since when it is known here. */
-  since: number;
+  /** Since when, Unix milliseconds; undefined where that is not told. */
+  since: number | undefined;
   isDismissed: boolean;
 }
 
 export interface Alarms {
-  /** The newest first. */
+  /** The newest first; of those that came at once, last whose time is not told. */
   readonly all: readonly Alarm[];
   /** Those that came last, for whoever is told of them once. */
   readonly news: readonly Alarm[];
@@ -37,11 +37,11 @@ type Found = Omit<Alarm, "isDismissed" | "key">;
 
 function* amiss({ jobId, driver, silentSince, refusedSince, phone, startsAt }: Row, now: number, nameOf: NameOf): Generator<Found & { jobId: string }> {
   const whose = driver === null ? "the driver" : nameOf(driver);
-  const one = (kind: Alarm["kind"], since: number, text: string) => ({ kind, jobId, about: jobName(jobId), text, since });
+  const one = (kind: Alarm["kind"], since: number | undefined, text: string) => ({ kind, jobId, about: jobName(jobId), text, since });
   if (silentSince !== undefined) yield one("silent", silentSince, phone === "off_duty" ? `${whose} is off duty` : `${whose} is not heard of`);
   if (refusedSince !== undefined) yield one("refused", refusedSince, `All positions of ${whose} are refused`);
-  if (phone === "no_permission") yield one(phone, now, `The phone of ${whose} may not tell where it is`);
-  if (phone === "no_fix") yield one(phone, now, `The phone of ${whose} finds no position`);
+  if (phone === "no_permission") yield one(phone, undefined, `The phone of ${whose} may not tell where it is`);
+  if (phone === "no_fix") yield one(phone, undefined, `The phone of ${whose} finds no position`);
   if (driver === null && startsAt !== undefined && startsAt <= now) yield one("no_driver", startsAt, "It has begun, and has no driver");
 }
 
@@ -67,7 +67,7 @@ export function alarmsAfter(before: Alarms, rows: readonly Row[], items: readonl
   let notices = 0;
   const kept = before.all.filter(({ key, kind }) => (kind === "notification" ? notices++ < KEPT : found.has(key)));
   const news = [...found].filter(([key]) => !known.has(key)).map(([key, one]) => ({ ...one, key, isDismissed: false }));
-  news.sort((a, b) => b.since - a.since);
+  news.sort((a, b) => (b.since ?? 0) - (a.since ?? 0));
   if (news.length === 0 && kept.length === before.all.length) return before;
   return { all: [...news, ...kept], ...(news.length > 0 ? { news, turn: before.turn + 1 } : { news: before.news, turn: before.turn }) };
 }

@@ -83,7 +83,7 @@ function Amiss({ row: { silentSince, refusedSince, startsAt, driver, phone, stat
   if (silentSince !== undefined) says.push((now) => `Heard of last ${ago(now - silentSince)}`);
   if (refusedSince !== undefined) says.push((now) => `All positions are refused for ${span(now - refusedSince)}`);
   if (driver === null && startsAt !== undefined) says.push((now) => (startsAt <= now ? `Has begun ${ago(now - startsAt)}` : `Begins in ${span(startsAt - now)}`));
-  if (phone !== undefined && phone !== state) says.push(() => PHONE[phone]);
+  if (phone !== undefined && phone !== state) says.push(() => (phone === "parked" && silentSince !== undefined ? "It was parked" : PHONE[phone]));
   if (says.length === 0) return null;
   return (
     <span className={styles.amiss}>
