@@ -162,9 +162,10 @@ export function draw(container: HTMLElement, told: Told): Drawing {
     },
     focus(jobId) {
       const at = marks.get(jobId)?.marker.getLngLat();
-      if (at === undefined) return;
+      if (at === undefined) return false;
       isMoved = true;
       map.easeTo({ center: at, zoom: Math.max(map.getZoom(), 13) });
+      return true;
     },
     fitEach(isOn) {
       fitsEach = isOn;

@@ -33,8 +33,8 @@ export interface Drawing {
   select(jobId: string | undefined): void;
   /** Keeps a vehicle in view, until somebody moves the map. */
   follow(jobId: string | undefined): void;
-  /** Brings a vehicle to the middle, once. */
-  focus(jobId: string): void;
+  /** Brings a vehicle to the middle, once, if it is on the map; and tells whether it is. */
+  focus(jobId: string): boolean;
   /** Whether all that is drawn is shown again each time other vehicles are there, until somebody moves the map. */
   fitEach(isOn: boolean): void;
   /** Shows all that is drawn. */

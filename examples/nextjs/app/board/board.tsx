@@ -22,6 +22,9 @@ import { vehiclesOf } from "./vehicles";
 /** Of so many jobs at most positions come at once. */
 const WATCHED = 200;
 
+/** Where no row of more jobs is in view, as on a phone whose map is looked at, positions come for so many that stand first. */
+const FIRST = 20;
+
 /** How long the map waits for what is known of the other jobs, once it is of one. */
 const OTHERS_MS = 2_000;
 
@@ -49,6 +52,7 @@ export function Board({ rendered, isWhole: isRenderedWhole, now, text: firstText
   const [selected, setSelected] = useState<string>();
   const [inView, setInView] = useState<readonly string[] | undefined>(rendered.length > WATCHED ? NONE : undefined);
   const list = useRef<HTMLUListElement>(null);
+  const map = useRef<HTMLElement>(null);
 
   const { status, jobs, isWhole, views } = useOpenJobs(rendered, isRenderedWhole, inView);
   const all = jobs ?? [];
@@ -65,12 +69,16 @@ export function Board({ rendered, isWhole: isRenderedWhole, now, text: firstText
   const shown = useMemo(() => found(rows, text, asked, nameOf), [rows, text, asked, nameOf]);
 
   // Past 200 those that the list shows; of fewer that are looked for, all of them.
-  const seen = useInView(list, isOnDemand && shown.length > WATCHED ? shown : undefined);
+  const isLong = shown.length > WATCHED;
+  const seen = useInView(list, isOnDemand && isLong ? shown : undefined);
+  const isOutOfView = isLong && seen?.length === 0;
   useEffect(() => {
-    const wanted = shown.length > WATCHED ? seen : shown.map(({ jobId }) => jobId).sort();
+    // One without a driver has no position.
+    const of = isOutOfView ? shown.filter(({ driver }) => driver !== null).slice(0, FIRST) : shown;
+    const wanted = isLong && !isOutOfView ? (seen ?? NONE) : of.map(({ jobId }) => jobId).sort();
     const ids = selected === undefined || wanted.includes(selected) ? wanted : [selected, ...wanted];
     setInView(isOnDemand ? ids.slice(0, WATCHED) : undefined);
-  }, [isOnDemand, shown, seen, selected]);
+  }, [isOnDemand, isLong, isOutOfView, shown, seen, selected]);
 
   const vehicles = useMemo(() => vehiclesOf(shown, views, nameOf), [shown, views, nameOf]);
   // The map fits what it is given first: all of it, and not the one that was answered first; but one that is not answered keeps nothing back.
@@ -88,7 +96,9 @@ export function Board({ rendered, isWhole: isRenderedWhole, now, text: firstText
   const onRow = useCallback(
     (jobId: string) => {
       setSelected(jobId);
-      drawing?.focus(jobId);
+      if (!drawing?.focus(jobId)) return;
+      // On a phone the list stands below it.
+      map.current?.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth" });
     },
     [drawing],
   );
@@ -109,7 +119,7 @@ export function Board({ rendered, isWhole: isRenderedWhole, now, text: firstText
         <div className={styles.alarms}>
           <AlarmList rows={jobs && rows} isListed={status === "ok"} isKnown={isWhole && status !== "offline"} />
         </div>
-        <section className={styles.map} aria-labelledby="map">
+        <section className={styles.map} aria-labelledby="map" ref={map}>
           <h2 id="map" className="sr-only">
             Map
           </h2>
@@ -123,7 +133,7 @@ export function Board({ rendered, isWhole: isRenderedWhole, now, text: firstText
             className={styles.canvas}
           />
           <div className={styles.caption}>
-            {views.size > 0 && `Positions of ${placed} of ${all.length} jobs${isOnDemand ? ": those in the list’s view" : ""}.`}
+            {views.size > 0 && `Positions of ${placed} of ${all.length} jobs${isOnDemand ? `: ${isOutOfView ? "the first in the list" : "those in the list’s view"}` : ""}.`}
             {drawing && (
               <button type="button" className="quiet" onClick={drawing.fit}>
                 Show all

@@ -3,14 +3,12 @@ import { type RefObject, useEffect, useState } from "react";
 /** How long the list stands before it is asked where the vehicles are of what it shows. */
 const STANDS_MS = 250;
 
-const NONE: readonly string[] = [];
-
 /**
- * The ids of the rows (`data-row`) of a list that can be seen, or nearly.
+ * The ids of the rows (`data-row`) of a list that can be seen, or nearly; undefined while that is not known.
  * @param rows what the list is made of: with others there are other elements. Undefined: nobody asks
  */
-export function useInView(list: RefObject<HTMLElement | null>, rows: readonly unknown[] | undefined): readonly string[] {
-  const [inView, setInView] = useState(NONE);
+export function useInView(list: RefObject<HTMLElement | null>, rows: readonly unknown[] | undefined): readonly string[] | undefined {
+  const [inView, setInView] = useState<readonly string[]>();
   useEffect(() => {
     if (list.current === null || rows === undefined) return;
     const seen = new Set<string>();
