@@ -15,14 +15,21 @@ setWorkerUrl(new URL("maplibre-gl/dist/maplibre-gl-worker.mjs", import.meta.url)
 /** North is up, so that an arrow points where the vehicle goes. */
 const FLAT = { dragRotate: false, touchPitch: false, pitchWithRotate: false, maxPitch: 0 };
 
-const LOCALE = { "Map.Title": "Map. Arrow keys move it, plus and minus zoom." };
+const LOCALE = {
+  "Map.Title": "Map. Arrow keys move it, plus and minus zoom.",
+  "CooperativeGesturesHandler.MobileHelpText": "Two fingers move the map.",
+  "CooperativeGesturesHandler.WindowsHelpText": "Ctrl and the wheel zoom the map.",
+  "CooperativeGesturesHandler.MacHelpText": "⌘ and the wheel zoom the map.",
+};
 
 /** By fewer pixels a marker does not move. */
 const UNSEEN_PX = 0.4;
 
 /** Draws a map into an element. Throws where there is no WebGL. */
 export function draw(container: HTMLElement, told: Told): Drawing {
-  const map = new MapLibre({ container, style: TILES ?? plain(), zoom: 1, attributionControl: TILES ? {} : false, locale: LOCALE, ...FLAT });
+  // One finger scrolls the page, which a phone may show little else of than the map. A mouse has a wheel for the page beside it.
+  const cooperativeGestures = matchMedia("(pointer: coarse)").matches;
+  const map = new MapLibre({ container, style: TILES ?? plain(), zoom: 1, attributionControl: TILES ? {} : false, cooperativeGestures, locale: LOCALE, ...FLAT });
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();
   map.addControl(new NavigationControl({ showCompass: false }));
