@@ -22,8 +22,8 @@ export interface MapProps {
   fitsEach?: boolean;
   /** Gives the map, for what is done once, such as `focus`; undefined where there is none any more. */
   onDrawing?: (drawing: Drawing | undefined) => void;
-  /** Where what is on the map is to be read. */
-  without?: string;
+  /** What of that stands in the page's text, where there is no map: there may be no WebGL, and nobody tabs through markers. */
+  without: string;
   className?: string;
 }
 
@@ -33,10 +33,8 @@ const NO_TRAIL: readonly TrailPoint[] = [];
 const AGAIN_MS = 2_000;
 const AGAIN_AT_MOST_MS = 60_000;
 
-const IN_TEXT = "All of it stands in the text, too.";
-
-/** A map of vehicles. Whatever is on it has to stand in the page's text, too: there may be no WebGL, and nobody tabs through markers. */
-export function VehicleMap({ vehicles, trail = NO_TRAIL, place, you, selected, follow, fitsEach = false, onSelect, onDrawing, without = IN_TEXT, className }: MapProps) {
+/** A map of vehicles. */
+export function VehicleMap({ vehicles, trail = NO_TRAIL, place, you, selected, follow, fitsEach = false, onSelect, onDrawing, without, className }: MapProps) {
   const canvas = useRef<HTMLDivElement>(null);
   const [drawing, setDrawing] = useState<Drawing | "none" | "late">();
   const [isFollowing, setFollowing] = useState(false);
@@ -93,8 +91,8 @@ export function VehicleMap({ vehicles, trail = NO_TRAIL, place, you, selected, f
       <div className={styles.canvas} ref={canvas} />
       {drawing === undefined && (
         <p className={styles.none}>
-          <noscript>A map needs scripts. </noscript>
-          {without}
+          <noscript>A map needs scripts. {without}</noscript>
+          <span className={styles.loading}>The map is loading …</span>
         </p>
       )}
       {drawing === "none" && <p className={styles.none}>This browser draws no map. {without}</p>}

@@ -54,7 +54,7 @@ export function Past({ jobId, isOpen, epoch, initial, place }: PastProps) {
 
   return (
     <section className={styles.past} aria-label="Trail">
-      <VehicleMap className={styles.map} vehicles={vehicles} trail={trail} place={place} follow={vehicles[0]?.jobId} />
+      <VehicleMap className={styles.map} vehicles={vehicles} trail={trail} place={place} follow={vehicles[0]?.jobId} without="Where the vehicle is stands in the text." />
       {earlier.length > (isOpen ? 0 : 1) && (
         <p className="row">
           <label htmlFor="assignment">Trail of</label>

@@ -64,7 +64,7 @@ export function JobView({ jobId, initial, refused, isGuest, others }: JobViewPro
   const away = position && own.spot && distance(metresBetween(own.spot, position));
   if (away) all.push(["From you", `${away} as the crow flies`]);
 
-  const map = position && <VehicleMap vehicles={vehicles} trail={trail} follow={jobId} you={own.spot} />;
+  const map = position && <VehicleMap vehicles={vehicles} trail={trail} follow={jobId} you={own.spot} without="What else is known of the vehicle stands in the text." />;
   return (
     <JobCard job={job} facts={all} isGuest={isGuest} map={map}>
       {offers && isMounted && <UseOwnPosition own={own} away={away} />}
