@@ -78,6 +78,7 @@ export function VehicleMap({ vehicles, trail = NO_TRAIL, place, you, selected, f
   }, []);
 
   const there = typeof drawing === "object" ? drawing : undefined;
+  const isEmpty = !place && !you && trail.length === 0 && vehicles.every(({ position }) => position === undefined);
   useEffect(() => there?.follow(follow), [there, follow]);
   useEffect(() => there?.select(selected), [there, selected]);
   useEffect(() => there?.trail(trail), [there, trail]);
@@ -101,6 +102,7 @@ export function VehicleMap({ vehicles, trail = NO_TRAIL, place, you, selected, f
           The map cannot be loaded just now. It is tried again. {without}
         </p>
       )}
+      {there && isEmpty && !isLost && <p className={styles.none}>The map is empty.</p>}
       {isLost && (
         <p className={styles.none} role="status">
           This device has stopped drawing the map. It tries again by itself. {without}
