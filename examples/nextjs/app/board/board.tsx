@@ -111,6 +111,9 @@ export function Board({ rendered, isWhole: isRenderedWhole, now, text: firstText
   const placed = vehicles.filter(({ position }) => position !== undefined).length;
   return (
     <Ticker rendered={now} views={views}>
+      <a className={`button ${styles.skip}`} href="#jobs">
+        To the list of jobs
+      </a>
       <div className={styles.board}>
         <div className={styles.tools}>
           <DutySwitch />

@@ -21,7 +21,7 @@ export function JobFilter({ count, all, hasViews, text, filter, onText, onFilter
   const filters = Object.entries(FILTERS).filter(([, { needsViews }]) => hasViews || !needsViews);
   return (
     <form className={styles.filter} role="search" action="/board" onSubmit={(event) => event.preventDefault()}>
-      <h2 id="jobs">
+      <h2 id="jobs" tabIndex={-1}>
         Open jobs {all !== undefined && <span className={styles.count}>{count === all ? all : `${count} of ${all}`}</span>}
       </h2>
       <input type="search" name="q" aria-label="Find a job or driver" placeholder="Job or driver" autoComplete="off" value={text} onChange={(event) => onText(event.target.value)} />
