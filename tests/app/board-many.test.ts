@@ -66,6 +66,47 @@ test("past 200 jobs positions come for those in the list's view, and for the one
   await marker(other).waitFor();
 });
 
+test("on a phone the first are on the map before the list is reached, and a row that is tapped brings the map into view, where it is on it", async (t) => {
+  const visit = await app.visit(t, { viewport: { width: 390, height: 700 }, hasTouch: true, isMobile: true });
+  await visit.signIn("dora");
+  const tab = await visit.open("/board");
+  const { page } = tab;
+  const row = (jobId: string) => page.locator(`[data-row="${jobId}"]`);
+  await tab.sees(`Positions of 3 of ${WAITING + 3} jobs: the first in the list.`);
+  await page.locator('[role="img"][data-job="z-other"]').waitFor();
+
+  const isInView = () =>
+    page.locator("[data-view]").evaluate((map) => {
+      const { top, bottom } = map.getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    });
+  /** Where the page is scrolled to, in each frame until the map is in view. */
+  const steps = async (jobId: string) => {
+    await row(jobId).scrollIntoViewIfNeeded();
+    await tab.reads(row(jobId), /ago|now/);
+    assert.equal(await isInView(), false);
+    await page.evaluate(() => {
+      const steps = new Set<number>();
+      Object.assign(window, { steps });
+      addEventListener("scroll", () => steps.add(scrollY));
+    });
+    await row(jobId).getByRole("button").tap();
+    await eventually("the map to be in view", async () => ((await isInView()) ? true : undefined));
+    return page.evaluate(() => (window as unknown as { steps: Set<number> }).steps.size);
+  };
+  await page.emulateMedia({ reducedMotion: "no-preference" });
+  const smooth = await steps("z-chosen");
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const jump = await steps("z-other");
+  assert.ok(smooth > 1 && jump === 1, `${smooth} steps, and ${jump} with less motion`);
+
+  await row("a-0").scrollIntoViewIfNeeded();
+  const before = await page.evaluate(() => scrollY);
+  await row("a-0").getByRole("button").tap();
+  await page.locator('[data-row="a-0"][data-selected="true"]').waitFor();
+  assert.equal(await page.evaluate(() => scrollY), before, "one that has no position is not on it");
+});
+
 test("a filter that needs the positions of all jobs is not offered, and one that is asked for shows all and says so", async (t) => {
   const visit = await app.visit(t);
   await visit.signIn("dora");

@@ -132,6 +132,45 @@ describe("the board", () => {
     await tab.reads(alarm(tab.page, tow.job), /is off duty/);
   });
 
+  test("says of a silence whose vehicle had parked that it was, and not that its phone is heard of", async (t) => {
+    const tow = await Tow.begin(app.world, { driver: "driver-09" });
+    await tow.at(20, 16);
+    await tow.heartbeat("parked");
+    const visit = await app.visit(t);
+    await visit.signIn(DISPATCHER);
+    const tab = await visit.open("/board");
+    assert.doesNotMatch(await tab.reads(row(tab.page, tow.job), /Not heard of\s+Heard of last [^.]*\. It was parked/), /is heard of/);
+  });
+
+  test("has an alarm without an age where it is not told since when", async (t) => {
+    const tow = await Tow.begin(app.world, { driver: "driver-10" });
+    await tow.heartbeat("no_permission");
+    const visit = await app.visit(t);
+    await visit.signIn(DISPATCHER);
+    const tab = await visit.open("/board");
+    const one = tab.page.locator('li[data-kind="no_permission"]', { has: tab.page.locator(`a[href="/board/${tow.job}"]`) });
+    assert.doesNotMatch(await tab.reads(one, "may not tell where it is"), /\bnow\b|ago/);
+  });
+
+  test("leads whoever tabs past the alarms to the list", async (t) => {
+    const job = unique("job");
+    await platform.register(job, null, { startsAt: Date.now() - 60_000 });
+    const visit = await app.visit(t);
+    await visit.signIn(DISPATCHER);
+    const { page } = await visit.open("/board");
+    await alarm(page, job).waitFor();
+    const skip = page.getByRole("link", { name: "To the list of jobs" });
+    const opacity = () => skip.evaluate((one) => getComputedStyle(one).opacity);
+    assert.equal(await opacity(), "0");
+    await page.getByRole("button", { name: "Sign out" }).focus();
+    await page.keyboard.press("Tab");
+    assert.equal(await opacity(), "1");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Find a job or driver");
+    assert.equal(await page.evaluate(() => performance.getEntriesByType("navigation").length), 1, "it is the same document");
+  });
+
   test("has the others on the map where one job is not answered", async (t) => {
     const [stuck, there] = [unique("stuck"), unique("there")];
     await Promise.all([stuck, there].map((jobId) => platform.register(jobId, "driver-07")));

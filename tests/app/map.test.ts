@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
-import type { BrowserContextOptions, Page } from "playwright-core";
+import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import { BOUND_MS, eventually } from "../e2e/support/wait.ts";
 import { App } from "./support/app.ts";
 import { metresAPixel } from "./support/chart.ts";
@@ -66,6 +66,11 @@ const isInView = (page: Page, job: string) =>
     return [x, y].every((part) => part > 0.1 && part < 0.9) ? true : undefined;
   }, job);
 
+const middle = async (one: Locator) => {
+  const { x, y, width, height } = (await one.boundingBox())!;
+  return [x + width / 2, y + height / 2] as const;
+};
+
 /** How bright the map's ground is, 0 black … 255 white. */
 const brightness = async (page: Page) => (await commonestColour(page.locator("[data-view]"))).green;
 
@@ -83,6 +88,7 @@ describe("a map", () => {
       begin: (page) =>
         page.route("/slow.png", async (route) => {
           await page.getByRole("button", { name: "Use my position" }).waitFor();
+          await page.getByText("The map is loading …").waitFor();
           await route.fulfill({ contentType: "image/svg+xml", body: '<svg xmlns="http://www.w3.org/2000/svg"/>' });
         }),
     });
@@ -107,8 +113,61 @@ describe("a map", () => {
     const halo = marker.locator("span").first();
     const width = async () => (await halo.boundingBox())?.width;
     assert.ok(Math.abs((await width())! - 200 / metresAPixel([lng, lat, zoom])) < 3, `${await width()} px`);
+    await tow.at(20, 16, { accuracy: 300 });
+    await eventually("a halo that is larger than the map", async () => ((await width())! > 550 / metresAPixel([lng, lat, zoom]) ? true : undefined));
+    const [x, y] = await middle(page.locator("[data-view]"));
+    for (const part of [halo, marker.locator("span").nth(1)]) {
+      const at = await middle(part);
+      assert.ok(Math.hypot(at[0] - x, at[1] - y) < 1.5, `${at} is not at ${[x, y]}`);
+    }
     await tow.at(20.0001, 16, { accuracy: 15 });
     await halo.waitFor({ state: "hidden" });
+  });
+
+  test("is moved by two fingers, and one scrolls the page", async (t) => {
+    const { page, marker } = await look(t, { viewport: { width: 390, height: 600 }, hasTouch: true, isMobile: true });
+    await marker.waitFor();
+    await page.locator(".maplibregl-canvas").scrollIntoViewIfNeeded();
+    const before = await view(page);
+    const scrolled = await page.evaluate(() => scrollY);
+    const cdp = await page.context().newCDPSession(page);
+    /** Fingers that stand so far beside the map's middle go up. */
+    const swipe = async (...beside: number[]) => {
+      const [x, y] = await middle(page.locator("[data-view]"));
+      const fingers = (up: number) => beside.map((off, id) => ({ x: x + off, y: y - up, id }));
+      await cdp.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: fingers(0) });
+      for (let up = 10; up <= 120; up += 10) await cdp.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: fingers(up) });
+      await cdp.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+    };
+    await swipe(0);
+    await eventually("the page to be scrolled", () => page.evaluate((from) => (scrollY >= from + 50 ? true : undefined), scrolled));
+    assert.deepEqual(await view(page), before);
+    const follow = page.getByRole("button", { name: "Follow" });
+    assert.equal(await follow.count(), 0, "it still follows");
+    assert.equal(await page.locator(".maplibregl-cooperative-gesture-screen").innerText(), "Two fingers move the map.");
+    await swipe(-30, 30);
+    await follow.waitFor();
+    assert.ok((await view(page))[1] < before[1], "it is moved");
+  });
+
+  test("is zoomed by the wheel of a mouse, without a key", async (t) => {
+    const { page, marker } = await look(t);
+    await marker.waitFor();
+    const [, , zoom] = await view(page);
+    await page.mouse.move(...(await middle(page.locator("[data-view]"))));
+    await page.mouse.wheel(0, 300);
+    await eventually("the map to be farther", async () => ((await view(page))[2] < zoom - 0.1 ? true : undefined));
+  });
+
+  test("says that there is nothing on it, as long as there is not", async (t) => {
+    const tow = await Tow.begin(app.world);
+    const visit = await app.visit(t);
+    await visit.signIn("dora");
+    const tab = await visit.open(`/board/${tow.job}`);
+    await tab.sees("The map is empty.");
+    await tow.at(20, 16);
+    await tab.page.locator(`[role="img"][data-job="${tow.job}"]`).waitFor();
+    assert.doesNotMatch(await tab.page.locator("main").innerText(), /The map is empty/);
   });
 
   test("follows the vehicle until somebody moves the map, and again when they ask for it", async (t) => {
@@ -254,7 +313,7 @@ describe("a map", () => {
         HTMLCanvasElement.prototype.getContext = () => null;
       },
     });
-    await tab.sees("This browser draws no map");
+    await tab.sees("This browser draws no map. What else is known of the vehicle stands in the text.");
     await tow.at(20.01, 16, { speed: 10 });
     await tab.sees(/The vehicle is moving[^]*36 km\/h/);
   });

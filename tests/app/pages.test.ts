@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { after, test, type TestContext } from "node:test";
 import { launchBrowser } from "../local-ably/browser.ts";
-import { App, NO_GPU } from "./support/app.ts";
+import { App, NO_GPU, SOFTWARE_GPU } from "./support/app.ts";
 import { small, violations, wide } from "./support/fit.ts";
 import { type AppPage, somePages } from "./support/pages.ts";
+import { Platform } from "./support/platform.ts";
 import type { Visit } from "./support/visit.ts";
 
 const app = await App.start();
@@ -80,4 +81,23 @@ test("without WebGL the text and the list serve", async (t: TestContext) => {
     await tab.sees(/Live[^]*(just now|\b[0-9] s)/);
     await tab.page.close();
   }
+});
+
+test("with text twice as large, and the longest name, pages are no wider than a phone, and alarms can be read", async (t) => {
+  const [platform, long] = [new Platform(app.world), "x".repeat(64)];
+  for (const jobId of ["waiting", long]) await platform.register(jobId, null, { startsAt: Date.now() - 60_000 });
+  const browser = await launchBrowser(...SOFTWARE_GPU, "--blink-settings=defaultFontSize=32");
+  t.after(() => browser.close());
+  const wrong: string[] = [];
+  for (const one of [...pages, { name: "the job of that name", id: "dora", path: `/board/${long}` } as AppPage]) {
+    const { page } = await open(await app.visit(t, { viewport: PHONE }, browser), one);
+    await page.getByRole("heading").first().waitFor();
+    wrong.push(...(await wide(page)).map((what) => `${one.name}: ${what}`));
+    if (one.path !== "/board") continue;
+    const alarm = page.locator('li[data-kind="no_driver"] a', { hasText: "waiting" });
+    await alarm.waitFor();
+    const [name, age] = await alarm.locator("> :first-child, > :nth-child(2)").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().toJSON() as DOMRect));
+    assert.ok(name!.width > 100 && (age!.top >= name!.bottom || age!.left >= name!.right), JSON.stringify([name, age]));
+  }
+  assert.deepEqual(wrong, []);
 });

@@ -202,6 +202,38 @@ describe("without an answer", () => {
     await tab.sees(/^(?![^]*cannot be reached)[^]*Ada/);
   });
 
+  test("of Towline a board says so, and keeps what it had", async (t) => {
+    const [job, later] = [unique("job"), unique("later")];
+    await platform.register(job, "driver-01");
+    const tab = await open(t, "/board");
+    const row = (jobId: string) => tab.page.locator(`[data-row="${jobId}"]`);
+    await row(job).waitFor();
+    await tab.sees(/Ada[^]*On duty\s+Dora/);
+    assert.doesNotMatch(await tab.page.locator("main").innerText(), /does not answer/);
+    await tab.whole();
+    app.toTowline.cut();
+    await tab.sees("Towline does not answer: this may be out of date.");
+    assert.equal(await row(job).count(), 1);
+    await platform.register(later, "driver-01");
+    app.toTowline.open();
+    await look(tab);
+    await row(later).waitFor();
+    assert.doesNotMatch(await tab.page.locator("main").innerText(), /does not answer/);
+  });
+
+  test("of Towline at first a board says of nothing that there is none", async (t) => {
+    const job = unique("job");
+    await platform.register(job, "driver-01");
+    app.toTowline.cut();
+    const tab = await open(t, "/board");
+    const said = await tab.sees("Towline does not answer: this may not be all.");
+    assert.match(said, /Alarms\s+Not known just now\.[^]*Which jobs are open is not known just now\.[^]*On duty\s+Not known just now\./);
+    assert.doesNotMatch(said, /None\.|Nobody|Open jobs\s+0|no open jobs/);
+    app.toTowline.open();
+    await look(tab);
+    await tab.page.locator(`[data-row="${job}"]`).waitFor();
+  });
+
   test("of Towline nobody is told that nothing was done", async (t) => {
     const name = unique("made");
     const tab = await open(t, "/board");
