@@ -22,7 +22,7 @@ import { vehiclesOf } from "./vehicles";
 /** Of so many jobs at most positions come at once. */
 const WATCHED = 200;
 
-/** Where no row of more jobs is in view, as on a phone whose map is looked at, positions come for so many that stand first. */
+/** Where the list of more jobs is not in view, as on a phone whose map is looked at, positions come for so many that stand first. */
 const FIRST = 20;
 
 /** How long the map waits for what is known of the other jobs, once it is of one. */
