@@ -80,7 +80,7 @@ describe("the board", () => {
     await page.getByLabel("Customers").fill("Ann, auth0|7");
     // Sooner than the list is asked for by itself.
     const asked = page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/board"));
-    const said = await page.locator("details [role=status]").elementHandle();
+    const said = await page.locator("details [role=status]").first().elementHandle();
     await make();
     await asked;
     await row(page, mine).waitFor({ timeout: 4_000 });
