@@ -27,7 +27,7 @@ const UNSEEN_PX = 0.4;
 
 /** Draws a map into an element. Throws where there is no WebGL. */
 export function draw(container: HTMLElement, told: Told): Drawing {
-  // One finger scrolls the page, which a phone may show little else of than the map. A mouse has a wheel for the page beside it.
+  // Where people touch, one finger scrolls the page: the map may fill their screen. A mouse goes round the map, and its wheel zooms without a key.
   const cooperativeGestures = matchMedia("(pointer: coarse)").matches;
   const map = new MapLibre({ container, style: TILES ?? plain(), zoom: 1, attributionControl: TILES ? {} : false, cooperativeGestures, locale: LOCALE, ...FLAT });
   map.touchZoomRotate.disableRotation();
