@@ -229,12 +229,12 @@ test("files have the whole trail: each page, and each driver's", async (t) => {
   };
   const lats = fixes.map(({ lat }) => lat);
   const gpx = await save("GPX");
-  assert.equal(gpx.name, `${job}.gpx`);
+  assert.equal(gpx.name, `Trail ${job}.gpx`);
   assert.equal(gpx.text.match(/<trkseg>/g)?.length, 2, "a segment for each driver");
   assert.deepEqual([...gpx.text.matchAll(/<trkpt lat="([\d.]+)"/g)].map(([, lat]) => Number(lat)), lats);
   assert.match(gpx.text, /^<\?xml .*<\/gpx>$/s);
   const geojson = await save("GeoJSON");
-  assert.equal(geojson.name, `${job}.geojson`);
+  assert.equal(geojson.name, `Trail ${job}.geojson`);
   assert.deepEqual(JSON.parse(geojson.text).features.map(({ geometry }: { geometry: { coordinates: number[] } }) => geometry.coordinates[1]), lats);
 });
 
