@@ -234,6 +234,25 @@ describe("without an answer", () => {
     await tab.page.locator(`[data-row="${job}"]`).waitFor();
   });
 
+  test("of the site, or of Towline, a file is said not to be had, and the page stays", async (t) => {
+    const { tab, latitude } = await typing(t);
+    const { page } = tab;
+    tab.visit.announce(/status of 503 .*\/trail\?/);
+    const gpx = page.getByRole("link", { name: "GPX" });
+    for (const way of [app.toTowline, app.toSite]) {
+      await tab.whole();
+      way.cut();
+      await gpx.click();
+      await tab.sees("It cannot be had just now");
+      assert.equal(await latitude.inputValue(), "12.5");
+      way.open();
+      const [download] = await Promise.all([page.waitForEvent("download"), gpx.click()]);
+      assert.match(download.suggestedFilename(), /^Trail .*\.gpx$/);
+      await tab.sees(/^(?![^]*cannot be had)/);
+    }
+    assert.equal(await latitude.inputValue(), "12.5");
+  });
+
   test("of Towline nobody is told that nothing was done", async (t) => {
     const name = unique("made");
     const tab = await open(t, "/board");

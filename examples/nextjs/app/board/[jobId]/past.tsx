@@ -9,6 +9,7 @@ import type { Vehicle } from "@/map/types";
 import { useNames } from "@/ui/names";
 import { seenAs, SHORT } from "@/ui/status";
 import styles from "./job.module.css";
+import { SaveTrail } from "./save-trail";
 import { TimeSlider } from "./time-slider";
 import { type Assignment, useAssignments } from "./use-assignments";
 import { countUntil, whereAt } from "./where-at";
@@ -76,15 +77,7 @@ export function Past({ jobId, isOpen, epoch, initial, place }: PastProps) {
         {isFailing && assignments === undefined && "The trail cannot be had just now. Trying again …"}
       </p>
       <TimeSlider points={isKnown ? points : undefined} time={wanted} at={at} end={past ? "The end" : "Live"} onChange={(time) => setChosen({ epoch: shown, time })} />
-      <p className="row">
-        Save the whole trail:
-        <a className="button" href={`/board/${jobId}/trail?format=gpx`}>
-          GPX
-        </a>
-        <a className="button" href={`/board/${jobId}/trail?format=geojson`}>
-          GeoJSON
-        </a>
-      </p>
+      <SaveTrail jobId={jobId} />
     </section>
   );
 }
