@@ -6,7 +6,7 @@ import type { Journey } from "../client/browser/support/platform.ts";
 import { eventually } from "../e2e/support/wait.ts";
 import { unique } from "../e2e/support/world.ts";
 import { App } from "./support/app.ts";
-import { inTrail, Phone } from "./support/phone.ts";
+import { drivesFor, inTrail, Phone } from "./support/phone.ts";
 import { BROKEN as CUT } from "./support/visit.ts";
 
 /** And what Ably's client says where it was offline for as long as it has a token. */
@@ -29,12 +29,14 @@ test("a page without a network posts everything once there is one, once and in o
   const phone = await Phone.of(t, app);
   phone.visit.announce(...BROKEN);
   const driving = await phone.drive("driver-01");
-  await driving.sees(`Sharing your position for ${journey.job}`);
+  await driving.sees(`Looking for your position, to share it for ${journey.job}`);
   await driving.moveOnline(journey, 3);
   await driving.sees("Nothing waits to be sent");
+  await driving.sees(`Sharing your position for ${journey.job}`);
   phone.cut();
   await driving.moveOffline(journey, 8);
   await driving.sees("They will be sent when there is a network. They are kept on this phone.");
+  await driving.sees(`Recording your position for ${journey.job}. It is not sent yet.`, 30_000);
   // What is sent first arrives, and the page does not hear so.
   const broken = app.toSite.broken;
   app.toSite.loseAnswers();
@@ -109,7 +111,7 @@ test("a job that is assigned while the page is open appears; a second one does n
   const { page } = driving.tab;
   await driving.sees("On duty, with no job.");
   const first = await app.job({ driver });
-  await driving.sees(`Sharing your position for ${first.job}`);
+  await driving.isFor(first.job);
   await driving.moveOnline(first, 1);
   const second = await app.job({ driver, from: 30 });
   await driving.sees(`You have a new job: ${second.job}. You still share for ${first.job}.`);
@@ -125,7 +127,7 @@ test("a job that is assigned while the page is open appears; a second one does n
   await driving.sees(new RegExp(`${second.job} is (another driver’s now|not yours any more). Your position is not shared for it any more.`));
   await driving.sees(`Sharing your position for ${first.job}`);
   await first.close();
-  await driving.sees(new RegExp(`${first.job} is (over|not yours any more)`));
+  await driving.sees(new RegExp(`${first.job} is over. Your position`));
   await driving.sees("On duty, with no job.");
   assert.equal((await driving.device()).watches, 0);
   await assertWhole(second, [...way(first, 2, 2), ...way(second, 1, 2)]);
@@ -136,11 +138,11 @@ test("a job that is taken away by mistake and given back is shared for again, an
   const journey = await app.job({ driver });
   const phone = await Phone.of(t, app);
   const driving = await phone.drive(driver);
-  await driving.sees(`Sharing your position for ${journey.job}`);
+  await driving.isFor(journey.job);
   await journey.register({ driver: unique("driver") });
   await driving.sees("Your position is not shared for it any more.");
   await journey.register({ driver });
-  const said = await driving.sees(`Sharing your position for ${journey.job}`);
+  const said = await driving.isFor(journey.job);
   assert.doesNotMatch(said, /any more|another driver/);
 });
 
@@ -164,14 +166,14 @@ test("who goes on duty again shares for no job by what was known before", async 
   const journey = await app.job({ driver });
   const phone = await Phone.of(t, app);
   const driving = await phone.drive(driver);
-  await driving.sees(`Sharing your position for ${journey.job}`);
+  await driving.isFor(journey.job);
   await driving.turn();
   await driving.sees("You are off duty.");
   await journey.register({ driver: unique("driver") });
   const before = phone.visit.read.length;
   await driving.turn();
   await driving.sees("On duty, with no job.");
-  for (const { text } of phone.visit.read.slice(before)) assert.ok(!text.includes("Sharing your position for"), text);
+  for (const { text } of phone.visit.read.slice(before)) assert.doesNotMatch(text, drivesFor(journey.job));
 });
 
 test("a page that is loaded again without a network records on, and sends it when there is one", async (t) => {
@@ -189,7 +191,7 @@ test("a page that is loaded again without a network records on, and sends it whe
   await page.getByText("Towline", { exact: true }).click();
   await driving.moveOffline(journey, 1, 1);
   await page.reload();
-  await driving.sees(`Sharing your position for ${journey.job}`);
+  await driving.isFor(journey.job);
   // Each page begins with where the phone is.
   await driving.waits(3);
   await driving.moveOffline(journey, 3, 3);
@@ -224,6 +226,7 @@ test("two drivers share a phone: nothing of the first is shown to the second, se
   await page.reload();
   await first.sees("You are off duty. Nothing is shared.");
   await first.tab.reads(".who", "Goran");
+  await first.sees("They are asked for once you are on duty");
   await first.turn();
   await first.sees("Your job appears here once there is a connection.");
   phone.open();

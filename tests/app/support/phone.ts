@@ -85,6 +85,9 @@ export class Phone {
   }
 }
 
+/** What the page says while it is on duty for a job. */
+export const drivesFor = (job: string) => new RegExp(`position[^.]* for ${job}`);
+
 /** A driver's page, and its receiver. */
 export class Driving {
   readonly tab: Tab;
@@ -101,6 +104,11 @@ export class Driving {
 
   sees(what: string | RegExp, bound?: number) {
     return this.tab.sees(what, bound);
+  }
+
+  /** On duty for a job, whether or not there is a position yet. */
+  isFor(job: string) {
+    return this.sees(drivesFor(job));
   }
 
   /** The phone is there from now on; also when a page begins to ask where it is. */

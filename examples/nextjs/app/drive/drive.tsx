@@ -3,6 +3,7 @@
 import type { Job } from "@towline/client";
 import { jobName } from "@/ui/job-name";
 import styles from "./drive.module.css";
+import { Headline } from "./headline";
 import { Jobs } from "./jobs";
 import { Before, Limits } from "./limits";
 import { useOfflinePage } from "./offline/use-offline-page";
@@ -20,7 +21,6 @@ export interface DriveProps {
 export function Drive({ user, initial }: DriveProps) {
   const { isOn, job, jobs, isAsked, gone, news, choose, turn, state, reception } = useSharing(user, initial);
   useOfflinePage();
-  const canShare = reception.missing === undefined && state?.permission !== "denied";
   return (
     <div className={styles.page}>
       <button type="button" role="switch" aria-checked={isOn} className={styles.switch} disabled={state === undefined} onClick={() => turn(!isOn)}>
@@ -32,14 +32,10 @@ export function Drive({ user, initial }: DriveProps) {
       <div role="status" className={styles.status}>
         <p>
           {!isOn && "You are off duty. Nothing is shared."}
-          {isOn && job !== undefined && (
-            <>
-              {canShare ? "Sharing your position for" : "Your position is not shared. You are on duty for"} <strong>{jobName(job)}</strong>
-            </>
-          )}
+          {isOn && job !== undefined && <Headline job={job} state={state} reception={reception} />}
           {isOn && job === undefined && without(jobs, isAsked)}
         </p>
-        {gone && (
+        {gone?.why && (
           <p className="notice">
             <strong>{jobName(gone.job)}</strong> {GONE[gone.why]}. Your position is not shared for it any more.
           </p>

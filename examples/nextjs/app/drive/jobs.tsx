@@ -14,7 +14,7 @@ export function Jobs({ jobs, job, choose }: JobsProps) {
   return (
     <section className="card" aria-labelledby="jobs">
       <h2 id="jobs">Your jobs</h2>
-      {jobs === undefined && <p className="muted">They are not known without a connection.</p>}
+      {jobs === undefined && <p className="muted">{choose ? "They are not known yet." : "They are asked for once you are on duty."}</p>}
       {jobs?.length === 0 && <p className="muted">You have none now.</p>}
       <ul className={styles.jobs}>
         {jobs?.map(({ jobId }) => (

@@ -1,20 +1,15 @@
 "use client";
 
 import type { DriverState } from "@towline/client/driver";
-import { useState, useSyncExternalStore } from "react";
-import { eachSecond } from "@/ui/time";
+import { useState } from "react";
 import styles from "./drive.module.css";
 import { Allowing } from "./limits";
 import type { Reception } from "./receiver";
+import { useNow } from "./use-now";
 import { useWakeLock } from "./use-wake-lock";
 import { isRough, position, queue, type Said, SCREEN } from "./words";
 
 const SIGNS: Record<Said["tone"], string> = { good: "✓", muted: "…", warn: "!", bad: "✕" };
-
-/** By the device's clock, as all that a phone says of itself; in whole seconds. */
-function useNow(): number {
-  return useSyncExternalStore(eachSecond, () => Math.floor(Date.now() / 1_000) * 1_000, () => 0);
-}
 
 interface PhoneCardProps {
   state: DriverState;

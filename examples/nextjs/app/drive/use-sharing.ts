@@ -1,12 +1,25 @@
 "use client";
 
-import { goOnDuty, type Job } from "@towline/client";
+import { goOnDuty, type Job, type Towline } from "@towline/client";
 import { useTowline } from "@towline/client/react";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useDuty } from "./use-duty";
 import { useJobs } from "./use-jobs";
 import { usePhone } from "./use-phone";
 import type { GONE } from "./words";
+
+/** A job that was shared for, and why it is not any more: undefined until that was asked. */
+interface Gone {
+  job: string;
+  why: keyof typeof GONE | undefined;
+}
+
+/** A job that has ended is another thing than one that was taken away; the list of jobs tells neither. */
+async function whyGone(towline: Towline, jobId: string): Promise<keyof typeof GONE> {
+  const answer = await towline.http({ path: `/api/jobs/${jobId}` });
+  if (answer.is !== "refused") return "not_listed";
+  return answer.type === "job_closed" ? "job_closed" : "not_yours";
+}
 
 /** A job that is planned for later is not shared for by itself. */
 const hasBegun = ({ startsAt = 0 }: Job) => startsAt <= Date.now();
@@ -22,12 +35,12 @@ export function useSharing(user: string, initial: readonly Job[] | undefined) {
   const isOn = duty.on;
   const job = isOn ? duty.job : undefined;
   const { jobs, isAsked, drop } = useJobs(initial, isOn);
-  const [gone, setGone] = useState<{ job: string; why: keyof typeof GONE }>();
+  const [gone, setGone] = useState<Gone>();
   const news = useNews(jobs).filter((jobId) => jobId !== job);
 
   const choose = useCallback((jobId: string) => say({ on: true, job: jobId }), [say]);
   const leave = useCallback(
-    (jobId: string, why: keyof typeof GONE) => {
+    (jobId: string, why: Gone["why"]) => {
       setGone({ job: jobId, why });
       say({ on: true });
       drop(jobId);
@@ -55,8 +68,14 @@ export function useSharing(user: string, initial: readonly Job[] | undefined) {
   useEffect(() => {
     if (job === undefined) return;
     if (ended) leave(job, ended);
-    else if (isNotListed) leave(job, "not_yours");
+    else if (isNotListed) leave(job, undefined);
   }, [job, ended, isNotListed, leave]);
+
+  const unknown = gone && gone.why === undefined ? gone.job : undefined;
+  useEffect(() => {
+    if (towline === undefined || unknown === undefined) return;
+    void whyGone(towline, unknown).then((why) => setGone((now) => (now?.job === unknown ? { job: unknown, why } : now)));
+  }, [towline, unknown]);
 
   // By what there is now: what was known before this turn may be another's.
   useEffect(() => {

@@ -48,6 +48,18 @@ export function position(permission: DriverState["permission"], { missing, since
   return { tone: "good", title: "Position known", more: `To within ${within}.` };
 }
 
+/** What was not taken for so long is said not to be sent. */
+const LATE_MS = 15_000;
+
+/** What becomes of the position of a driver on duty: in words before the job's name, and after it. */
+export function headline(state: DriverState | undefined, { missing, at }: Reception, now: number): [before: string, after?: string] {
+  if (missing || state?.permission === "denied") return ["Your position is not shared. You are on duty for"];
+  if (at === undefined || now - at >= LOST_MS) return ["Looking for your position, to share it for"];
+  const { oldestAt = now, lastSentAt = 0 } = state ?? {};
+  if (now - Math.max(oldestAt, lastSentAt) >= LATE_MS) return ["Recording your position for", ". It is not sent yet."];
+  return ["Sharing your position for"];
+}
+
 const count = (n: number) => (n === 1 ? "1 position waits" : `${n.toLocaleString("en")} positions wait`);
 
 /** Why the service does not take what waits. */
@@ -79,4 +91,6 @@ export const GONE = {
   reassigned: "is another driver’s now",
   job_closed: "is over",
   not_yours: "is not yours any more",
+  /** Nobody could be asked why. */
+  not_listed: "is not on your list any more",
 };
