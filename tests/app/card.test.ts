@@ -25,7 +25,8 @@ const STATES: [said: string, badge: string, job: JobSnapshot][] = [
   ["The vehicle has arrived", "Arrived", job("live", { position: { ...position, speed: 0 }, arrivedAt: CAPTURED })],
   ["The last position is out of date", "Out of date", job("stale", { position })],
   ["The driver's phone is not heard of", "Not heard of", job("silent", { position, silentSince: CAPTURED })],
-  ["This device has no connection", "You are offline", job("offline", { position })],
+  ["This page has no connection just now", "No connection", job("offline", { position })],
+  ["This page has no connection just now", "No connection", job("offline")],
   ["Another driver has taken over", "New driver", job("reassigned")],
   ["The job is done", "Done", job("ended", { reason: "done" })],
   ["The job was cancelled", "Cancelled", job("ended", { reason: "cancelled" })],
@@ -56,7 +57,8 @@ describe("a customer's card", () => {
   }
 
   test("speaks of a link to whoever has come by one", () => {
-    assert.match(card.render(job("not_yours"), undefined, true), /<h2>This link shows no vehicle any more/);
+    assert.match(card.render(job("not_yours"), undefined, "link"), /<h2>This link shows no vehicle any more/);
+    assert.match(card.render(job("not_yours"), undefined, "another_link"), /Not open here[^]*<h2>Another link is open in this browser/);
   });
 
   test("says why there is no new position, where the phone has said so", () => {

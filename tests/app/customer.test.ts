@@ -135,11 +135,25 @@ describe("a customer", { concurrency: 2 }, () => {
     await eventually("the map's worker", () => (tab.page.workers().length > 0 ? true : undefined));
     await tab.page.waitForLoadState("networkidle");
     for (const way of [own.toAbly, own.toSite]) way.cut();
-    await tab.sees("This device has no connection");
+    await tab.sees("This page has no connection just now");
     assert.equal(await tab.page.locator(".notice:visible").count(), 0, "it is said once");
     for (const way of [own.toAbly, own.toSite]) way.open();
     await tow.at(13.001, 16, { speed: 0 });
     await tab.sees("The vehicle has stopped");
+  });
+
+  test("is told when nothing can be asked from the beginning, and it goes on by itself", async (t) => {
+    const own = await App.start();
+    const tow = await Tow.begin(own.world, { customers: ["ann"] });
+    await tow.at(13, 16, { speed: 9 });
+    const visit = await own.visit(t);
+    visit.announce(...BROKEN, /status of 50\d .*\/api\//, /What answers \/api is not Towline/, /Ably: .*"code":40170/);
+    await visit.signIn("ann");
+    own.toTowline.cut();
+    const tab = await visit.open(`/jobs/${tow.job}`);
+    await tab.sees(/No connection[^]*This page has no connection just now[^]*Where your vehicle is cannot be asked/);
+    own.toTowline.open();
+    await tab.sees("The vehicle is moving", 90_000);
   });
 
   test("is told when the driver's phone is silent, and when it is heard of without a position", async (t) => {

@@ -74,6 +74,7 @@ test("without a script it says what is known, and changes it, and a change keeps
   const tab = await board(t, job, { javaScriptEnabled: false });
   const text = await tab.sees(/Live[\s\S]*10\.00040, 16\.00000[\s\S]*Ada[\s\S]*Ann/);
   assert.doesNotMatch(text, /No trail/, "nobody has looked yet");
+  assert.match(text, /as it was when the page was loaded/);
   await tab.page.getByRole("combobox", { name: "Driver" }).selectOption("driver-02");
   await tab.page.getByLabel("Latitude").fill("11,25");
   await change(tab.page);

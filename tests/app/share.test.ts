@@ -166,6 +166,21 @@ test("where somebody is signed in they are asked before it signs them out", asyn
   await last.page.waitForURL(`**/jobs/${journey.job}`);
 });
 
+test("of two links a browser shows the one that was opened last, and says so where the other one was", async (t) => {
+  const [{ journey, url }, other] = [await shared(t), await shared(t)];
+  const visit = await app.visit(t);
+  visit.announce(...REFUSED);
+  const tab = await tap(visit, url);
+  await tab.sees("The vehicle is on the map");
+  const last = await tap(visit, other.url);
+  await last.page.waitForURL(`**/jobs/${other.journey.job}`);
+  await tab.sees(/Not open here[^]*Another link is open in this browser[^]*open its link again/);
+  assert.equal(await tab.page.title(), "Not open here · Towline");
+  const again = await tap(visit, url);
+  await again.page.waitForURL(`**/jobs/${journey.job}`);
+  await last.sees("Another link is open in this browser");
+});
+
 test("a driver who opens a link is told what waits on this phone, and is off duty there", async (t) => {
   const { journey, url } = await shared(t);
   const visit = await app.visit(t);

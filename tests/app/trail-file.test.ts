@@ -44,7 +44,9 @@ async function file(format: Format, pages: Fix[][], name = "job-1"): Promise<str
   async function* all() {
     for (const page of pages) yield PAGE[format](page);
   }
-  return (await Array.fromAsync(parts(FORMATS[format], name, all()))).join("");
+  let text = "";
+  for await (const part of parts(FORMATS[format], name, all())) text += part;
+  return text;
 }
 
 /** The places in a file, in its order; of a GPX, by segment. */

@@ -20,7 +20,7 @@ function stopped(reason: Connection["reason"], path: string): { said: string; li
   }
 }
 
-/** Says when what is shown may be old because of this device, unless `quiet`, and when it is not anybody's any more. */
+/** Says when what is shown may be old as the connection is lost, unless `quiet`, and when it is not anybody's any more. */
 export function Network({ quiet }: { quiet: boolean }) {
   const { state, reason } = useConnection();
   const path = usePathname();
@@ -37,7 +37,7 @@ export function Network({ quiet }: { quiet: boolean }) {
   }
   return (
     <p className="notice" role="status">
-      {!quiet && state === "offline" && "No connection. Trying again: what you see may be out of date."}
+      {!quiet && state === "offline" && "No live connection. Trying again: what you see may be out of date."}
     </p>
   );
 }

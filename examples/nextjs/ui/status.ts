@@ -25,7 +25,7 @@ export const SHORT: Record<Status, string> = {
   stale: "Out of date",
   silent: "Not heard of",
   reassigned: "New driver",
-  offline: "You are offline",
+  offline: "No connection",
   ended: "Over",
   not_yours: "No access",
 };

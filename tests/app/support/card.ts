@@ -3,8 +3,10 @@
 import type { Job, JobSnapshot, Status } from "@towline/client";
 import { loadModules } from "./modules.ts";
 
+type By = "account" | "link" | "another_link";
+
 export interface Card {
-  words(job: JobSnapshot, isGuest?: boolean): { short: string; heading: string; meaning: string };
+  words(job: JobSnapshot, by?: By): { short: string; heading: string; meaning: string };
   facts(job: JobSnapshot, age: number | undefined): [name: string, value: string][];
   listed(job: Partial<Job>): Status;
   ago(ms: number, isAbout?: boolean): string;
@@ -12,7 +14,7 @@ export interface Card {
   distance(metres: number): string;
   metresBetween(a: { lat: number; lng: number }, b: { lat: number; lng: number }): number;
   /** The card's HTML. */
-  render(job: JobSnapshot, age: number | undefined, isGuest?: boolean): string;
+  render(job: JobSnapshot, age: number | undefined, by?: By): string;
 }
 
 /** Loads it, as the app has it. */
@@ -27,5 +29,5 @@ export const loadCard = () =>
     export * from "./map/spot";
     export * from "./ui/measures";
     export { listed } from "./ui/status";
-    export const render = (job, age, isGuest = false) => renderToStaticMarkup(createElement(JobCard, { job, isGuest, facts: facts(job, age) }));
+    export const render = (job, age, by = "account") => renderToStaticMarkup(createElement(JobCard, { job, by, facts: facts(job, age) }));
   `);

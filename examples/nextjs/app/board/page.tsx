@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { PEOPLE } from "@/session/people";
 import { signedIn } from "@/session/session";
 import { openJobs } from "@/towline/api";
+import { AsLoaded } from "@/ui/as-loaded";
 import { NamesProvider } from "@/ui/names";
 import { Page } from "@/ui/page";
 import { Board } from "./board";
@@ -16,6 +17,7 @@ export default async function BoardPage({ searchParams }: { searchParams: Promis
   const [{ jobs, isWhole }, { q, show }] = await Promise.all([openJobs(session.token), searchParams]);
   return (
     <Page session={session} title="Board" wide>
+      <AsLoaded />
       <NamesProvider people={PEOPLE}>
         <Board
           key={session.user.id}

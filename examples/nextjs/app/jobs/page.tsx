@@ -5,6 +5,7 @@ import { redirect } from "next/navigation";
 import { signedIn } from "@/session/session";
 import { ownJobs } from "@/towline/api";
 import { jobName } from "@/ui/job-name";
+import { AsLoaded } from "@/ui/as-loaded";
 import { Page } from "@/ui/page";
 import { SHORT, SIGNS, listed } from "@/ui/status";
 import styles from "./jobs.module.css";
@@ -21,6 +22,7 @@ export default async function JobsPage() {
   return (
     <Page session={session} title="Your jobs">
       <Fresh />
+      <AsLoaded />
       {!isWhole && (
         <p className="notice" role="status">
           Not all of your jobs can be shown just now. This page tries again by itself.
@@ -35,9 +37,6 @@ export default async function JobsPage() {
       ) : (
         isWhole && <Nothing />
       )}
-      <noscript>
-        <p className="notice">Reload this page for news.</p>
-      </noscript>
     </Page>
   );
 }

@@ -9,6 +9,7 @@ import { PEOPLE } from "@/session/people";
 import { signedIn } from "@/session/session";
 import { firstState, job as jobOf } from "@/towline/api";
 import { registration } from "@/towline/registration";
+import { AsLoaded } from "@/ui/as-loaded";
 import { jobName } from "@/ui/job-name";
 import { NamesProvider } from "@/ui/names";
 import { Page } from "@/ui/page";
@@ -41,6 +42,7 @@ export default async function BoardJobPage({ params }: { params: Params }) {
       <p className={styles.back}>
         <Link href="/board" prefetch={false}>← All open jobs</Link>
       </p>
+      {answer.ok && answer.body.state === "open" && <AsLoaded />}
       <Kept without={<Unreached />}>{answer.ok && <JobParts job={answer.body} initial={first.ok ? first.body : null} />}</Kept>
     </Page>
   );

@@ -3,13 +3,12 @@ import type { ReactNode } from "react";
 import { seenAs, SIGNS } from "@/ui/status";
 import styles from "./card.module.css";
 import type { Fact } from "./facts";
-import { words } from "./words";
+import { type By, words } from "./words";
 
 export interface JobCardProps {
   job: JobSnapshot;
   facts: readonly Fact[];
-  /** Whether whoever looks has come by a link. */
-  isGuest: boolean;
+  by: By;
   /** Between what is said and what is known: a map, where there is something to show. */
   map?: ReactNode;
   /** What there is to do. */
@@ -17,9 +16,9 @@ export interface JobCardProps {
 }
 
 /** What a customer sees of a job, in any state. */
-export function JobCard({ job, facts, isGuest, map, children }: JobCardProps) {
+export function JobCard({ job, facts, by, map, children }: JobCardProps) {
   const status = seenAs(job);
-  const { short, heading, meaning } = words(job, isGuest);
+  const { short, heading, meaning } = words(job, by);
   return (
     <article className={map ? styles.withMap : styles.alone} data-status={status}>
       <header className={`card ${styles.said}`}>

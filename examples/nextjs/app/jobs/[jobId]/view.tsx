@@ -1,7 +1,7 @@
 "use client";
 
 import type { FirstState } from "@towline/client";
-import { useAge, useJob, useTrail } from "@towline/client/react";
+import { useAge, useConnection, useJob, useTrail } from "@towline/client/react";
 import Link from "next/link";
 import { useEffect, useMemo, useState } from "react";
 import { VehicleMap } from "@/map/map";
@@ -13,7 +13,7 @@ import { JobCard } from "./card";
 import { type Fact, facts } from "./facts";
 import { UseOwnPosition, useOwnPosition } from "./own-position";
 import { useSteady } from "./steady";
-import { words } from "./words";
+import { type By, words } from "./words";
 
 /** Why a job is not shown, and where it has ended, the reason. */
 export interface Refused {
@@ -27,21 +27,24 @@ export interface JobViewProps {
   initial: FirstState | null;
   /** Why it was refused, until the page has asked by itself. */
   refused?: Refused | undefined;
-  /** Whether somebody has come by a link, and has no other page to go to. */
-  isGuest: boolean;
+  /** Whoever has come by a link has no other page to go to. */
+  by: By;
   /** How many other open jobs they have. */
   others: number;
 }
 
-export function JobView({ jobId, initial, refused, isGuest, others }: JobViewProps) {
+export function JobView({ jobId, initial, refused, by, others }: JobViewProps) {
   const known = useJob(jobId, { initial });
-  const steady = useSteady(known);
+  const { state } = useConnection();
+  // Also where nothing was ever answered.
+  const isCut = known.status === "waiting" && state === "offline";
+  const steady = useSteady(isCut ? { ...known, status: "offline" } : known);
   const job = refused && known.status === "waiting" ? { ...known, ...refused } : steady;
   const age = useAge(known);
   const trail = useTrail(jobId);
   const isMounted = useMounted();
 
-  const { short } = words(job);
+  const { short } = words(job, by);
   useEffect(() => {
     document.title = `${short} · Towline`;
   }, [short]);
@@ -66,9 +69,9 @@ export function JobView({ jobId, initial, refused, isGuest, others }: JobViewPro
 
   const map = position && <VehicleMap vehicles={vehicles} trail={trail} follow={jobId} you={own.spot} without="What else is known of the vehicle stands in the text." />;
   return (
-    <JobCard job={job} facts={all} isGuest={isGuest} map={map}>
+    <JobCard job={job} facts={all} by={by} map={map}>
       {offers && isMounted && <UseOwnPosition own={own} away={away} />}
-      {!isGuest && (others > 0 || isOver) && (
+      {by === "account" && (others > 0 || isOver) && (
         <Link href="/jobs" prefetch={false}>
           {others > 0 ? `Your other jobs (${others})` : "Your jobs"}
         </Link>

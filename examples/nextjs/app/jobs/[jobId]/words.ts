@@ -36,15 +36,17 @@ const PHONE: Partial<Record<PhoneState, string>> = {
   off_duty: "The driver does not share their position just now.",
 };
 
-/** @param isGuest whether they have come by a link */
-export function words(job: JobSnapshot, isGuest = false): Words {
-  return { short: SHORT[seenAs(job)], ...sentences(job, isGuest) };
+/** How somebody has come to a job: by their account; by its link; or by the link of another job, which is open in this browser. */
+export type By = "account" | "link" | "another_link";
+
+export function words(job: JobSnapshot, by: By = "account"): Words {
+  return { short: SHORT[seenAs(job)], ...sentences(job, by) };
 }
 
 /** In the words of its own where the state alone says too little. */
 type Sentences = Omit<Words, "short"> & Partial<Words>;
 
-function sentences(job: JobSnapshot, isGuest: boolean): Sentences {
+function sentences(job: JobSnapshot, by: By): Sentences {
   const why = job.heartbeat && PHONE[job.heartbeat];
   switch (seenAs(job)) {
     case "waiting":
@@ -72,24 +74,32 @@ function sentences(job: JobSnapshot, isGuest: boolean): Sentences {
       };
     case "offline":
       return {
-        heading: "This device has no connection",
-        meaning: "The driver may be as well as ever: you see what was known before. Check your network; this goes on by itself.",
+        heading: "This page has no connection just now",
+        meaning: `${job.position ? "The driver may be as well as ever: you see what was known before." : "Where your vehicle is cannot be asked."} If other pages do not load either, check your network. This goes on by itself.`,
       };
     case "reassigned":
       return { heading: "Another driver has taken over", meaning: "Where they are appears here as soon as their phone has sent it." };
     case "ended":
       return ENDED[job.reason ?? ""] ?? OVER;
     case "not_yours":
-      return isGuest
-        ? { heading: "This link shows no vehicle any more", meaning: "Ask whoever has sent it to you for another one. You can close this page." }
-        : { heading: "This job is not shown to you", meaning: "You do not take part in it, or not any more. If you should, ask whoever you booked with." };
+      return NOT_YOURS[by];
   }
 }
+
+const NOT_YOURS: Record<By, Sentences> = {
+  account: { heading: "This job is not shown to you", meaning: "You do not take part in it, or not any more. If you should, ask whoever you booked with." },
+  link: { heading: "This link shows no vehicle any more", meaning: "Ask whoever has sent it to you for another one. You can close this page." },
+  another_link: {
+    short: "Not open here",
+    heading: "Another link is open in this browser",
+    meaning: "It shows one shared vehicle at a time. To see this one here, open its link again.",
+  },
+};
 
 function live(job: JobSnapshot): Sentences {
   const moving = isMoving(job);
   const short = job.arrivedAt === undefined ? SHORT.live : "Arrived";
-  const seen = "You see where it is, as it happens.";
+  const seen = "You see where it is.";
   if (moving) return { short, heading: "The vehicle is moving", meaning: seen };
   if (job.arrivedAt !== undefined) return { short, heading: "The vehicle has arrived", meaning: "It is where it is needed." };
   if (job.heartbeat === "parked") return { short: "Parked", heading: "The vehicle is parked", meaning: "It has stood for a while. This page shows when it drives on." };
