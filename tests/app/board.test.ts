@@ -28,6 +28,7 @@ describe("the board", () => {
     visit.announce(/\.js: csp$/);
     await visit.signIn(DISPATCHER);
     const { page } = await visit.open("/board");
+    assert.match(await page.locator("main").innerText(), /^This is as it was when the page was loaded/);
     assert.match(await row(page, waiting).innerText(), /Needs a driver/);
     assert.match(await alarm(page, waiting).innerText(), /has begun, and has no driver/);
     assert.match(await page.locator("section[aria-labelledby=map]").innerText(), /A map needs scripts\.\s+Each job’s page says where/);

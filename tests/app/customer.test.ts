@@ -251,7 +251,7 @@ describe("a customer", { concurrency: 2 }, () => {
     visit.announce(/no answer: GET \S+\.js: csp/);
     await visit.signIn("finn");
     const reads = async (job: string) => (await visit.open(`/jobs/${job}`)).page.locator("main").innerText();
-    assert.match(await reads(tow.job), /Reload it for news[^]*The vehicle is moving[^]*Last position/);
+    assert.match(await reads(tow.job), /Reload it for news[^]*The vehicle is moving\s+You see where it is\.[^]*Last position/);
     assert.match(await reads(closed.job), /The job is done/);
     assert.match(await reads(foreign.job), /This job is not shown to you/);
     const titles = await Promise.all(visit.context.pages().map((page) => page.title()));

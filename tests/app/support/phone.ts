@@ -61,6 +61,8 @@ export class Phone {
   /** One whose owner allows the page everything, unless they do not. */
   static async of(t: TestContext, app: App, permissions = ["geolocation", "screen-wake-lock"]): Promise<Phone> {
     const visit = await app.visit(t, { permissions, viewport: { width: 390, height: 844 } });
+    // Of a job that they have no more the page asks why.
+    visit.announce(/status of 403 .*\/api\/jobs\/[^/?]+\)$/);
     await visit.context.addInitScript(ON_DEVICE);
     const phone = new Phone(visit, app);
     t.after(() => phone.open());
