@@ -133,6 +133,25 @@ test("a job that is assigned while the page is open appears; a second one does n
   await assertWhole(second, [...way(first, 2, 2), ...way(second, 1, 2)]);
 });
 
+test("of a job that the list has no more a driver is told whether it is over, or was taken away", async (t) => {
+  const driver = "driver-10";
+  const phone = await Phone.of(t, app);
+  phone.visit.announce(...BROKEN);
+  const driving = await phone.drive(driver);
+  // Only the list tells: nothing is posted.
+  await driving.tab.page.route(/\/(location|heartbeat)$/, (route) => route.abort());
+  for (const [end, said, isUntrue] of [
+    [(journey: Journey) => journey.close(), "is over", "is not"],
+    [(journey: Journey) => journey.register({ driver: unique("driver") }), "is not yours any more", "is over"],
+  ] as const) {
+    const journey = await app.job({ driver });
+    await driving.isFor(journey.job);
+    await end(journey);
+    await driving.sees(`${journey.job} ${said}. Your position is not shared for it any more.`);
+    assert.ok(!phone.visit.read.some(({ text }) => text.includes(`${journey.job} ${isUntrue}`)));
+  }
+});
+
 test("a job that is taken away by mistake and given back is shared for again, and nothing is said against it", async (t) => {
   const driver = "driver-09";
   const journey = await app.job({ driver });
