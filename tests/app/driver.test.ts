@@ -171,9 +171,9 @@ test("a job that is taken away, given back and then over, while another is share
   const phone = await Phone.of(t, app);
   const driving = await phone.drive(driver);
   await driving.tab.page.getByRole("button", { name: first.job }).click();
-  await driving.sees(`Sharing your position for ${first.job}`);
+  await driving.isFor(first.job);
   await first.register({ driver: unique("driver") });
-  await driving.sees(new RegExp(`Sharing your position for ${second.job}[^]*${first.job} is [^]*any more`));
+  await driving.sees(new RegExp(`${drivesFor(second.job).source}[^]*${first.job} is [^]*any more`));
   await first.register({ driver });
   await driving.tab.page.getByRole("button", { name: first.job }).waitFor();
   await first.close();
