@@ -14,7 +14,7 @@ const OF_THE_GPU = /GL Driver Message .*GPU stall/;
 export const BROKEN = [/net::ERR_/, /WebSocket connection to .* failed/, /Ably: Request\.onerror\(\): XHR error/, /Ably is not reached/];
 
 /** A page that is left while it connects, or while something waits for that. */
-const LEFT = [/WebSocket connection to .* failed: WebSocket is closed before the connection is established/, /Ably: ConnectionManager\.failQueuedMessages\(\): .* Connection closed/];
+const LEFT = [/WebSocket connection to .* failed: WebSocket is closed before the connection is established/, /Ably: (ConnectionManager\.failQueuedMessages|RealtimePresence\._ensureMyMembersPresent)\(\): .* Connection closed/];
 
 /** What Ably's client tries where a machine is so busy that a connection takes long: whether there is an internet, and another way. */
 const SLOW = [/\.ably-realtime\.com\//, /\/comet\/connect/, /Ably: Request\.onerror\(\): XHR error/, /Ably is not reached/];
