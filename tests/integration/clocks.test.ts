@@ -74,7 +74,7 @@ describe("wrong clocks", { concurrency: true }, () => {
     const job = newJob();
     assert.deepEqual(await outcomes(job, fix(Date.now() - 3000), "bob"), ["accepted 1"]);
     const phone = Date.now() - HOUR;
-    const body = { locations: [fix(new Date(phone - 500).toISOString()), fix(phone - 5000)], sentAt: new Date(phone).toISOString() };
+    const body = { locations: [fix(new Date(phone - 500).toISOString()), fix(phone - 50_000)], sentAt: new Date(phone).toISOString() };
     assert.deepEqual(await outcomes(job, body), ["accepted 3 repaired", "late 2 repaired"]);
     const { capturedAt } = await shown(job);
     assert.ok(Math.abs(capturedAt - (Date.now() - 500)) < 30_000);
