@@ -1,8 +1,9 @@
 "use client";
 
-import { type ComponentProps, createContext, use, useEffect, useState } from "react";
+import { type ComponentProps, createContext, use } from "react";
 import { useFormStatus } from "react-dom";
 import { SENT_BY } from "./sent-by";
+import { useLasting } from "./use-lasting";
 
 /** Longer than this site takes, where Towline answers it. */
 const LATE_MS = 8_000;
@@ -23,16 +24,7 @@ export function Form({ children, ...form }: ComponentProps<"form">) {
 
 /** Says that an answer is long in coming. Nothing else of the page can: until it is there Next.js renders nothing anew. */
 function Late() {
-  const { pending } = useFormStatus();
-  const [isLate, setLate] = useState(false);
-  useEffect(() => {
-    if (!pending) return;
-    const timer = setTimeout(() => setLate(true), LATE_MS);
-    return () => {
-      clearTimeout(timer);
-      setLate(false);
-    };
-  }, [pending]);
+  const isLate = useLasting(useFormStatus().pending, LATE_MS);
   return (
     <p className="muted" role="status">
       {isLate && "Still waiting for an answer."}

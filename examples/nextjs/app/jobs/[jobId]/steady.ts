@@ -1,7 +1,8 @@
 "use client";
 
 import type { JobSnapshot, Status } from "@towline/client";
-import { useEffect, useState } from "react";
+import { useState } from "react";
+import { useLasting } from "@/live/use-lasting";
 
 /** A connection that is back within so many milliseconds is none that anybody has to be told of. */
 const BRIEF_MS = 2_000;
@@ -11,14 +12,6 @@ export function useSteady(job: JobSnapshot): JobSnapshot {
   const isOffline = job.status === "offline";
   const [before, setBefore] = useState<Status>(job.status);
   if (!isOffline && job.status !== before) setBefore(job.status);
-  const [isLong, setLong] = useState(false);
-  useEffect(() => {
-    if (!isOffline) return;
-    const timer = setTimeout(() => setLong(true), BRIEF_MS);
-    return () => {
-      clearTimeout(timer);
-      setLong(false);
-    };
-  }, [isOffline]);
+  const isLong = useLasting(isOffline, BRIEF_MS);
   return isOffline && !isLong ? { ...job, status: before } : job;
 }
